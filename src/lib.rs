@@ -1,0 +1,8 @@
+//! Aeolus: a Redis server on one thread.
+//!
+//! `docs/architecture.md` has the map; the life of a request is in `reactor::tick`.
+#![deny(unsafe_code)]
+
+pub mod format;
+pub mod resp;
+pub mod types;

@@ -1,0 +1,3 @@
+//! The wire: bytes to argument slices, values to RESP2 or RESP3.
+
+pub mod reply;
