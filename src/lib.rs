@@ -4,5 +4,10 @@
 #![deny(unsafe_code)]
 
 pub mod format;
+pub mod hashing;
+pub mod memory;
 pub mod resp;
 pub mod types;
+
+#[global_allocator]
+static ALLOCATOR: memory::Counting = memory::Counting;
