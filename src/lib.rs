@@ -5,4 +5,5 @@
 
 pub mod format;
 pub mod resp;
+pub mod table;
 pub mod types;
