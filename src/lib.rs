@@ -5,4 +5,5 @@
 
 pub mod format;
 pub mod resp;
+pub mod timer;
 pub mod types;
