@@ -165,19 +165,14 @@ impl TimerWheel {
     /// `resolve` takes an item as fired if its deadline is not after [`Visit::time`].
     pub fn advance(&mut self, now: Millis, budget: usize, mut resolve: impl FnMut(u64, Visit) -> Verdict) -> usize {
         let mut visited = 0;
-        while visited < budget {
-            let Some((place, due)) = self.occupied.earliest(self.time) else {
-                break;
-            };
-            if due > now {
-                break;
+        while let Some((place, due)) = self.occupied.earliest(self.time).filter(|(_, due)| *due <= now) {
+            if visited == budget {
+                return visited;
             }
             self.time = self.time.max(due);
             visited += self.visit_slot(place, now, budget - visited, &mut resolve);
         }
-        if !self.is_behind(now) {
-            self.time = self.time.max(now);
-        }
+        self.time = self.time.max(now);
         visited
     }
 
