@@ -131,7 +131,7 @@ impl std::fmt::Debug for NumberText {
 
 /// A double as Redis 7.2 prints it in replies and stores it as text.
 ///
-/// Integers of up to 2^62 stand in full. Anything else is printed with the digits of [`super::grisu`], in full
+/// Integers of up to 2^62 stand in full. Anything else is printed with the digits of Grisu2, in full
 /// too if that takes few zeros (`0.00001`, `17749673625999999000`), else with an exponent (`1e+20`, `1.5e-7`).
 pub fn double(value: f64) -> NumberText {
     let mut text = NumberText::new();

@@ -7,7 +7,7 @@
 //! Timing Wheels", 1987) inserts in constant time, touches an item at most once a level on its way down, and
 //! still knows what is due at any millisecond.
 //!
-//! [`wheel`] has the wheel itself, [`blocks`] the memory its slots are made of.
+//! `wheel` has the wheel itself, `place` its geometry, `blocks` the memory its slots are made of.
 
 mod blocks;
 mod millis;

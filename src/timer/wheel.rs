@@ -73,7 +73,7 @@ pub struct TimerWheel {
     time: Millis,
     /// The items, by [`Place::index`].
     slots: Box<[Chain; SLOTS]>,
-    /// Which slots hold any item, counting those that [`Sweep::unseen`] has borrowed.
+    /// Which slots hold any item, counting those that `Sweep::unseen` has borrowed.
     occupied: Occupied,
     blocks: Blocks,
     items: usize,
