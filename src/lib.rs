@@ -8,6 +8,7 @@ pub mod hashing;
 pub mod memory;
 pub mod resp;
 pub mod table;
+pub mod timer;
 pub mod types;
 
 #[global_allocator]
