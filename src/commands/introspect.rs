@@ -4,6 +4,7 @@
 //! commands that have a handler are shown: see [`crate::commands::table::visible`]. Elements come in table order, where
 //! Redis gives the order of its hash table.
 
+use super::table::docs::history::{Changes, history};
 use super::table::docs::{Arg, Status};
 use super::table::errors::{self, wrong_arity};
 use super::table::flags::{AclCategory, KeyFlags};
@@ -283,6 +284,7 @@ fn document(spec: &CommandSpec, reply: &mut Reply) {
             field(fields, "complexity", docs.complexity, reply);
         }
         document_status(fields, docs.status, reply);
+        document_history(fields, history(spec.name), reply);
         if !docs.arguments.is_empty() {
             *fields += 1;
             reply.bulk("arguments");
@@ -309,6 +311,20 @@ fn document_status(fields: &mut usize, status: Status, reply: &mut Reply) {
     if let Status::Deprecated { since, replaced_by } = status {
         field(fields, "deprecated_since", since, reply);
         field(fields, "replaced_by", replaced_by, reply);
+    }
+}
+
+fn document_history(fields: &mut usize, changes: Changes, reply: &mut Reply) {
+    if changes.is_empty() {
+        return;
+    }
+    *fields += 1;
+    reply.bulk("history");
+    reply.set(changes.len());
+    for (version, change) in changes {
+        reply.array(2);
+        reply.bulk(version);
+        reply.bulk(change);
     }
 }
 

@@ -7,10 +7,12 @@
 //!
 //! A line can be malformed: a count of keys beyond the end, a range past it. Then no keys are claimed at all, and the
 //! command itself reports the syntax error; guessing would let a malformed line through an ACL check with the wrong keys.
+//! One leniency is Redis's: a count that is no canonical number (`+2`, `02`) is read as C's `atoi` would, and its keys
+//! carry no flags, although every command then refuses such a count.
 
 use super::CommandSpec;
 use super::flags::{Flag, KeyFlag, KeyFlags};
-use super::key_spec::{BeginSearch, FindKeys, KeySpec, OVERWRITE, POP, Place, READ, READ_UPDATE};
+use super::key_spec::{BeginSearch, FindKeys, KEY_1, KeySpec, OVERWRITE, POP, Place, READ, READ_UPDATE};
 
 /// An argument that is a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +61,7 @@ pub fn keys_into(spec: &CommandSpec, args: &[&[u8]], found: &mut Vec<KeyRef>) ->
         return Err(KeyError::WrongArity);
     }
     let before = found.len();
-    if extract(spec, args, found).is_none() {
-        found.truncate(before);
-    }
+    extract(spec, args, found);
     if found.len() == before && !spec.flags.contains(Flag::NoMandatoryKeys) {
         return Err(KeyError::Malformed);
     }
@@ -75,8 +75,8 @@ impl CommandSpec {
     }
 }
 
-/// None when the line is malformed.
-fn extract(spec: &CommandSpec, args: &[&[u8]], found: &mut Vec<KeyRef>) -> Option<()> {
+/// Finds no keys when the line is malformed.
+fn extract(spec: &CommandSpec, args: &[&[u8]], found: &mut Vec<KeyRef>) {
     match spec.name {
         "set" => found.push(KeyRef {
             index: 1,
@@ -90,12 +90,17 @@ fn extract(spec: &CommandSpec, args: &[&[u8]], found: &mut Vec<KeyRef>) -> Optio
         "sort_ro" => found.push(KeyRef { index: 1, flags: READ }),
         "migrate" => keys_of_migrate(args, found),
         _ => {
-            for spec in spec.key_specs {
-                keys_of_spec(spec, args, found)?;
+            let before = found.len();
+            let complete = spec
+                .key_specs
+                .iter()
+                .all(|spec| keys_of_spec(spec, args, found).is_some());
+            if !complete {
+                found.truncate(before);
+                keys_by_loose_count(spec, args, found);
             }
         }
     }
-    Some(())
 }
 
 /// None when the arguments contradict the spec.
@@ -106,9 +111,9 @@ fn keys_of_spec(spec: &KeySpec, args: &[&[u8]], found: &mut Vec<KeyRef>) -> Opti
     let begin = match spec.place.begin {
         BeginSearch::Index(index) => usize::from(index),
         BeginSearch::Keyword { keyword, start_from } => match find_keyword(keyword, start_from, args) {
-            Some(index) => index + 1,
-            // The option is not there, nor are its keys.
-            None => return Some(()),
+            Some(index) if index + 1 < args.len() => index + 1,
+            // The option is not there, or without a value, nor are its keys.
+            _ => return Some(()),
         },
         BeginSearch::Unknown => return None,
     };
@@ -146,16 +151,53 @@ fn bounds(place: Place, begin: usize, args: &[&[u8]]) -> Option<(usize, usize, u
             Some((begin, end, usize::from(step)))
         }
         FindKeys::KeyNum { count_at, first, step } => {
-            let count: usize = std::str::from_utf8(args.get(begin + usize::from(count_at))?)
-                .ok()?
-                .parse()
-                .ok()?;
+            let count = count_of_keys(args.get(begin + usize::from(count_at))?)?;
             let (first, step) = (begin + usize::from(first), usize::from(step));
             let last = count.checked_sub(1)?.checked_mul(step)?.checked_add(first)?;
             Some((first, last, step))
         }
         FindKeys::Unknown => None,
     }
+}
+
+/// A positive number in its one canonical spelling: no sign, no space, no leading zero.
+fn count_of_keys(text: &[u8]) -> Option<usize> {
+    text.first().filter(|first| matches!(first, b'1'..=b'9'))?;
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The second reading of a count of keys, for lines whose count is not canonical: flags unknown, destination last.
+fn keys_by_loose_count(spec: &CommandSpec, args: &[&[u8]], found: &mut Vec<KeyRef>) {
+    let counts = |key_spec: &&KeySpec| matches!(key_spec.place.find, FindKeys::KeyNum { .. });
+    let Some(BeginSearch::Index(at)) = spec.key_specs.iter().find(counts).map(|key_spec| key_spec.place.begin) else {
+        return;
+    };
+    let first = usize::from(at) + 1;
+    let count = args.get(usize::from(at)).map_or(0, |text| leading_number(text));
+    if count == 0 || count > args.len() - first {
+        return;
+    }
+    let destination = spec
+        .key_specs
+        .iter()
+        .any(|key_spec| key_spec.place == KEY_1)
+        .then_some(1);
+    let flags = KeyFlags::default();
+    found.extend(
+        (first..first + count)
+            .chain(destination)
+            .map(|index| KeyRef { index, flags }),
+    );
+}
+
+/// The number at the beginning of a text after spaces and a plus sign; 0 for anything else.
+fn leading_number(text: &[u8]) -> usize {
+    let text = text.trim_ascii_start();
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number, digit| {
+        number.saturating_mul(10).saturating_add(usize::from(digit - b'0'))
+    })
 }
 
 /// SET reads only with the option GET.
@@ -204,10 +246,9 @@ fn keys_of_migrate(args: &[&[u8]], found: &mut Vec<KeyRef>) {
     let mut at = 6;
     while let Some(word) = args.get(at) {
         let is = |option: &[u8]| word.eq_ignore_ascii_case(option);
-        if is(b"keys") {
-            if args[3].is_empty() {
-                keys = at + 1..args.len();
-            }
+        if is(b"keys") && at + 1 < args.len() {
+            // With both a key and a list, MIGRATE refuses the line.
+            keys = if args[3].is_empty() { at + 1..args.len() } else { 0..0 };
             break;
         }
         at += match () {

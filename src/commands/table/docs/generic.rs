@@ -73,14 +73,14 @@ pub const SCAN: Docs = docs("Iterates over the key names of the database with a 
 ]);
 pub const SORT: Docs = docs("Sorts a list, a set or a sorted set, and may store the result.",
     "O(N+M*log(M)) for N elements of which M are returned", &[
-    key(0), pattern("by-pattern").token("BY").display("pattern").optional(), LIMIT,
-    pattern("get-pattern").token("GET").display("pattern").optional().multiple().multiple_token(), ORDER,
+    key(0), pattern("by-pattern").key_spec(1).token("BY").display("pattern").optional(), LIMIT,
+    pattern("get-pattern").key_spec(1).token("GET").display("pattern").optional().multiple().multiple_token(), ORDER,
     token("sorting", "ALPHA").optional(), key_named("destination", 2).token("STORE").optional(),
 ]);
 pub const SORT_RO: Docs = docs("Sorts a list, a set or a sorted set without storing the result.",
     "O(N+M*log(M)) for N elements of which M are returned", &[
-    key(0), pattern("by-pattern").token("BY").display("pattern").optional(), LIMIT,
-    pattern("get-pattern").token("GET").display("pattern").optional().multiple().multiple_token(), ORDER,
+    key(0), pattern("by-pattern").key_spec(1).token("BY").display("pattern").optional(), LIMIT,
+    pattern("get-pattern").key_spec(1).token("GET").display("pattern").optional().multiple().multiple_token(), ORDER,
     token("sorting", "ALPHA").optional(),
 ]);
 pub const TOUCH: Docs = docs("Counts how many of the given keys exist and renews their access times.",

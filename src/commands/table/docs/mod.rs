@@ -11,6 +11,7 @@ use std::borrow::Cow;
 #[rustfmt::skip] pub mod generic;
 #[rustfmt::skip] pub mod geo;
 #[rustfmt::skip] pub mod hash;
+#[rustfmt::skip] pub mod history;
 #[rustfmt::skip] pub mod hyperloglog;
 #[rustfmt::skip] pub mod list;
 #[rustfmt::skip] pub mod pubsub;
@@ -84,7 +85,7 @@ pub struct Arg {
     pub kind: ArgKind,
     /// Where it differs from the name; see [`Arg::display_text`].
     display: Option<&'static str>,
-    /// Which key spec of the command covers this key.
+    /// Which key spec of the command covers this key, or the keys this pattern makes.
     pub key_spec: Option<u8>,
     /// The word in front of the value, or the argument itself for [`ArgKind::PureToken`].
     pub token: Option<&'static str>,
@@ -224,6 +225,12 @@ mod build {
     impl Arg {
         pub const fn token(mut self, token: &'static str) -> Arg {
             self.token = Some(token);
+            self
+        }
+
+        /// For arguments that lead to keys without being one.
+        pub const fn key_spec(mut self, spec: u8) -> Arg {
+            self.key_spec = Some(spec);
             self
         }
 
