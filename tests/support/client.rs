@@ -37,6 +37,11 @@ impl Client {
         self.stream.set_read_timeout(Some(timeout))
     }
 
+    /// A second handle on the connection, to send from another thread while this one reads.
+    pub fn writer(&self) -> io::Result<TcpStream> {
+        self.stream.try_clone()
+    }
+
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
