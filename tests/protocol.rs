@@ -378,6 +378,8 @@ fn half_requests_and_a_hang_up_leave_nothing_behind() {
     for cut in 1..request.len() {
         let mut client = server.connect();
         client.send(&request[..cut]).expect("the connection is open");
+        // Seen before it hangs up.
+        assert_eq!(watcher.ask("PING"), "+PONG\r\n");
     }
     wait_until("all but one connection are gone", || {
         let info = watcher.ask("INFO clients");
