@@ -19,16 +19,6 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Stands for a difference that did not show again.
-    pub fn vanished() -> Difference {
-        Difference {
-            name: String::new(),
-            ours: b"(did not happen again)".to_vec(),
-            redis: Vec::new(),
-            valkey: Vec::new(),
-        }
-    }
-
     /// Differences of one class have one cause, as a rule: the command, and how the replies begin.
     fn class(&self) -> String {
         format!("{} {} {}", self.name, beginning(&self.ours), beginning(&self.valkey))
@@ -82,8 +72,11 @@ impl Report {
         self.classes.insert(difference.class())
     }
 
-    pub fn different(&mut self, program: &[Request], difference: Difference) {
-        self.classes.insert(difference.class());
+    /// Reports `program`, shrunk from `found`, unless shrinking led to a class reported before.
+    pub fn different(&mut self, program: &[Request], found: &Difference, difference: &Difference) {
+        if difference.class() != found.class() && !self.classes.insert(difference.class()) {
+            return;
+        }
         let mut text = String::new();
         for request in program {
             let args: Vec<String> = request.args.iter().map(|arg| format!("\"{}\"", show(arg))).collect();

@@ -2,14 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::compare::{Compare, same};
 use super::generator::{Request, preamble};
 use super::report::{Difference, Report};
 use super::shrink;
-use crate::support::client::{Client, encode, encode_into};
+use crate::support::client::{Client, closed, encode, encode_into};
 use crate::support::reply::{Reply, show};
 use crate::support::server::{Binary, Server};
+
+/// How long a server may take over one reply of a round.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long to look for a shorter program: enough for thousands of runs, unless each ends in [`ANSWER`]'s timeout.
+const SHRINKING: Duration = Duration::from_secs(60);
 
 /// A server and a connection to it, both replaced when they fail.
 struct Target {
@@ -22,7 +29,7 @@ struct Target {
 impl Target {
     fn start(binary: Binary, settings: &[(&str, &str)]) -> Target {
         let server = Server::start_with(binary, settings);
-        let client = server.connect();
+        let client = connect(&server);
         let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
         Target {
             binary,
@@ -37,10 +44,10 @@ impl Target {
             let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (&**name, &**value)).collect();
             self.server = Server::start_with(self.binary, &settings);
         }
-        self.client = self.server.connect();
+        self.client = connect(&self.server);
     }
 
-    /// The replies to `program`, whose first byte was sent already; a lost connection is a reply of its own.
+    /// The replies to `program`, the sending of which ended in `sent`; a lost connection is a reply of its own.
     fn read(&mut self, sent: io::Result<()>, program: &[Request]) -> Vec<Vec<u8>> {
         let mut replies = Vec::with_capacity(program.len());
         let mut failure = sent.err();
@@ -51,11 +58,22 @@ impl Target {
             }
         }
         if let Some(error) = failure {
-            replies.resize(program.len(), format!("(connection failed: {error})").into_bytes());
+            let words = if closed(&error) {
+                "closed".into()
+            } else {
+                error.to_string()
+            };
+            replies.resize(program.len(), format!("(connection failed: {words})").into_bytes());
             self.recover();
         }
         replies
     }
+}
+
+fn connect(server: &Server) -> Client {
+    let client = server.connect();
+    client.set_read_timeout(ANSWER).expect("a timeout that is not zero");
+    client
 }
 
 /// The server under test and its two peers.
@@ -127,11 +145,17 @@ impl Rig {
             return;
         }
         let program = &program[preamble().len().min(index)..];
+        let deadline = Instant::now() + SHRINKING;
         let (program, difference) = match self.first_difference(program) {
-            Some(_) => shrink::shrink(program.to_vec(), |candidate| self.first_difference(candidate)),
-            None => (program.to_vec(), found),
+            Some(first) => shrink::shrink(program.to_vec(), first, |candidate| {
+                (Instant::now() < deadline)
+                    .then(|| self.first_difference(candidate))
+                    .flatten()
+            }),
+            // It depends on something that is not in the program, such as the time.
+            None => (program.to_vec(), found.clone()),
         };
-        report.different(&program, difference);
+        report.different(&program, &found, &difference);
     }
 
     fn ask(&mut self, program: &[Request]) -> Answers {

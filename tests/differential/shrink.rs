@@ -7,24 +7,32 @@
 use super::generator::Request;
 use super::report::Difference;
 
-/// Leaves out commands, then arguments, while `differs` still finds a difference. `program` must show one.
+/// Leaves out commands, then arguments, for as long as `differs` still finds a difference; `found` is `program`'s own.
 pub fn shrink(
     program: Vec<Request>,
+    found: Difference,
     mut differs: impl FnMut(&[Request]) -> Option<Difference>,
 ) -> (Vec<Request>, Difference) {
-    let mut program = without_chunks(program, |candidate| differs(candidate).is_some());
+    let mut latest = found;
+    let mut fails = |candidate: &[Request]| match differs(candidate) {
+        Some(difference) => {
+            latest = difference;
+            true
+        }
+        None => false,
+    };
+    let mut program = without_chunks(program, &mut fails);
     for index in 0..program.len() {
         let compare = program[index].compare;
         let args = program[index].args.clone();
         let shorter = without_chunks(args, |args| {
             let mut candidate = program.clone();
             candidate[index].args = args.to_vec();
-            !args.is_empty() && differs(&candidate).is_some()
+            !args.is_empty() && fails(&candidate)
         });
         program[index] = Request { args: shorter, compare };
     }
-    let difference = differs(&program).unwrap_or_else(Difference::vanished);
-    (program, difference)
+    (program, latest)
 }
 
 /// The shortest list found by leaving out chunks of `items` for which `fails` still holds. O(n log n) calls when most
