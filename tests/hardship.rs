@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use support::client::{Client, closed, encode};
+use support::os::Signal;
 use support::random::Random;
 use support::reply::show;
 use support::server::{Binary, Server, free_port};
@@ -330,7 +331,7 @@ fn assert_refusal(binary: Binary, dir: &Path, args: &[&str], says: &[&str]) {
 
 #[test]
 fn terminate_and_interrupt_end_the_server_cleanly() {
-    for signal in [libc::SIGTERM, libc::SIGINT] {
+    for signal in [Signal::TERM, Signal::INT] {
         let mut server = Server::start(Binary::UnderTest);
         let mut client = server.connect();
         assert_eq!(client.ask("SET key value"), "+OK\r\n");
@@ -339,7 +340,7 @@ fn terminate_and_interrupt_end_the_server_cleanly() {
         assert_eq!(
             status.and_then(|status| status.code()),
             Some(0),
-            "signal {signal}: {}",
+            "{signal:?}: {}",
             server.log()
         );
         assert!(client.read_to_end().expect("the connection was closed").is_empty());
@@ -353,9 +354,9 @@ fn terminate_and_interrupt_end_the_server_cleanly() {
 fn a_second_interrupt_ends_the_server_at_once() {
     let mut server = Server::start(Binary::UnderTest);
     let start = Instant::now();
-    server.signal(libc::SIGINT).expect("the server runs");
+    server.signal(Signal::INT).expect("the server runs");
     // The first may have been enough already: a signal to a process that has exited changes nothing.
-    let _ = server.signal(libc::SIGINT);
+    let _ = server.signal(Signal::INT);
     let status = server.wait_for_exit(PATIENCE).expect("a child of ours");
     let code = status.and_then(|status| status.code());
     assert!(matches!(code, Some(0 | 1)), "{status:?}: {}", server.log());
@@ -370,7 +371,7 @@ fn a_second_interrupt_ends_the_server_at_once() {
 fn signals_of_terminals_and_broken_pipes_are_ignored() {
     let mut server = Server::start(Binary::UnderTest);
     let mut client = server.connect();
-    for signal in [libc::SIGHUP, libc::SIGPIPE] {
+    for signal in [Signal::HUP, Signal::PIPE] {
         server.signal(signal).expect("the server runs");
         assert_eq!(client.ask("PING"), "+PONG\r\n");
     }

@@ -141,10 +141,14 @@ impl Generator {
     }
 
     fn add_metadata_probes(&self, round: &mut Vec<Request>) {
+        const NEAR: Compare = Compare::Near(5000);
         for key in &self.all_keys {
-            round.push(Request::new(&[b"TYPE".as_slice(), key], Compare::Exact));
-            round.push(Request::new(&[b"OBJECT".as_slice(), b"ENCODING", key], Compare::Exact));
-            round.push(Request::new(&[b"PEXPIRETIME".as_slice(), key], Compare::Near(5000)));
+            let probes = [
+                Request::new(&[b"TYPE".as_slice(), key], Compare::Exact),
+                Request::new(&[b"OBJECT".as_slice(), b"ENCODING", key], Compare::Exact),
+                Request::new(&[b"PEXPIRETIME".as_slice(), key], NEAR),
+            ];
+            round.extend(probes.into_iter().filter(|probe| wanted(&probe.name())));
         }
     }
 
@@ -152,12 +156,9 @@ impl Generator {
     fn add_content_probes(&self, round: &mut Vec<Request>) {
         for key in &self.all_keys {
             for probe in families::ALL.iter().filter_map(|family| family.content.as_ref()) {
-                let mut args = vec![probe.command.to_vec(), key.to_vec()];
-                args.extend(probe.arguments.iter().map(|arg| arg.to_vec()));
-                round.push(Request {
-                    args,
-                    compare: probe.compare,
-                });
+                let args = [&[probe.command, key], probe.arguments].concat();
+                let request = Request::new(&args, probe.compare);
+                round.extend(wanted(&request.name()).then_some(request));
             }
         }
     }
@@ -172,8 +173,8 @@ pub fn preamble() -> Vec<Request> {
     ]
 }
 
-/// What `AEOLUS_DIFF_ONLY` and `AEOLUS_DIFF_SKIP` leave of the commands.
-fn wanted(name: &str) -> bool {
+/// Whether `AEOLUS_DIFF_ONLY` and `AEOLUS_DIFF_SKIP` leave the command `name`.
+pub fn wanted(name: &str) -> bool {
     let lists = |variable: &str| {
         std::env::var(variable)
             .ok()

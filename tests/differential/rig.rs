@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::compare::{Compare, same};
-use super::generator::{Request, preamble};
+use super::generator::{Request, preamble, wanted};
 use super::report::{Difference, Report};
 use super::shrink;
 use crate::support::client::{Client, closed, encode, encode_into};
@@ -118,6 +118,9 @@ impl Rig {
 
     /// Iterates over the keys in small steps and compares them with KEYS: every key at least once, nothing else.
     pub fn scan_everything(&mut self, report: &mut Report) {
+        if !wanted("SCAN") || !wanted("KEYS") {
+            return;
+        }
         let client = &mut self.ours.client;
         let Ok(outcome) = scan(client) else {
             self.ours.recover();

@@ -160,8 +160,7 @@ impl Server {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Sends a `libc::SIG*` number to the process.
-    pub fn signal(&self, signal: i32) -> io::Result<()> {
+    pub fn signal(&self, signal: os::Signal) -> io::Result<()> {
         os::send_signal(self.pid(), signal)
     }
 
