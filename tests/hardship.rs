@@ -80,7 +80,7 @@ fn bruised_requests(random: &mut Random) -> Vec<u8> {
 #[test]
 fn connections_above_maxclients_are_told_and_closed() {
     const LIMIT: usize = 300;
-    const ATTEMPTS: usize = 3000;
+    const ATTEMPTS: usize = 20_000;
     os::raise_open_file_limit(4096).expect("the limit can be read");
     let server = Server::start_with(Binary::UnderTest, &[("maxclients", &LIMIT.to_string())]);
     let mut first = server.connect();

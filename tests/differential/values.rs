@@ -25,7 +25,7 @@ macro_rules! slots {
 
 slots! {
     key anykey lexkey value member field int float score scorebound lexbound index offset count bigcount
-    seconds millis at atmillis deadline deadlinemillis db pattern streamid typename setting command text huge
+    seconds millis at atmillis deadline deadlinemillis db pattern streamid autoid typename setting command text huge
 }
 
 /// Strings that someone's parser, printer or size limit treats specially.
@@ -314,6 +314,8 @@ impl Filler<'_> {
                 ],
             ),
             Slot::streamid => mostly(random, STREAM_IDS, BAD_STREAM_IDS),
+            // Larger than most others: an entry that is mostly taken.
+            Slot::autoid => pick(random, &[b"1000-*", b"1000-*", b"1000-*", b"1001-*"]),
             Slot::typename => pick(
                 random,
                 &[

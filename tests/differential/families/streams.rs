@@ -11,12 +11,13 @@ pub const FAMILY: Family = Family {
         compare: Compare::Exact,
     }),
     forms: &[
-        exact(8, "XADD key streamid <field value>..."),
+        exact(6, "XADD key streamid <field value>..."),
+        exact(6, "XADD key autoid <field value>..."),
         exact(
             6,
             "XADD key [NOMKSTREAM] [MAXLEN [=|~] count [LIMIT count]|MINID [=|~] streamid [LIMIT count]] streamid <field value>...",
         ),
-        exact(3, "XADD key MAXLEN [=|~] count streamid field value"),
+        exact(3, "XADD key MAXLEN [=|~] count autoid field value"),
         exact(3, "XLEN key"),
     ],
 };

@@ -17,15 +17,14 @@ pub const FAMILY: Family = Family {
     }),
     forms: &[
         exact(10, "GET key"),
-        exact(12, "SET key value"),
+        exact(10, "SET key value"),
+        exact(6, "SET key int"),
+        exact(3, "SET key float"),
         exact(
             14,
             "SET key value {NX|XX|GET|KEEPTTL|EX seconds|PX millis|EXAT deadline|PXAT deadlinemillis}",
         ),
-        exact(
-            5,
-            "GETEX key {PERSIST|EX seconds|PX millis|EXAT deadline|PXAT deadlinemillis}",
-        ),
+        exact(5, "GETEX key {PERSIST|EX seconds|PX millis|EXAT at|PXAT atmillis}"),
         exact(3, "GETDEL key"),
         exact(3, "GETSET key value"),
         exact(3, "SETEX key seconds value"),
