@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Callable
 
+import expiry
 import summary
 
 WIDTH, MARGIN, GUTTER = 960, 24, 32
@@ -28,15 +29,15 @@ class Panel:
     note: str
     rows: dict[str, dict[str, float]]
     length: Callable[[float, list[float]], float]
-    digits: int
+    text: Callable[[float], str]
 
 
 def draw(results):
     """The picture as SVG text."""
     names = summary.server_names(results)
-    left = [panel for panel in (_cost_panel(results),) if panel.rows]
-    right = [panel for panel in _other_panels(results) if panel.rows]
-    top = 92
+    left = [panel for panel in (_cost_panel(results), _expiry_panel(results)) if panel.rows]
+    right = [panel for panel in (_memory_panel(results), _stall_panel(results)) if panel.rows]
+    top = 108
     left_parts, left_end = _column(left, names, MARGIN, top)
     right_parts, right_end = _column(right, names, MARGIN + COLUMN + GUTTER, top)
     height = max(left_end, right_end) + MARGIN
@@ -57,31 +58,44 @@ def _cost_panel(results):
     title = "Own cost, µs of CPU a request" if own else "Server CPU, µs a request"
     note = "bars scaled within each workload" + (", the kernel's share taken off" if own else "")
     rows = own or summary.medians(summary.cpu_per_request(results))
-    return Panel(title, note, rows, _share_of_row, 2)
+    return Panel(title, note, rows, _share_of_row, _decimals(2))
 
 
-def _other_panels(results):
-    sizes = summary.medians(summary.bytes_per_element(results))
-    waits = {row: {name: max(each) for name, each in by.items()} for row, by in summary.longest_waits(results).items()}
-    lags = {f"{row:,} others": by for row, by in summary.medians(summary.expiry_p99(results)).items()}
-    return [
-        Panel("Resident bytes per element", "bars scaled within each data set", sizes, _share_of_row, 0),
-        Panel("Longest wait of a PING, ms", _LOGARITHMIC_NOTE, waits, _logarithmic, 2),
-        Panel("Lag of expired events, 99th percentile, ms", _LOGARITHMIC_NOTE, lags, _logarithmic, 1),
-    ]
+def _memory_panel(results):
+    rows = summary.medians(summary.bytes_per_element(results))
+    return Panel("Resident bytes per element", "bars scaled within each data set", rows, _share_of_row, _decimals(0))
+
+
+def _stall_panel(results):
+    rows = {row: {name: max(each) for name, each in by.items()} for row, by in summary.longest_waits(results).items()}
+    return Panel("Longest wait of a PING, ms", "logarithmic scale", rows, _logarithmic, _decimals(2))
+
+
+def _expiry_panel(results):
+    """A lag as long as the wait stands for events that never came."""
+    waits = [1000 * sample["wait_s"] for sample in results[expiry.SECTION]]
+    rows = {f"{row:,} others": by for row, by in summary.medians(summary.expiry_p99(results)).items()}
+
+    def text(figure):
+        return f"over {figure:,.0f}" if figure >= max(waits) else f"{figure:,.1f}"
+
+    return Panel("Lag of expired events, 99th percentile, ms", "logarithmic scale", rows, _logarithmic, text)
+
+
+def _decimals(digits):
+    return lambda figure: f"{figure:,.{digits}f}"
 
 
 def _share_of_row(figure, row):
     return max(0.0, figure) / max(max(row), 1e-9)
 
 
-_DECADES = (0.01, 10_000)
-_LOGARITHMIC_NOTE = "logarithmic: each line is ten times the one before, from 0.01"
+_DECADES = (0.01, 0.1, 1, 10, 100, 1000, 10_000)
 
 
 def _logarithmic(figure, _row):
     """Waits span five decades; on a linear scale all but the longest would vanish."""
-    low, high = (math.log10(end) for end in _DECADES)
+    low, high = math.log10(_DECADES[0]), math.log10(_DECADES[-1])
     return min(1.0, max(0.0, (math.log10(max(figure, 1e-9)) - low) / (high - low)))
 
 
@@ -101,10 +115,8 @@ def _panel(panel, names, x, y):
     group = len(names) * (BAR + GAP) + GROUP_GAP
     end = start + group * len(panel.rows)
     if panel.length is _logarithmic:
-        decades = round(math.log10(_DECADES[1] / _DECADES[0]))
-        for decade in range(decades + 1):
-            at = bars_x + full * decade / decades
-            parts.append(f'<path class="grid" d="M{at:.1f} {start}V{end - GROUP_GAP}"/>')
+        parts += _decade_lines(bars_x, full, start, end - GROUP_GAP)
+        end += 12
     for index, (label, by_server) in enumerate(panel.rows.items()):
         top = start + index * group
         middle = top + (group - GROUP_GAP) / 2 + 4
@@ -116,8 +128,17 @@ def _panel(panel, names, x, y):
             bar_y = top + place * (BAR + GAP)
             width = max(1.0, full * panel.length(figure, list(by_server.values())))
             parts.append(f'<rect class="s{place}" x="{bars_x}" y="{bar_y}" width="{width:.1f}" height="{BAR}" rx="1.5"/>')
-            parts.append(_text(bars_x + width + 5, bar_y + BAR - 0.5, f"{figure:,.{panel.digits}f}", "value"))
+            parts.append(_text(bars_x + width + 5, bar_y + BAR - 0.5, panel.text(figure), "value"))
     return parts, end
+
+
+def _decade_lines(x, full, top, bottom):
+    parts = []
+    for place, decade in enumerate(_DECADES):
+        at = x + full * place / (len(_DECADES) - 1)
+        parts.append(f'<path class="grid" d="M{at:.1f} {top}V{bottom}"/>')
+        parts.append(_text(round(at, 1), bottom + 12, f"{decade:g}", "tick"))
+    return parts
 
 
 def _legend(results):
@@ -144,13 +165,13 @@ def _opening(height):
 def _style(servers):
     def colours(palette, page, ink, soft, grid):
         bars = "".join(f".s{place}{{fill:{palette[place % len(palette)]}}}" for place in range(servers))
-        inks = f".title,.head,.label,.legend,.value{{fill:{ink}}}.note{{fill:{soft}}}.grid{{stroke:{grid}}}"
+        inks = f".title,.head,.label,.legend,.value{{fill:{ink}}}.note,.tick{{fill:{soft}}}.grid{{stroke:{grid}}}"
         return f".page{{fill:{page}}}{inks}{bars}"
 
     return (
         "<style>text{font:11px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}"
         ".title{font-size:19px;font-weight:600}.head{font-size:14px;font-weight:600}"
-        ".legend{font-size:12px}.label{text-anchor:end}.value{font-size:10px}.grid{stroke-width:1}"
+        ".legend{font-size:12px}.label{text-anchor:end}.tick{text-anchor:middle;font-size:9px}.value{font-size:10px}.grid{stroke-width:1}"
         + colours(LIGHT, "#ffffff", "#1f2328", "#59636e", "#d8dee4")
         + "@media (prefers-color-scheme:dark){"
         + colours(DARK, "#0d1117", "#e6edf3", "#9198a1", "#30363d")

@@ -14,7 +14,6 @@ import servers
 from client import Client, ServerError, batches, encode
 
 SECTION = "memory"
-SETTLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -101,15 +100,15 @@ def run(specs, sizes, pinning, selected, results):
         elements = int(data_set.elements * sizes.elements)
         chunks = list(batches(data_set.requests(elements)))
         for spec in specs:
-            _sample(spec, pinning, results, data_set.name, elements, lambda server: _load(server, chunks))
+            _sample(spec, pinning, sizes.rest, results, data_set.name, elements, lambda server: _load(server, chunks))
     if selected(f"{SECTION}/{CONNECTIONS}"):
         print(f"memory: {CONNECTIONS}", file=sys.stderr)
         count = min(int(CONNECTIONS_COUNT * sizes.elements), machine.raise_file_limit() - 200)
         for spec in specs:
-            _sample(spec, pinning, results, CONNECTIONS, count, lambda server: _connect(server, count))
+            _sample(spec, pinning, sizes.rest, results, CONNECTIONS, count, lambda server: _connect(server, count))
 
 
-def _sample(spec, pinning, results, name, elements, fill):
+def _sample(spec, pinning, rest, results, name, elements, fill):
     """Measure around `fill`, which returns the connections to close afterwards."""
     with servers.running(spec, pinning) as server:
         server.settle()
@@ -119,7 +118,7 @@ def _sample(spec, pinning, results, name, elements, fill):
         except (ServerError, OSError) as error:
             results["notes"].append(f"{name} on {spec.name}: {error}")
             return
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(rest)
         server.settle()
         after = server.resident_bytes()
         for connection in connections:

@@ -116,7 +116,7 @@ class Server:
 @contextlib.contextmanager
 def running(spec, pinning):
     """Start a server, wait until it answers, and end it, by its pid, whatever happens in between."""
-    with tempfile.TemporaryDirectory(prefix=f"bench-{spec.name}-") as directory:
+    with tempfile.TemporaryDirectory(prefix=f"bench-{spec.name}-", ignore_cleanup_errors=True) as directory:
         port = free_port()
         with open(Path(directory) / "log", "w", encoding="utf-8") as log:
             try:

@@ -9,7 +9,9 @@ class Sizes:
     requests: float  # factor on the requests of a workload
     keys: int  # string keys present while throughput is measured
     elements: float  # factor on the elements of a data set in memory
+    rest: float  # seconds a loaded server gets to finish what it left for later, before its memory is read
     stall_keys: int  # keys or elements that an event of the stall section is about
+    watch: float  # factor on the time that latency is watched after an event
     expiry_backgrounds: tuple[int, ...]  # keys with a later deadline beside those that expire
     expiry_wait: float  # seconds after its deadline that a key may take to expire
 
@@ -19,7 +21,9 @@ DEFAULT = Sizes(
     requests=1.0,
     keys=1_000_000,
     elements=1.0,
+    rest=1.0,
     stall_keys=1_000_000,
+    watch=1.0,
     expiry_backgrounds=(0, 1_000_000),
     expiry_wait=10.0,
 )
@@ -29,7 +33,9 @@ QUICK = Sizes(
     requests=0.1,
     keys=100_000,
     elements=0.1,
+    rest=0.2,
     stall_keys=100_000,
+    watch=0.3,
     expiry_backgrounds=(100_000,),
-    expiry_wait=3.0,
+    expiry_wait=2.0,
 )

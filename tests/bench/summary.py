@@ -20,18 +20,19 @@ class Table:
     title: str
     columns: list[str]
     rows: list[list[str]]
+    words: int = 1  # how many columns, from the left, hold words and not figures
 
     def as_text(self):
         widths = [max(len(row[column]) for row in [self.columns, *self.rows]) for column in range(len(self.columns))]
         lines = [self.title]
         for row in [self.columns, *self.rows]:
-            first, *rest = (cell.ljust(width) if not column else cell.rjust(width)
-                            for column, (cell, width) in enumerate(zip(row, widths)))
-            lines.append("  ".join([first, *rest]).rstrip())
+            padded = [cell.ljust(width) for cell, width in zip(row[: self.words], widths)]
+            padded += [cell.rjust(width) for cell, width in zip(row[self.words :], widths[self.words :])]
+            lines.append("  ".join(padded).rstrip())
         return "\n".join(lines)
 
     def as_markdown(self):
-        rule = ["---"] + ["---:"] * (len(self.columns) - 1)
+        rule = ["---"] * self.words + ["---:"] * (len(self.columns) - self.words)
         return "\n".join("| " + " | ".join(row) + " |" for row in [self.columns, rule, *self.rows])
 
 
@@ -144,14 +145,14 @@ def _memory_table(results):
     meanings = {data_set.name: data_set.meaning for data_set in memory.DATA_SETS}
     meanings[memory.CONNECTIONS] = memory.CONNECTIONS_MEANING
     rows = _rows(bytes_per_element(results), names, lambda each: f"{statistics.median(each):,.1f}", meanings)
-    return Table("memory", "resident bytes per element", ["data set", "a ...", *names], rows)
+    return Table("memory", "resident bytes per element", ["data set", "one element", *names], rows, words=2)
 
 
 def _stall_table(results):
     names = server_names(results)
     meanings = {name: meaning for name, (meaning, _) in stalls.EVENTS.items()}
     rows = _rows(longest_waits(results), names, lambda each: f"{max(each):.2f}", meanings)
-    return Table("stalls", "longest PING while it happens, ms", ["event", "what happens", *names], rows)
+    return Table("stalls", "longest PING while it happens, ms", ["event", "what happens", *names], rows, words=2)
 
 
 def _expiry_table(results):
@@ -163,7 +164,7 @@ def _expiry_table(results):
         arrived = f"{len(sample['lags_ms'])} of {sample['probes']}"
         rows.append([f"{sample['background']:,}", sample["server"], arrived, *cells])
     columns = ["keys not due", "server", "arrived", "p50", "p99", "max"]
-    return Table("expiry", "lag of expired events behind the deadline, ms", columns, rows)
+    return Table("expiry", "lag of expired events behind the deadline, ms", columns, rows, words=2)
 
 
 def _lag(sample, quantile):

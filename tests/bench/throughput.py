@@ -97,9 +97,7 @@ def run(specs, floor, sizes, pinning, selected, results):
     results["machine"]["load_generator"] = _version(generator)
     with contextlib.ExitStack() as stack:
         started = [stack.enter_context(servers.running(spec, pinning)) for spec in [*specs, *([floor] if floor else [])]]
-        for server in started:
-            if server.name != servers.FLOOR:
-                _load_strings(server, sizes.keys)
+        started = [server for server in started if _loaded(server, sizes.keys, results)]
         for round_number, workload in itertools.product(range(sizes.rounds), workloads):
             print(f"throughput, round {round_number + 1} of {sizes.rounds}: {workload.name}", file=sys.stderr)
             for server in started:
@@ -123,11 +121,18 @@ def _version(generator):
     return subprocess.run([generator, "--version"], capture_output=True, text=True, check=False).stdout.strip()
 
 
-def _load_strings(server, keys):
-    """What GET finds, SET overwrites and INCR counts on, under the names redis-benchmark makes."""
-    with server.client() as client:
-        client.load(batches(encode("SET", f"key:{number:012}", VALUE) for number in range(keys)))
-        client.load(batches(encode("SET", f"counter:{number:012}", number) for number in range(keys)))
+def _loaded(server, keys, results):
+    """Load what GET finds, SET overwrites and INCR counts on, under the names redis-benchmark makes."""
+    if server.name == servers.FLOOR:
+        return True
+    try:
+        with server.client() as client:
+            client.load(batches(encode("SET", f"key:{number:012}", VALUE) for number in range(keys)))
+            client.load(batches(encode("SET", f"counter:{number:012}", number) for number in range(keys)))
+    except (ServerError, OSError) as error:
+        results["notes"].append(f"no throughput of {server.name}, loading it failed: {error}")
+        return False
+    return True
 
 
 def _measure(generator, server, workload, sizes):
