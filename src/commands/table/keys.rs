@@ -1,12 +1,12 @@
 //! Which arguments of a command line are keys, and what happens to each.
 //!
-//! ACL rules, client-side caching, cluster routing and COMMAND GETKEYS ask. The key specs of the table answer for nearly
-//! every command. They cannot for four kinds of command, which are read by functions of their own below: SORT, whose
+//! ACL rules, client-side caching, cluster routing and COMMAND GETKEYS ask. The key specs of the table answer for
+//! nearly every command. They cannot for four kinds of command, which are read by functions of their own below: SORT, whose
 //! STORE may stand anywhere; MIGRATE, whose one key may be empty and stand for a list at the end; and SET and BITFIELD,
 //! whose keys are known but whose options decide between reading and writing.
 //!
 //! A line can be malformed: a count of keys beyond the end, a range past it. Then no keys are claimed at all, and the
-//! command itself reports the syntax error; guessing would let a malformed line through an ACL check with the wrong keys.
+//! command itself reports the syntax error; a guess would let the line through an ACL check with the wrong keys.
 //! One leniency is Redis's: a count that is no canonical number (`+2`, `02`) is read as C's `atoi` would, and its keys
 //! carry no flags, although every command then refuses such a count.
 
@@ -206,16 +206,17 @@ fn access_of_set(args: &[&[u8]]) -> KeyFlags {
     if reads { READ_UPDATE } else { OVERWRITE }
 }
 
-/// BITFIELD writes unless all its operations are GET.
+/// BITFIELD writes unless all its operations are GET; OVERFLOW is a mode for those that follow.
 fn access_of_bitfield(args: &[&[u8]]) -> KeyFlags {
-    let mut at = 2;
-    while let Some(operation) = args.get(at) {
-        if !operation.eq_ignore_ascii_case(b"get") || at + 2 >= args.len() {
-            return READ_UPDATE;
-        }
-        at += 3;
+    let mut rest = args.get(2..).unwrap_or_default();
+    loop {
+        rest = match rest {
+            [] => return READ,
+            [get, _encoding, _offset, rest @ ..] if get.eq_ignore_ascii_case(b"get") => rest,
+            [overflow, _behaviour, rest @ ..] if overflow.eq_ignore_ascii_case(b"overflow") => rest,
+            _ => return READ_UPDATE,
+        };
     }
-    READ
 }
 
 /// SORT key [options]: the argument after the last STORE is a key, unless the word is the value of another option.
@@ -241,21 +242,27 @@ fn keys_of_sort(args: &[&[u8]], found: &mut Vec<KeyRef>) {
 }
 
 /// MIGRATE host port key|"" db timeout [options] [KEYS key ...]: one key, or all after KEYS if that one is empty.
+/// With both a key and a list MIGRATE refuses the line. A KEYS that ends the line is not looked for.
 fn keys_of_migrate(args: &[&[u8]], found: &mut Vec<KeyRef>) {
-    let mut keys = 3..4;
+    let keys = match find_keyword("KEYS", -2, args).and_then(|_| keys_option_of_migrate(args)) {
+        None => 3..4,
+        Some(at) if args[3].is_empty() => at + 1..args.len(),
+        Some(_) => return,
+    };
+    found.extend(keys.map(|index| KeyRef { index, flags: POP }));
+}
+
+/// Where KEYS stands among the options, and not as the value of one.
+fn keys_option_of_migrate(args: &[&[u8]]) -> Option<usize> {
     let mut at = 6;
-    while let Some(word) = args.get(at) {
+    loop {
+        let word = args.get(at)?;
         let is = |option: &[u8]| word.eq_ignore_ascii_case(option);
-        if is(b"keys") && at + 1 < args.len() {
-            // With both a key and a list, MIGRATE refuses the line.
-            keys = if args[3].is_empty() { at + 1..args.len() } else { 0..0 };
-            break;
-        }
         at += match () {
+            () if is(b"keys") => return Some(at),
             () if is(b"auth2") => 3,
             () if is(b"auth") => 2,
             () => 1,
         };
     }
-    found.extend(keys.map(|index| KeyRef { index, flags: POP }));
 }

@@ -106,7 +106,7 @@ const HISTORY: &[(&str, Changes)] = &[
     ("xinfo|groups", &[("7.0.0", "The fields `entries-read` and `lag`.")]),
     ("xinfo|stream", &[
         ("6.0.0", "`FULL`."),
-        ("7.0.0", "The fields `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`."),
+        ("7.0.0", "Counters of entries added, deleted and read, and the `lag` of groups."),
         ("7.2.0", "The field `active-time`; `seen-time` counts attempts that found nothing too."),
     ]),
     ("xpending", &[("6.2.0", "`IDLE`, and ranges that leave out their ends.")]),
