@@ -185,16 +185,16 @@ impl Connection {
         for _ in 0..16 {
             let Some(block) = backlog.blocks.front() else { break };
             let rest = &block[backlog.written..];
-            let chunk = &rest[..rest.len().min(1 << 18)];
-            let written = write_some(&mut self.stream, chunk)?;
+            let (chunk, end) = (&rest[..rest.len().min(1 << 18)], block.len());
+            let (wanted, written) = (chunk.len(), write_some(&mut self.stream, chunk)?);
             total += written;
             backlog.bytes -= written;
             backlog.written += written;
-            if backlog.written == block.len() {
+            if backlog.written == end {
                 backlog.blocks.pop_front();
                 backlog.written = 0;
             }
-            if written < chunk.len() {
+            if written < wanted {
                 return Ok(Sent { bytes: total, again: false });
             }
         }

@@ -103,7 +103,7 @@ pub fn open_unix(path: &Path, mode: u32, backlog: i32) -> Result<Listener, Liste
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(failed)?;
     }
-    Ok(Listener::Unix(UnixListener::from_std(socket.into()), path.to_owned()))
+    Ok(Listener::Unix(UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into()), path.to_owned()))
 }
 
 impl Listener {
@@ -165,7 +165,7 @@ impl Stream {
         }
         let interval = std::time::Duration::from_secs((keepalive / 3).max(1));
         let probes = TcpKeepalive::new().with_time(std::time::Duration::from_secs(keepalive)).with_interval(interval);
-        let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes.with_retries(3));
+        let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
     }
 
     pub fn is_unix(&self) -> bool {

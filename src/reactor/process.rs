@@ -2,12 +2,14 @@
 
 use std::io;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mio::{Interest, Registry, Token};
 
 use super::listener::{ListenError, Listener, open_tcp, open_unix};
 use crate::config::Settings;
 use crate::log;
+use crate::timer::Millis;
 
 /// Descriptors kept for files, listeners and the poll, beside one a client. As Redis reserves.
 const RESERVED_DESCRIPTORS: u64 = 32;
@@ -78,6 +80,55 @@ pub fn fit_descriptor_limit(maxclients: u64) -> u64 {
     fits
 }
 
+/// Changes to the working directory.
+pub fn enter_directory(settings: &Settings) -> Result<(), String> {
+    let dir = settings.dir.as_path();
+    std::env::set_current_dir(dir).map_err(|error| format!("Can't chdir to '{}': {error}", dir.display()))
+}
+
+/// Goes on in the background: in a child with a session of its own and no terminal.
+///
+/// # Errors
+/// What `fork` or `setsid` say.
+#[allow(unsafe_code)]
+pub fn daemonize() -> io::Result<()> {
+    // SAFETY: the process has one thread and nothing but the settings in hand, so the child may go on as it is; the
+    // parent leaves without running destructors.
+    unsafe {
+        match libc::fork() {
+            -1 => return Err(io::Error::last_os_error()),
+            0 => {}
+            _ => libc::_exit(0),
+        }
+        if libc::setsid() == -1 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    for stream in 0..3 {
+        use std::os::fd::AsRawFd;
+        // SAFETY: both are open descriptors; the standard streams' owners only ever write to them by number.
+        unsafe { libc::dup2(null.as_raw_fd(), stream) };
+    }
+    Ok(())
+}
+
+/// Where the process number goes: what the setting names, and a default for daemons, as in Redis.
+pub fn pidfile(settings: &Settings) -> Option<String> {
+    let named = settings.pidfile.to_string();
+    match (named.is_empty(), settings.daemonize) {
+        (false, _) => Some(named),
+        (true, true) => Some("/var/run/redis.pid".to_owned()),
+        (true, false) => None,
+    }
+}
+
+/// Unix time in milliseconds.
+pub fn unix_now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(since.as_millis() as i64)
+}
+
 /// Writes the pid file. A failure is logged and otherwise ignored, as in Redis.
 pub fn write_pidfile(path: &str) {
     if std::fs::write(path, format!("{}\n", std::process::id())).is_err() {
@@ -91,9 +142,9 @@ pub fn apply_settings(settings: &Settings, names: &[&'static str]) {
         set_log_level(settings);
     }
     if names.contains(&"dir") {
-        let dir = settings.dir.to_string();
-        if let Err(error) = std::env::set_current_dir(&dir) {
-            log::warning(&format!("Can't chdir to '{dir}': {error}"));
+        let dir = settings.dir.as_path();
+        if let Err(error) = std::env::set_current_dir(dir) {
+            log::warning(&format!("Can't chdir to '{}': {error}", dir.display()));
         }
     }
 }

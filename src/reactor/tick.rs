@@ -18,7 +18,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 use slab::Slab;
@@ -26,7 +26,7 @@ use slab::Slab;
 use super::batch::{Batch, Source};
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::listener::{Listener, Stream};
-use super::process::Signals;
+use super::process::{Signals, unix_now};
 use crate::commands::handlers::Handlers;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
@@ -465,12 +465,13 @@ impl Reactor {
     /// Answers a malformed request behind all that came before it, and closes.
     fn protocol_error(&mut self, index: usize, error: &crate::resp::request::ProtocolError) {
         self.run_batch();
+        let now = self.core.moment.now;
         let session = self.core.session(SessionIndex(index));
         if !session.is_runnable() {
             return;
         }
         session.reply.error(format!("ERR Protocol error: {error}"));
-        let line = crate::server::info::client_line(session, self.core.monotonic);
+        let line = crate::server::info::client_line(session, now);
         crate::log::verbose(&format!("Protocol error ({error}) from client: {line}"));
         self.core.mark_outgoing(SessionIndex(index));
         self.core.ask_close(SessionIndex(index), false);
@@ -564,10 +565,11 @@ impl Reactor {
     fn check_input(&mut self, index: usize) {
         let bytes = self.connections[index].partial.as_ref().map_or(0, |partial| partial.bytes());
         let limit = self.core.settings.client_query_buffer_limit as usize;
+        let now = self.core.moment.now;
         let session = self.core.session(SessionIndex(index));
         session.input_bytes = bytes;
         if bytes > limit {
-            let line = crate::server::info::client_line(session, self.core.monotonic);
+            let line = crate::server::info::client_line(session, now);
             crate::log::warning(&format!(
                 "Closing client that reached max query buffer length: {line} (qbuf: {bytes} bytes)"
             ));
@@ -692,9 +694,4 @@ impl Reactor {
     fn housekeep(&mut self) {
         self.busy |= self.core.housekeep();
     }
-}
-
-fn unix_now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis(since.as_millis() as i64)
 }

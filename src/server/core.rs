@@ -15,7 +15,7 @@ use super::stopwatch::Stopwatch;
 use crate::commands::table::{CommandId, CommandSpec};
 use crate::config::Settings;
 use crate::keyspace::database::Moment;
-use crate::keyspace::evict::EvictionPool;
+use crate::keyspace::evict::{EvictionPool, is_lfu};
 use crate::keyspace::{AccessClock, ClockMode, Database, EntryRef, Key, Keyspace};
 use crate::keyspace::{database::EntryMut, graveyard::Graveyard};
 use crate::timer::Millis;
@@ -104,7 +104,7 @@ impl Core {
             session_count: 0,
             next_id: 1,
             stats: Stats::default(),
-            command_stats: vec![CommandStats::default(); crate::commands::table::command_count()],
+            command_stats: vec![CommandStats::default(); crate::commands::table::COMMAND_COUNT],
             error_stats: BTreeMap::new(),
             ops_rate: Rate::default(),
             input_rate: Rate::default(),
@@ -146,7 +146,7 @@ impl Core {
 
     /// Takes the policy's clock over into the tick's.
     pub fn apply_clock_settings(&mut self) {
-        let mode = if self.settings.maxmemory_policy.is_lfu() { ClockMode::Lfu } else { ClockMode::Lru };
+        let mode = if is_lfu(self.settings.maxmemory_policy) { ClockMode::Lfu } else { ClockMode::Lru };
         let (log_factor, decay) = (self.settings.lfu_log_factor as u32, self.settings.lfu_decay_time as u32);
         self.moment.clock = AccessClock::new(mode, self.moment.now, log_factor, decay);
     }
@@ -210,6 +210,11 @@ impl Core {
 
     pub fn find_session(&mut self, index: SessionIndex) -> Option<&mut Session> {
         self.sessions.get_mut(index.0).and_then(Option::as_deref_mut)
+    }
+
+    /// The database a session has selected.
+    pub fn database_of(&self, index: SessionIndex) -> usize {
+        self.sessions[index.0].as_ref().map_or(0, |session| session.database as usize)
     }
 
     pub fn session_count(&self) -> usize {

@@ -82,10 +82,11 @@ impl<'a> Executor<'a> {
 
     fn switch(&mut self, to: SessionIndex) {
         self.finish();
+        let now = self.core.moment.now;
         let session = self.core.session(to);
         self.reply = std::mem::take(&mut session.reply);
         self.reply.protocol = session.protocol;
-        session.last_interaction = self.core.moment.now;
+        session.last_interaction = now;
         self.current = Some(to);
     }
 

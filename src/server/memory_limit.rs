@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::notify::Class;
 use super::stopwatch::Stopwatch;
-use crate::config::MaxmemoryPolicy;
+use crate::config::choice::MaxmemoryPolicy;
 use crate::keyspace::Key;
 
 /// How long one command may wait for evictions, in ns; the rest goes on between ticks.
@@ -28,7 +28,7 @@ impl Core {
             return true;
         }
         let policy = self.settings.maxmemory_policy;
-        if policy == MaxmemoryPolicy::NoEviction {
+        if policy == MaxmemoryPolicy::Noeviction {
             return false;
         }
         let started = Stopwatch::read();

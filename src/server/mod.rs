@@ -4,6 +4,7 @@ pub mod context;
 pub mod core;
 pub mod dispatch;
 pub mod failure;
+pub mod info;
 pub mod latency;
 pub mod memory_limit;
 pub mod notify;

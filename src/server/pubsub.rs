@@ -5,23 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::session::SessionIndex;
 use crate::format::glob;
 
-type Listeners = HashSet<SessionIndex, ahash::RandomState>;
-
-impl std::hash::BuildHasher for Seeded {
-    type Hasher = <ahash::RandomState as std::hash::BuildHasher>::Hasher;
-
-    fn build_hasher(&self) -> Self::Hasher {
-        self.0.build_hasher()
-    }
-}
-
-/// The hash of channel names: seeded, since clients choose them.
-#[derive(Clone, Default)]
-pub struct Seeded(ahash::RandomState);
+type Listeners = HashSet<SessionIndex>;
 
 #[derive(Default)]
 pub struct PubSub {
-    channels: HashMap<Box<[u8]>, Listeners, Seeded>,
+    channels: HashMap<Box<[u8]>, Listeners>,
     patterns: BTreeMap<Box<[u8]>, Listeners>,
 }
 
