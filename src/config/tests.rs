@@ -375,7 +375,8 @@ fn files_are_read_line_by_line() {
     let settings = settings(
         "# comment\n\n  port 7000\r\nSAVE 900 1\nsave 300 10\n\"requirepass\" \"a b\\x01\"\nloglevel DEBUG\n\
          client-output-buffer-limit pubsub 1mb 1mb 5\nmaxmemory-policy allkeys-lfu\nnotify-keyspace-events KEg\n\
-         unixsocketperm 700\nmaxmemory-clients 5%\nslaveof no one\nlist-max-ziplist-value 64\nuser default on nopass ~* &* +@all\nrepl-backlog-size 1\n",
+         unixsocketperm 700\nmaxmemory-clients 5%\nslaveof no one\nlist-max-ziplist-value 64\n\
+         user default on nopass ~* &* +@all\nrepl-backlog-size 1\n",
     );
     assert_eq!(settings.port, 7000);
     let point = |seconds, changes| SavePoint { seconds, changes };
