@@ -27,7 +27,7 @@ pub enum SetError {
     },
     /// The setting cannot be set, or not to this value.
     Rejected {
-        /// The name as the client wrote it.
+        /// The name: as the client wrote it if it may not be set, as the table has it if the value is wrong.
         name: String,
         /// What is wrong, in Redis's words.
         reason: String,
@@ -104,13 +104,12 @@ impl Settings {
     pub fn set_many(&mut self, pairs: &[(&[u8], &[u8])], client_is_local: bool) -> Result<Vec<&'static str>, SetError> {
         let allowed = check_names(pairs, self.enable_protected_configs.allows(client_is_local))?;
         let mut next = self.clone();
-        for ((setting, _), (name, value)) in allowed.iter().zip(pairs) {
+        for ((setting, spelling), (_, value)) in allowed.iter().zip(pairs) {
             if setting.name == "save" {
                 next.save.0.clear();
             }
-            setting
-                .assign(&mut next, &[value])
-                .map_err(|reason| SetError::rejected(name, reason))?;
+            let assigned = setting.assign_argument(&mut next, value);
+            assigned.map_err(|reason| SetError::rejected(spelling.as_bytes(), reason))?;
         }
         next.settle();
         if next.repl_backlog_size != self.repl_backlog_size {

@@ -586,7 +586,10 @@ impl Value for MemoryOrPercent {
         let word = only(words);
         let invalid = "argument must be a memory or percent value";
         if let Some(digits) = word.strip_suffix(b"%") {
-            let number = parse_c_integer(digits, 10).and_then(|number| u64::try_from(number).ok());
+            let number = (!digits.is_empty())
+                .then_some(digits)
+                .and_then(|digits| parse_c_integer(digits, 10));
+            let number = number.and_then(|number| u64::try_from(number).ok());
             *self = Self::percent(number.ok_or(invalid)?)?;
             return Ok(());
         }

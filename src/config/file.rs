@@ -19,6 +19,10 @@ use crate::format::glob;
 /// Files included by included files, and so on: beyond this they include each other in a circle.
 const MAX_INCLUDE_DEPTH: usize = 64;
 
+/// Rules that together allow everything. A file that Redis rewrote has a line giving them to the default user; it takes
+/// nothing away and is let pass. Should there be a `requirepass` as well, the password is still asked for.
+const UNRESTRICTED: [&[u8]; 6] = [b"on", b"nopass", b"sanitize-payload", b"~*", b"&*", b"+@all"];
+
 /// Why the server does not start. Prints as Redis's text, to be written to standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartError {
@@ -156,9 +160,11 @@ impl Reader {
             }
             // Settings of lists that Redis 3.2 dropped and later releases still let pass.
             (b"list-max-ziplist-entries" | b"list-max-ziplist-value", [_]) => Ok(()),
+            (b"user", [b"default", rules @ ..]) if rules.iter().all(|rule| UNRESTRICTED.contains(rule)) => Ok(()),
             (b"user", [_, ..]) => Err(fail("ACL users are not supported, use requirepass".into())),
             (b"loadmodule", [_, ..]) => Err(fail("Modules are not supported".into())),
             (b"sentinel", _) => Err(fail("sentinel directive while not in sentinel mode".into())),
+            (name, []) if name.contains(&b'.') => Err(fail("Module config specified without value".into())),
             _ => Err(fail("Bad directive or wrong number of arguments".into())),
         }
     }
@@ -171,7 +177,7 @@ impl Reader {
             }
             self.save_seen = true;
         }
-        setting.assign(&mut self.settings, values)?;
+        setting.assign_line(&mut self.settings, values)?;
         if matches!(setting.status, Status::Inert(_)) && !self.inert.iter().any(|seen| seen.name == setting.name) {
             self.inert.push(setting);
         }

@@ -1,8 +1,11 @@
 //! The quoting of `redis.conf`: one line to arguments and back.
 //!
-//! A line is words separated by white space. A word may be quoted: between double quotes the escapes `\n \r \t \b \a`,
-//! `\xHH` and `\` before any other byte are understood; between single quotes only `\'` is. A closing quote must end
-//! its word, so `"a"b` is an error rather than `ab`: a forgotten space in a password would otherwise go unnoticed.
+//! A line is words separated by white space: blanks, tabs and line ends. A vertical tab or form feed counts only around
+//! words and after a closing quote; inside an unquoted word it is a byte like any other.
+//!
+//! A word may be quoted: between double quotes the escapes `\n \r \t \b \a`, `\xHH` and `\` before any other byte are
+//! understood; between single quotes only `\'` is. A closing quote must end its word, so `"a"b` is an error rather than
+//! `ab`: a forgotten space in a password would otherwise go unnoticed.
 //! Bytes, not characters: `\x00` to `\xff` must survive a round trip through `CONFIG REWRITE`.
 
 /// Splits a line into its words, or gives `None` when a quote is not closed or not followed by white space.
@@ -59,7 +62,7 @@ fn take_word(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut rest = bytes;
     while let Some((&byte, after)) = rest.split_first() {
         match byte {
-            _ if is_space(byte) => break,
+            b' ' | b'\t' | b'\n' | b'\r' => break,
             b'"' => return close_word(word, take_double_quoted(after)?),
             b'\'' => return close_word(word, take_single_quoted(after)?),
             _ => word.push(byte),
@@ -163,6 +166,7 @@ mod tests {
             ("'a", None),
             ("\"a\\\"", None),
             ("a\\ b", Some(&["a\\", "b"])),
+            ("\x0ba\x0bb \"c\"\x0b", Some(&["a\x0bb", "c"])),
             ("a\0b c", Some(&["a"])),
         ];
         for (line, want) in cases {

@@ -57,7 +57,7 @@ settings! {
     "timeout" timeout: i32 = 0, Whole(0, INT_MAX), Runtime, Active;
     /// The most clients connected at once.
     "maxclients" maxclients: u32 = 10_000, Whole(1, u32::MAX as i128), Runtime, Active;
-    /// Whether clients from other machines are refused while neither `bind` nor `requirepass` is set.
+    /// Whether clients from other machines are refused while `requirepass` is not set.
     "protected-mode" protected_mode: bool = true, Any, Runtime, Active;
     /// Mark put on sockets for packet filters; 0 sets none.
     "socket-mark-id" socket_mark_id: u32 = 0, Whole(0, u32::MAX as i128), Startup, OS;
@@ -67,9 +67,11 @@ settings! {
     "client-query-buffer-limit" client_query_buffer_limit: u64 = 1 << 30, Memory(MIB, LONG_MAX), Runtime, Active;
     /// Bytes of unsent output at which a client is disconnected: at once beyond the hard limit, after a while beyond
     /// the soft one.
-    "client-output-buffer-limit" client_output_buffer_limit: OutputBufferLimits = OutputBufferLimits::standard(), Any, Runtime, Active;
+    "client-output-buffer-limit" client_output_buffer_limit: OutputBufferLimits =
+        OutputBufferLimits::standard(), Any, Runtime, Active;
     /// Memory that all clients together may use before the largest are disconnected; 0 means no limit.
-    "maxmemory-clients" maxmemory_clients: MemoryOrPercent = MemoryOrPercent::Bytes(0), Any, Runtime, Inert("clients are not evicted yet");
+    "maxmemory-clients" maxmemory_clients: MemoryOrPercent =
+        MemoryOrPercent::Bytes(0), Any, Runtime, Inert("clients are not evicted yet");
 
     // The process.
     /// Whether to go to the background at start.
@@ -89,7 +91,8 @@ settings! {
     /// The syslog facility.
     "syslog-facility" syslog_facility: SyslogFacility = SyslogFacility::Local0, Any, Startup, SYSLOG;
     /// Whether a crash leaves a report in the log.
-    "crash-log-enabled" crash_log_enabled: bool = true, Any, Runtime, Inert("a panic prints where it happened and ends the process");
+    "crash-log-enabled" crash_log_enabled: bool =
+        true, Any, Runtime, Inert("a panic prints where it happened and ends the process");
     /// Whether a crash checks memory.
     "crash-memcheck-enabled" crash_memcheck_enabled: bool = true, Any, Runtime, Inert("a crash checks no memory");
     /// Whether a logo is shown even when the output is no terminal.
@@ -97,7 +100,8 @@ settings! {
     /// Whether the process title shows what the server does.
     "set-proc-title" set_proc_title: bool = true, Any, Startup, OS;
     /// What the process title says.
-    "proc-title-template" proc_title_template: Text = "{title} {listen-addr} {server-mode}".into(), Checked(title_template), Runtime, OS;
+    "proc-title-template" proc_title_template: Text =
+        "{title} {listen-addr} {server-mode}".into(), Checked(title_template), Runtime, OS;
     /// Number of databases to `SELECT` from.
     "databases" databases: i32 = 16, Whole(1, INT_MAX), Startup, Active;
     /// Working directory: where snapshots and append-only files are.
@@ -105,7 +109,8 @@ settings! {
     /// How often a second housekeeping runs when there is some; values outside of 1 to 500 are brought within.
     "hz" hz: i32 = 10, Whole(0, INT_MAX), Runtime, Active;
     /// Whether `hz` rises with the number of clients.
-    "dynamic-hz" dynamic_hz: bool = true, Any, Runtime, Inert("housekeeping is driven by deadlines, not by a fixed rate");
+    "dynamic-hz" dynamic_hz: bool =
+        true, Any, Runtime, Inert("housekeeping is driven by deadlines, not by a fixed rate");
     /// Seconds a shutdown waits for replicas that lag.
     "shutdown-timeout" shutdown_timeout: i32 = 10, Whole(0, INT_MAX), Runtime, REPLICATION;
     /// How SIGINT shuts the server down.
@@ -165,7 +170,8 @@ settings! {
     /// Minutes after which the access counter of an idle key is decremented; 0 means never.
     "lfu-decay-time" lfu_decay_time: i32 = 1, Whole(0, INT_MAX), Runtime, Active;
     /// How hard expired keys are looked for.
-    "active-expire-effort" active_expire_effort: i32 = 1, Whole(1, 10), Runtime, Inert("keys expire at their deadline, driven by the timer wheel");
+    "active-expire-effort" active_expire_effort: i32 =
+        1, Whole(1, 10), Runtime, Inert("keys expire at their deadline, driven by the timer wheel");
     /// Whether evicted values are freed in slices.
     "lazyfree-lazy-eviction" lazyfree_lazy_eviction: bool = false, Any, Runtime, Active;
     /// Whether expired values are freed in slices.
@@ -177,7 +183,8 @@ settings! {
     /// Whether `FLUSHALL`, `FLUSHDB` and `SCRIPT FLUSH` are asynchronous unless told otherwise.
     "lazyfree-lazy-user-flush" lazyfree_lazy_user_flush: bool = false, Any, Runtime, Active;
     /// Whether spare time is spent on growing tables.
-    "activerehashing" activerehashing: bool = true, Any, Runtime, Inert("tables grow a segment at a time, with nothing left over");
+    "activerehashing" activerehashing: bool =
+        true, Any, Runtime, Inert("tables grow a segment at a time, with nothing left over");
     /// Whether the allocator returns memory on a thread of its own.
     "jemalloc-bg-thread" jemalloc_bg_thread: bool = true, Any, Runtime, THREADS;
     /// Whether values are moved to reduce fragmentation.
@@ -195,15 +202,19 @@ settings! {
     /// Elements of a value that are moved in one go.
     "active-defrag-max-scan-fields" active_defrag_max_scan_fields: u64 = 1000, Whole(1, LONG_MAX), Runtime, DEFRAG;
     /// Keys remembered for client-side caching; 0 means no limit.
-    "tracking-table-max-keys" tracking_table_max_keys: u64 = 1_000_000, Whole(0, LONG_MAX), Runtime, Inert("client-side caching is not served yet");
+    "tracking-table-max-keys" tracking_table_max_keys: u64 =
+        1_000_000, Whole(0, LONG_MAX), Runtime, Inert("client-side caching is not served yet");
 
     // Encodings.
     /// Fields up to which a hash is packed.
-    "hash-max-listpack-entries" ("hash-max-ziplist-entries") hash_max_listpack_entries: u64 = 512, Whole(0, LONG_MAX), Runtime, Active;
+    "hash-max-listpack-entries" ("hash-max-ziplist-entries") hash_max_listpack_entries: u64 =
+        512, Whole(0, LONG_MAX), Runtime, Active;
     /// Bytes of a field or value up to which a hash is packed.
-    "hash-max-listpack-value" ("hash-max-ziplist-value") hash_max_listpack_value: u64 = 64, Memory(0, LONG_MAX), Runtime, Active;
+    "hash-max-listpack-value" ("hash-max-ziplist-value") hash_max_listpack_value: u64 =
+        64, Memory(0, LONG_MAX), Runtime, Active;
     /// Elements in a node of a list; -1 to -5 mean 4, 8, 16, 32 or 64 KiB instead.
-    "list-max-listpack-size" ("list-max-ziplist-size") list_max_listpack_size: i32 = -2, Whole(i32::MIN as i128, INT_MAX), Runtime, Active;
+    "list-max-listpack-size" ("list-max-ziplist-size") list_max_listpack_size: i32 =
+        -2, Whole(i32::MIN as i128, INT_MAX), Runtime, Active;
     /// Nodes at each end of a list that are not compressed; 0 compresses none.
     "list-compress-depth" list_compress_depth: i32 = 0, Whole(0, INT_MAX), Runtime, Inert("lists are not compressed");
     /// Integers up to which a set is a sorted array of them.
@@ -213,9 +224,11 @@ settings! {
     /// Bytes of a member up to which a set is packed.
     "set-max-listpack-value" set_max_listpack_value: u64 = 64, Memory(0, LONG_MAX), Runtime, Active;
     /// Members up to which a sorted set is packed.
-    "zset-max-listpack-entries" ("zset-max-ziplist-entries") zset_max_listpack_entries: u64 = 128, Whole(0, LONG_MAX), Runtime, Active;
+    "zset-max-listpack-entries" ("zset-max-ziplist-entries") zset_max_listpack_entries: u64 =
+        128, Whole(0, LONG_MAX), Runtime, Active;
     /// Bytes of a member up to which a sorted set is packed.
-    "zset-max-listpack-value" ("zset-max-ziplist-value") zset_max_listpack_value: u64 = 64, Memory(0, LONG_MAX), Runtime, Active;
+    "zset-max-listpack-value" ("zset-max-ziplist-value") zset_max_listpack_value: u64 =
+        64, Memory(0, LONG_MAX), Runtime, Active;
     /// Bytes in a node of a stream; 0 means no limit.
     "stream-node-max-bytes" stream_node_max_bytes: u64 = 4096, Memory(0, LONG_MAX), Runtime, Active;
     /// Entries in a node of a stream; 0 means no limit.
@@ -235,7 +248,8 @@ settings! {
     /// Whether the time commands take is recorded.
     "latency-tracking" latency_tracking: bool = true, Any, Runtime, Active;
     /// Percentiles that `INFO latencystats` reports.
-    "latency-tracking-info-percentiles" latency_tracking_info_percentiles: Percentiles = Percentiles(vec![50.0, 99.0, 99.9]), Any, Runtime, Active;
+    "latency-tracking-info-percentiles" latency_tracking_info_percentiles: Percentiles =
+        Percentiles(vec![50.0, 99.0, 99.9]), Any, Runtime, Active;
     /// Milliseconds after which a script no longer keeps others waiting without an answer.
     "busy-reply-threshold" ("lua-time-limit") busy_reply_threshold: i64 = 5000, Whole(0, LONG_MAX), Runtime, LUA;
 
@@ -255,7 +269,8 @@ settings! {
     /// Whether writes fail after a snapshot failed.
     "stop-writes-on-bgsave-error" stop_writes_on_bgsave_error: bool = true, Any, Runtime, RDB;
     /// Whether values from outside are checked in depth.
-    "sanitize-dump-payload" sanitize_dump_payload: SanitizeDumpPayload = SanitizeDumpPayload::No, Any, Runtime, Inert("packed values are always checked when loaded");
+    "sanitize-dump-payload" sanitize_dump_payload: SanitizeDumpPayload =
+        SanitizeDumpPayload::No, Any, Runtime, Inert("packed values are always checked when loaded");
 
     // The append-only file.
     /// Whether every write is appended to a file.
@@ -291,7 +306,8 @@ settings! {
     /// Whether a replica refuses writes.
     "replica-read-only" ("slave-read-only") replica_read_only: bool = true, Any, Runtime, REPLICATION;
     /// Whether a replica answers while it has lost its primary.
-    "replica-serve-stale-data" ("slave-serve-stale-data") replica_serve_stale_data: bool = true, Any, Runtime, REPLICATION;
+    "replica-serve-stale-data" ("slave-serve-stale-data") replica_serve_stale_data: bool =
+        true, Any, Runtime, REPLICATION;
     /// Which replica Sentinel prefers: the lowest number, 0 never.
     "replica-priority" ("slave-priority") replica_priority: i32 = 100, Whole(0, INT_MAX), Runtime, REPLICATION;
     /// Whether Sentinel reports this replica.
@@ -299,9 +315,11 @@ settings! {
     /// Address a replica says it has.
     "replica-announce-ip" ("slave-announce-ip") replica_announce_ip: Text = "".into(), Unset, Runtime, REPLICATION;
     /// Port a replica says it has; 0 is the real one.
-    "replica-announce-port" ("slave-announce-port") replica_announce_port: u16 = 0, Whole(0, PORT_MAX), Runtime, REPLICATION;
+    "replica-announce-port" ("slave-announce-port") replica_announce_port: u16 =
+        0, Whole(0, PORT_MAX), Runtime, REPLICATION;
     /// Whether a replica leaves eviction to its primary.
-    "replica-ignore-maxmemory" ("slave-ignore-maxmemory") replica_ignore_maxmemory: bool = true, Any, Runtime, REPLICATION;
+    "replica-ignore-maxmemory" ("slave-ignore-maxmemory") replica_ignore_maxmemory: bool =
+        true, Any, Runtime, REPLICATION;
     /// Whether a replica drops its old data in slices.
     "replica-lazy-flush" ("slave-lazy-flush") replica_lazy_flush: bool = false, Any, Runtime, REPLICATION;
     /// Whether a replica goes on when it cannot write to disk.
@@ -313,7 +331,8 @@ settings! {
     /// Seconds of silence after which a link is considered lost.
     "repl-timeout" repl_timeout: i32 = 60, Whole(1, INT_MAX), Runtime, REPLICATION;
     /// Seconds between pings to replicas.
-    "repl-ping-replica-period" ("repl-ping-slave-period") repl_ping_replica_period: i32 = 10, Whole(1, INT_MAX), Runtime, REPLICATION;
+    "repl-ping-replica-period" ("repl-ping-slave-period") repl_ping_replica_period: i32 =
+        10, Whole(1, INT_MAX), Runtime, REPLICATION;
     /// Whether small packets to replicas are held back to be joined.
     "repl-disable-tcp-nodelay" repl_disable_tcp_nodelay: bool = false, Any, Runtime, REPLICATION;
     /// Whether a snapshot goes to replicas without touching the disk.
@@ -325,11 +344,14 @@ settings! {
     /// Whether a replica loads a snapshot without storing it.
     "repl-diskless-load" repl_diskless_load: DisklessLoad = DisklessLoad::Disabled, Any, Runtime, REPLICATION;
     /// Replicas that must be connected for writes to be accepted.
-    "min-replicas-to-write" ("min-slaves-to-write") min_replicas_to_write: i32 = 0, Whole(0, INT_MAX), Runtime, REPLICATION;
+    "min-replicas-to-write" ("min-slaves-to-write") min_replicas_to_write: i32 =
+        0, Whole(0, INT_MAX), Runtime, REPLICATION;
     /// Seconds of silence up to which a replica counts as connected.
-    "min-replicas-max-lag" ("min-slaves-max-lag") min_replicas_max_lag: i32 = 10, Whole(0, INT_MAX), Runtime, REPLICATION;
+    "min-replicas-max-lag" ("min-slaves-max-lag") min_replicas_max_lag: i32 =
+        10, Whole(0, INT_MAX), Runtime, REPLICATION;
     /// What to do when a replicated command fails.
-    "propagation-error-behavior" propagation_error_behavior: PropagationErrorBehavior = PropagationErrorBehavior::Ignore, Any, Runtime, REPLICATION;
+    "propagation-error-behavior" propagation_error_behavior: PropagationErrorBehavior =
+        PropagationErrorBehavior::Ignore, Any, Runtime, REPLICATION;
 
     // TLS.
     /// TCP port for TLS; 0 opens none.
@@ -387,9 +409,11 @@ settings! {
     /// Replicas a primary keeps before one may move to another.
     "cluster-migration-barrier" cluster_migration_barrier: i32 = 1, Whole(0, INT_MAX), Runtime, CLUSTER;
     /// How stale a replica may be and still take over.
-    "cluster-replica-validity-factor" ("cluster-slave-validity-factor") cluster_replica_validity_factor: i32 = 10, Whole(0, INT_MAX), Runtime, CLUSTER;
+    "cluster-replica-validity-factor" ("cluster-slave-validity-factor") cluster_replica_validity_factor: i32 =
+        10, Whole(0, INT_MAX), Runtime, CLUSTER;
     /// Whether a replica never takes over by itself.
-    "cluster-replica-no-failover" ("cluster-slave-no-failover") cluster_replica_no_failover: bool = false, Any, Runtime, CLUSTER;
+    "cluster-replica-no-failover" ("cluster-slave-no-failover") cluster_replica_no_failover: bool =
+        false, Any, Runtime, CLUSTER;
     /// Whether all slots must be served for any to be.
     "cluster-require-full-coverage" cluster_require_full_coverage: bool = true, Any, Runtime, CLUSTER;
     /// Whether reads are answered while the cluster is down.
@@ -409,11 +433,14 @@ settings! {
     /// Port of the bus a node says it has.
     "cluster-announce-bus-port" cluster_announce_bus_port: u16 = 0, Whole(0, PORT_MAX), Runtime, CLUSTER;
     /// Host name a node says it has.
-    "cluster-announce-hostname" cluster_announce_hostname: Text = "".into(), UnsetOrChecked(host_name), Runtime, CLUSTER;
+    "cluster-announce-hostname" cluster_announce_hostname: Text =
+        "".into(), UnsetOrChecked(host_name), Runtime, CLUSTER;
     /// Name of a node in messages for people.
-    "cluster-announce-human-nodename" cluster_announce_human_nodename: Text = "".into(), UnsetOrChecked(node_name), Runtime, CLUSTER;
+    "cluster-announce-human-nodename" cluster_announce_human_nodename: Text =
+        "".into(), UnsetOrChecked(node_name), Runtime, CLUSTER;
     /// How redirections name a node.
-    "cluster-preferred-endpoint-type" cluster_preferred_endpoint_type: ClusterEndpointType = ClusterEndpointType::Ip, Any, Runtime, CLUSTER;
+    "cluster-preferred-endpoint-type" cluster_preferred_endpoint_type: ClusterEndpointType =
+        ClusterEndpointType::Ip, Any, Runtime, CLUSTER;
 
     // Aids to testing that `CONFIG GET` shows only by their exact names.
     /// Whether old append-only files are left in place.
@@ -423,7 +450,8 @@ settings! {
     /// Microseconds to wait after each key saved.
     "rdb-key-save-delay" rdb_key_save_delay: i32 = 0, Whole(i32::MIN as i128, INT_MAX), Hidden, TEST_AID;
     /// Bytes loaded between looking at clients.
-    "loading-process-events-interval-bytes" loading_process_events_interval_bytes: i64 = 2 << 20, Whole(1024, INT_MAX), Hidden, TEST_AID;
+    "loading-process-events-interval-bytes" loading_process_events_interval_bytes: i64 =
+        2 << 20, Whole(1024, INT_MAX), Hidden, TEST_AID;
     /// Whether a panic exits instead of aborting.
     "use-exit-on-panic" use_exit_on_panic: bool = false, Any, Hidden, TEST_AID;
     /// Milliseconds after which a stuck command is reported; 0 means never.

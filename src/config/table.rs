@@ -4,8 +4,7 @@
 //! reach that field. The type of the field brings its own parsing and printing ([`Value`](super::value::Value)), so an
 //! entry is one line and a sentence, and a field cannot exist without a row nor a row without a field.
 
-use super::Settings;
-use super::value::split_words;
+use super::{Settings, quoting};
 
 /// Whether a setting has an effect in this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +71,33 @@ impl Setting {
         std::iter::once(self.name).chain(self.alias)
     }
 
-    /// Gives the setting a new value from the words of a configuration line or of `CONFIG SET`.
+    /// Gives the setting a new value from the words of a configuration line after the name. A list may also be one
+    /// quoted word, which is then split like a line: `save "60 1000"`.
     ///
     /// The error is Redis's text for what is wrong with the value; the old value then stands.
-    pub fn assign(&self, settings: &mut Settings, words: &[&[u8]]) -> Result<(), String> {
+    pub fn assign_line(&self, settings: &mut Settings, words: &[&[u8]]) -> Result<(), String> {
         match words {
-            [word] if self.several => (self.assign)(settings, &split_words(word)),
+            [list] if self.several => {
+                let words = quoting::split(list).unwrap_or_default();
+                let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+                (self.assign)(settings, &words)
+            }
             [_] => (self.assign)(settings, words),
             _ if self.several => (self.assign)(settings, words),
             _ => Err("wrong number of arguments".into()),
         }
+    }
+
+    /// Gives the setting a new value from an argument of `CONFIG SET`, where a list is split at every single space.
+    ///
+    /// The error is as in [`Setting::assign_line`].
+    pub fn assign_argument(&self, settings: &mut Settings, argument: &[u8]) -> Result<(), String> {
+        let words = match argument {
+            [] if self.several => Vec::new(),
+            _ if self.several => argument.split(|&b| b == b' ').collect(),
+            _ => vec![argument],
+        };
+        (self.assign)(settings, &words)
     }
 
     /// The value as `CONFIG GET` prints it.
@@ -109,7 +125,8 @@ pub fn find(name: &[u8]) -> Option<&'static Setting> {
 macro_rules! settings {
     ($(
         $(#[doc = $effect:literal])+
-        $name:literal $(($alias:literal))? $field:ident: $type:ty = $default:expr, $domain:expr, $access:expr, $status:expr;
+        $name:literal $(($alias:literal))?
+        $field:ident: $type:ty = $default:expr, $domain:expr, $access:expr, $status:expr;
     )+) => {
         /// The value of every setting, a field each. `Default` gives Redis's defaults.
         #[derive(Clone, Debug, PartialEq)]

@@ -94,7 +94,7 @@ fn every_value_reads_back() {
         if setting.name == "save" {
             copy.save.0.clear();
         }
-        assert_eq!(setting.assign(&mut copy, &[&value]), Ok(()), "{}", setting.name);
+        assert_eq!(setting.assign_argument(&mut copy, &value), Ok(()), "{}", setting.name);
         assert!(setting.same(&copy, &defaults), "{}", setting.name);
     }
 }
@@ -140,7 +140,8 @@ fn set_is_all_or_nothing() {
     let immutable = "can't set immutable config";
     let cases: &[(&[(&str, &str)], _)] = &[
         (&[("timeout", "6"), ("hz", "x")], failed("hz", not_integer)),
-        (&[("TimeOut", "x")], failed("TimeOut", not_integer)),
+        (&[("TimeOut", "x")], failed("timeout", not_integer)),
+        (&[("SLAVE-priority", "x")], failed("slave-priority", not_integer)),
         (
             &[("timeout", "6"), ("TIMEOUT", "7")],
             failed("TIMEOUT", "duplicate parameter"),
@@ -207,6 +208,7 @@ fn values_are_refused_in_the_words_of_redis() {
         ("maxmemory", "1.5gb", "argument must be a memory value"),
         ("maxmemory", "-1", "argument must be a memory value"),
         ("maxmemory-clients", "x", "argument must be a memory or percent value"),
+        ("maxmemory-clients", "%", "argument must be a memory or percent value"),
         ("maxmemory-clients", "-5%", "argument must be a memory or percent value"),
         (
             "maxmemory-clients",
@@ -373,7 +375,8 @@ fn files_are_read_line_by_line() {
     let settings = settings(
         "# comment\n\n  port 7000\r\nSAVE 900 1\nsave 300 10\n\"requirepass\" \"a b\\x01\"\nloglevel DEBUG\n\
          client-output-buffer-limit pubsub 1mb 1mb 5\nmaxmemory-policy allkeys-lfu\nnotify-keyspace-events KEg\n\
-         unixsocketperm 700\nmaxmemory-clients 5%\nslaveof no one\nlist-max-ziplist-value 64\nrepl-backlog-size 1\n",
+         unixsocketperm 700\nmaxmemory-clients 5%\nslaveof no one\nlist-max-ziplist-value 64\n\
+         user default on nopass ~* &* +@all\nrepl-backlog-size 1\n",
     );
     assert_eq!(settings.port, 7000);
     let point = |seconds, changes| SavePoint { seconds, changes };
@@ -397,7 +400,7 @@ fn save_lines_add_up() {
         ("save 1 1\nsave", "1 1"),
         ("save \"\"\nsave 1 1", "1 1"),
         ("save", ""),
-        ("save 1 1 2 2\nsave \"3 3\"", "1 1 2 2 3 3"),
+        ("save 1 1 2 2\nsave \" 3  3 \"", "1 1 2 2 3 3"),
     ];
     for (text, want) in cases {
         assert_eq!(get(&settings(text), "save"), want, "{text}");
@@ -469,6 +472,12 @@ fn wrong_lines_are_reported_in_the_words_of_redis() {
             "user a on",
             1,
             "user a on",
+            "ACL users are not supported, use requirepass",
+        ),
+        (
+            "user default on >x ~*",
+            1,
+            "user default on >x ~*",
             "ACL users are not supported, use requirepass",
         ),
         ("loadmodule /x.so", 1, "loadmodule /x.so", "Modules are not supported"),

@@ -52,14 +52,6 @@ pub trait Value: Clone + PartialEq {
     }
 }
 
-/// Splits a list given as one argument: at every single space, and an empty one has no words.
-pub(super) fn split_words(text: &[u8]) -> Vec<&[u8]> {
-    if text.is_empty() {
-        return Vec::new();
-    }
-    text.split(|&b| b == b' ').collect()
-}
-
 /// The only word of a value that is not a list.
 pub(super) fn only<'a>(words: &[&'a [u8]]) -> &'a [u8] {
     words.first().copied().unwrap_or_default()

@@ -19,9 +19,9 @@ defaults and ranges:
 
 A setting that does nothing yet is accepted and reported, and the table says why it does nothing; one given another
 value than its default leaves a warning in the log. *Changed* says how a setting may change: `CONFIG SET` while the
-server runs, only at the *start*, or *protected*, which is `CONFIG SET` if `enable-protected-configs` allows it. Bytes may
-have a unit: `1k` is 1000 bytes, `1kb` 1024, likewise `m`, `mb`, `g` and `gb`, in any case. An empty default is shown
-as `\"\"`.
+server runs, only at the *start*, or *protected*, which is `CONFIG SET` if `enable-protected-configs` allows it. Bytes
+may have a unit: `1k` is 1000 bytes, `1kb` 1024, likewise `m`, `mb`, `g` and `gb`, in any case. An empty default is
+shown as `\"\"`.
 
 `CONFIG REWRITE` writes the current settings back into the file the server was started with and keeps its comments.
 
