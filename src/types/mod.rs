@@ -1,3 +1,6 @@
 //! The data structures behind the values. They know nothing of clients, replies or keys.
 
+pub mod listpack;
 pub mod packed;
+#[cfg(test)]
+pub(crate) mod testing;
