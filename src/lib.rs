@@ -4,5 +4,6 @@
 #![deny(unsafe_code)]
 
 pub mod format;
+pub mod hashing;
 pub mod resp;
 pub mod types;

@@ -1,5 +1,7 @@
 //! The data structures behind the values. They know nothing of clients, replies or keys.
 
+pub mod intset;
+pub mod list;
 pub mod listpack;
 pub mod packed;
 #[cfg(test)]
