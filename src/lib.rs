@@ -5,5 +5,9 @@
 
 pub mod format;
 pub mod hashing;
+pub mod memory;
 pub mod resp;
 pub mod types;
+
+#[global_allocator]
+static ALLOCATOR: memory::Counting = memory::Counting;

@@ -1,3 +1,4 @@
 //! The wire: bytes to argument slices, values to RESP2 or RESP3.
 
 pub mod reply;
+pub mod request;

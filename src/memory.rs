@@ -1,0 +1,208 @@
+//! The allocator, and an exact count of what it has handed out.
+//!
+//! `maxmemory` and `INFO memory` rest on this count, so it is of whole size classes (what the memory really costs), not
+//! of what was asked for. jemalloc is built with 8-byte steps (see `.cargo/config.toml`): a keyspace is made of small
+//! entries, and rounding each up to 16 bytes would add up to 15 to every key.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+use tikv_jemalloc_sys as jemalloc;
+
+/// The alignment jemalloc gives to any request that is a multiple of it; more must be asked for.
+const QUANTUM: usize = 8;
+
+/// Above this many bytes jemalloc rounds to whole pages.
+const PAGED: usize = 32 * 1024;
+
+/// jemalloc behind Rust's allocator interface, counting.
+pub struct Counting;
+
+/// Bytes held by threads other than the one that serves. They allocate rarely, so an atomic is cheap enough.
+static ELSEWHERE: AtomicIsize = AtomicIsize::new(0);
+
+thread_local! {
+    /// Bytes held by the serving thread; no atomic, since this is touched by every allocation it makes.
+    static HERE: Cell<isize> = const { Cell::new(0) };
+    static SERVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Declares the calling thread the one that serves. Only it may ask [`used`] for an exact answer.
+pub fn claim_serving_thread() {
+    SERVING.set(true);
+}
+
+/// Bytes in use, in whole size classes.
+pub fn used() -> usize {
+    let total = HERE.get() + ELSEWHERE.load(Ordering::Relaxed);
+    total.max(0) as usize
+}
+
+#[inline]
+fn count(bytes: isize) {
+    if SERVING.get() {
+        HERE.set(HERE.get() + bytes);
+    } else {
+        ELSEWHERE.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What an allocation of `size` bytes really costs: jemalloc's size classes, four to each doubling above 64 bytes, pages above 32 KiB.
+#[inline]
+pub const fn size_class(size: usize) -> usize {
+    if size <= 64 {
+        return if size == 0 { 8 } else { (size + 7) & !7 };
+    }
+    if size > PAGED {
+        return (size + 4095) & !4095;
+    }
+    let step = 1usize << (usize::BITS - (size - 1).leading_zeros() - 3);
+    (size + step - 1) & !(step - 1)
+}
+
+#[inline]
+fn flags(layout: Layout) -> i32 {
+    // Classes up to the quantum's multiples are aligned to the largest power of two that divides them, so a layout
+    // whose size is a multiple of its alignment needs no flag up to the quantum.
+    if layout.align() <= QUANTUM && layout.align() <= layout.size() {
+        0
+    } else {
+        jemalloc::MALLOCX_ALIGN(layout.align())
+    }
+}
+
+// SAFETY: every method hands its arguments to jemalloc under the contract GlobalAlloc's caller already keeps; sizes
+// given back at release are the ones asked for, with the same alignment flags. The count has no effect on memory.
+unsafe impl GlobalAlloc for Counting {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let flags = flags(layout);
+        // SAFETY: jemalloc's mallocx needs a size above 0, which GlobalAlloc's contract promises.
+        let pointer = unsafe {
+            if flags == 0 {
+                jemalloc::malloc(layout.size())
+            } else {
+                jemalloc::mallocx(layout.size(), flags)
+            }
+        };
+        if !pointer.is_null() {
+            count(size_class(layout.size()) as isize);
+        }
+        pointer.cast()
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let flags = flags(layout);
+        // SAFETY: as in `alloc`.
+        let pointer = unsafe {
+            if flags == 0 {
+                jemalloc::calloc(1, layout.size())
+            } else {
+                jemalloc::mallocx(layout.size(), flags | jemalloc::MALLOCX_ZERO)
+            }
+        };
+        if !pointer.is_null() {
+            count(size_class(layout.size()) as isize);
+        }
+        pointer.cast()
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(size_class(layout.size()) as isize));
+        // SAFETY: the caller got `pointer` from us with this very layout.
+        unsafe { jemalloc::sdallocx(pointer.cast(), layout.size(), flags(layout)) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let flags = flags(layout);
+        // SAFETY: the caller got `pointer` from us with this layout, and `new_size` is above 0.
+        let moved = unsafe {
+            if flags == 0 {
+                jemalloc::realloc(pointer.cast(), new_size)
+            } else {
+                jemalloc::rallocx(pointer.cast(), new_size, flags)
+            }
+        };
+        if !moved.is_null() {
+            count(size_class(new_size) as isize - size_class(layout.size()) as isize);
+        }
+        moved.cast()
+    }
+}
+
+/// What jemalloc says of itself, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllocatorStats {
+    pub allocated: usize,
+    pub active: usize,
+    pub resident: usize,
+}
+
+/// Asks jemalloc for its own figures. Takes microseconds: for INFO, not for a request.
+pub fn allocator_stats() -> AllocatorStats {
+    let mut epoch: u64 = 1;
+    let mut size = std::mem::size_of::<u64>();
+    // SAFETY: "epoch" is a u64 that is read and written; both pointers are to a live u64 of the size given.
+    unsafe {
+        jemalloc::mallctl(
+            c"epoch".as_ptr(),
+            (&raw mut epoch).cast(),
+            &raw mut size,
+            (&raw mut epoch).cast(),
+            std::mem::size_of::<u64>(),
+        );
+    }
+    let read = |name: &std::ffi::CStr| {
+        let mut value: usize = 0;
+        let mut size = std::mem::size_of::<usize>();
+        // SAFETY: the statistics named here are size_t, and the pointers are to a live usize of the size given.
+        unsafe {
+            jemalloc::mallctl(
+                name.as_ptr(),
+                (&raw mut value).cast(),
+                &raw mut size,
+                std::ptr::null_mut(),
+                0,
+            );
+        }
+        value
+    };
+    AllocatorStats {
+        allocated: read(c"stats.allocated"),
+        active: read(c"stats.active"),
+        resident: read(c"stats.resident"),
+    }
+}
+
+/// Gives dirty pages back to the system (`MEMORY PURGE`).
+pub fn purge() {
+    // SAFETY: "arena.4096.purge" (4096 stands for all arenas) takes and returns nothing.
+    unsafe {
+        jemalloc::mallctl(
+            c"arena.4096.purge".as_ptr(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            0,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_jemallocs() {
+        for size in (1..100_000).chain((100_000..20_000_000).step_by(9973)) {
+            // SAFETY: nallocx only computes; the size is above 0.
+            let real = unsafe { jemalloc::nallocx(size, 0) };
+            assert_eq!(size_class(size), real, "{size}");
+        }
+    }
+}
