@@ -7,6 +7,7 @@ pub mod format;
 pub mod hashing;
 pub mod memory;
 pub mod resp;
+pub mod table;
 pub mod types;
 
 #[global_allocator]
