@@ -4,5 +4,7 @@ pub mod intset;
 pub mod list;
 pub mod listpack;
 pub mod packed;
+pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod zset;
