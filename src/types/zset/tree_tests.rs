@@ -2,10 +2,12 @@ use super::*;
 use crate::types::testing::Rng;
 use std::collections::BTreeSet;
 
+type ModelEntry = (u64, Vec<u8>, Handle);
+
 /// A tree that frees its members, beside the sorted set of (key, bytes) that it must equal.
 struct Checked {
     tree: Tree,
-    model: BTreeSet<(u64, Vec<u8>, Handle)>,
+    model: BTreeSet<ModelEntry>,
 }
 
 /// A member in the model; the order of the model never gets as far as comparing handles.
@@ -42,7 +44,7 @@ impl Checked {
         true
     }
 
-    fn nth(&self, rank: usize) -> (u64, Vec<u8>, Handle) {
+    fn nth(&self, rank: usize) -> ModelEntry {
         self.model.iter().nth(rank).expect("rank in range").clone()
     }
 
@@ -190,8 +192,7 @@ fn positions_have_the_rank_that_counting_gives() {
         let score = rng.below(42) as f64 - 1.0;
         let bytes = format!("m{}", rng.below(1000)).into_bytes();
         let key = sort_key(score);
-        let count =
-            |before: &dyn Fn(&(u64, Vec<u8>, Handle)) -> bool| checked.model.iter().filter(|e| before(e)).count();
+        let count = |before: &dyn Fn(&ModelEntry) -> bool| checked.model.iter().filter(|e| before(e)).count();
         assert_eq!(checked.tree.rank(Position::before_score(score)), count(&|e| e.0 < key));
         assert_eq!(checked.tree.rank(Position::behind_score(score)), count(&|e| e.0 <= key));
         assert_eq!(
