@@ -116,6 +116,7 @@ impl Harness {
         assert_eq!(buckets, directory.bucket_count());
         assert_eq!(entries, self.table.len());
         assert_eq!(self.table.is_empty(), directory.is_empty());
+        assert_eq!(deep, directory.deep());
         assert!(self.table.is_empty() || deep > 0, "the directory ought to have halved");
     }
 

@@ -71,7 +71,7 @@ impl<P: Pointer> Table<P> {
         frame.prefix.wrapping_add(ten) >> (64 - SCAN_BITS)
     }
 
-    /// An entry chosen so that each has the same chance, or `None` if there is none. `rng` gives uniform 64-bit numbers.
+    /// An entry chosen so that each has the same chance; `None` if there is none. `rng` gives uniform 64-bit numbers.
     ///
     /// Think of all segments as padded to the width of the widest: a field of directory words times buckets times
     /// positions, where every entry has one place (at the first word of its segment). A place drawn
@@ -99,8 +99,8 @@ impl<P: Pointer> Table<P> {
         chosen
     }
 
-    /// Calls `f` for `max` neighbouring entries from a random place on, or for all if there are not so many: less random
-    /// than `max` calls of [`Table::random`], but with a fraction of the cache misses.
+    /// Calls `f` for `max` neighbouring entries from a random place on, or for all if there are not so many: less
+    /// random than `max` calls of [`Table::random`], but with a fraction of the cache misses.
     pub fn sample(&self, rng: &mut impl FnMut() -> u64, max: usize, mut f: impl FnMut(P)) {
         if self.is_empty() {
             return;
