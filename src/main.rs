@@ -36,7 +36,12 @@ fn serve(startup: Startup) -> ExitCode {
 }
 
 fn try_serve(startup: Startup) -> Result<(), String> {
-    let Startup { mut settings, config_file, warnings, .. } = startup;
+    let Startup {
+        mut settings,
+        config_file,
+        warnings,
+        ..
+    } = startup;
     process::set_log_level(&settings);
     let logfile = settings.logfile.to_string();
     log::set_file(logfile.as_ref()).map_err(|error| format!("Can't open the log file: {error}"))?;
@@ -45,7 +50,11 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         process::daemonize().map_err(|error| format!("Can't become a daemon: {error}"))?;
     }
     log::set_role(b'M');
-    log::notice(&format!("Aeolus version {} is starting, PID {}", env!("CARGO_PKG_VERSION"), std::process::id()));
+    log::notice(&format!(
+        "Aeolus version {} is starting, PID {}",
+        env!("CARGO_PKG_VERSION"),
+        std::process::id()
+    ));
     for warning in warnings {
         log::warning(&warning);
     }
@@ -57,9 +66,14 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     let listeners = process::open_listeners(&settings).map_err(|error| error.0)?;
     let signals = process::Signals::new().map_err(|error| format!("Can't listen for signals: {error}"))?;
     let mut core = Core::new(settings, process::unix_now());
-    core.facts.config_file = config_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    core.facts.config_file = config_file
+        .as_ref()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
     core.facts.config_path = config_file;
-    core.facts.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    core.facts.executable = std::env::current_exe()
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
     let failed = |error: std::io::Error| format!("The event loop failed: {error}");
     let mut reactor = Reactor::new(core, Handlers::new(), listeners, signals).map_err(failed)?;
     log::notice("Ready to accept connections tcp");

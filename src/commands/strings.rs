@@ -50,7 +50,10 @@ impl<'a> Text<'a> {
     /// The text of a string entry; the error of a key of another type.
     pub fn of(entry: EntryRef<'a>) -> Result<Self, Failure> {
         match entry.value() {
-            source @ (ValueRef::Int(_) | ValueRef::Str(_)) => Ok(Text { digits: itoa::Buffer::new(), source }),
+            source @ (ValueRef::Int(_) | ValueRef::Str(_)) => Ok(Text {
+                digits: itoa::Buffer::new(),
+                source,
+            }),
             _ => Err(WRONG_TYPE.into()),
         }
     }
@@ -91,7 +94,11 @@ pub fn string_value(text: &[u8]) -> NewValue<'_> {
     {
         return NewValue::Int(value);
     }
-    if text.len() <= INLINE_MAX { NewValue::Str(text) } else { NewValue::boxed(Box::new(text.to_vec())) }
+    if text.len() <= INLINE_MAX {
+        NewValue::Str(text)
+    } else {
+        NewValue::boxed(Box::new(text.to_vec()))
+    }
 }
 
 /// The same for a string made by editing, which is not looked at as a number.
@@ -282,7 +289,9 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let volatile = entry.deadline().is_some();
     Text::of(entry)?;
-    let deadline = deadline.map(|(form, value)| form.positive_deadline(value, now, "getex")).transpose()?;
+    let deadline = deadline
+        .map(|(form, value)| form.positive_deadline(value, now, "getex"))
+        .transpose()?;
     reply_string(&mut ctx.reply, entry)?;
     match deadline {
         Some(at) if at <= now => {
@@ -547,7 +556,11 @@ fn incrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err("ERR increment would produce NaN or Infinity".into());
     }
     let text = sum.to_text();
-    let value = if text.len() <= INLINE_MAX { NewValue::Str(text.as_bytes()) } else { edited_value(text.clone().into()) };
+    let value = if text.len() <= INLINE_MAX {
+        NewValue::Str(text.as_bytes())
+    } else {
+        edited_value(text.clone().into())
+    };
     store(ctx, key, value, Deadline::Keep);
     ctx.changed(Class::STRING, "incrbyfloat", key.bytes);
     ctx.reply.bulk(text.as_bytes());

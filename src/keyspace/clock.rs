@@ -29,7 +29,12 @@ pub struct AccessClock {
 
 impl AccessClock {
     pub fn new(mode: ClockMode, now: Millis, log_factor: u32, decay_minutes: u32) -> Self {
-        AccessClock { mode, now, log_factor, decay_minutes }
+        AccessClock {
+            mode,
+            now,
+            log_factor,
+            decay_minutes,
+        }
     }
 
     pub fn set_now(&mut self, now: Millis) {

@@ -19,7 +19,10 @@ pub struct Key<'a> {
 
 impl<'a> Key<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Key { bytes, hash: hash_bytes(bytes) }
+        Key {
+            bytes,
+            hash: hash_bytes(bytes),
+        }
     }
 }
 
@@ -96,7 +99,11 @@ impl Database {
     pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_>> {
         let slot = self.slot(key)?;
         let entry = self.table.at(slot);
-        Some(EntryMut { table: &mut self.table, slot, entry })
+        Some(EntryMut {
+            table: &mut self.table,
+            slot,
+            entry,
+        })
     }
 
     /// Asks the processor for the table line of a key that a coming command will look up.

@@ -264,7 +264,12 @@ struct Parts {
 
 impl Parts {
     fn new(deadline: bool, key_len: usize, value_len: usize) -> Self {
-        Parts { deadline, long: key_len > SHORT_MAX || value_len > SHORT_MAX, key_len, value_len }
+        Parts {
+            deadline,
+            long: key_len > SHORT_MAX || value_len > SHORT_MAX,
+            key_len,
+            value_len,
+        }
     }
 
     fn lens_at(self) -> usize {
@@ -311,11 +316,21 @@ impl EntryPointer {
         let header: [u8; 4] = self.take(0);
         let deadline = header[0] & HAS_DEADLINE != 0;
         if header[0] & LONG == 0 {
-            return Parts { deadline, long: false, key_len: header[1].into(), value_len: header[2].into() };
+            return Parts {
+                deadline,
+                long: false,
+                key_len: header[1].into(),
+                value_len: header[2].into(),
+            };
         }
         let at = HEADER + 8 * usize::from(deadline);
         let (key_len, value_len): (u32, u32) = (self.take(at), self.take(at + 4));
-        Parts { deadline, long: true, key_len: key_len as usize, value_len: value_len as usize }
+        Parts {
+            deadline,
+            long: true,
+            key_len: key_len as usize,
+            value_len: value_len as usize,
+        }
     }
 
     fn slice<'a>(self, at: usize, len: usize) -> &'a [u8] {
@@ -340,7 +355,9 @@ impl EntryPointer {
         let parts = Parts::new(deadline.is_some(), key.len(), value.len());
         // SAFETY: the layout's size is not 0.
         let raw = unsafe { alloc(parts.layout()) };
-        let Some(raw) = NonNull::new(raw) else { handle_alloc_error(parts.layout()) };
+        let Some(raw) = NonNull::new(raw) else {
+            handle_alloc_error(parts.layout())
+        };
         assert!((raw.as_ptr() as u64) < 1 << 48, "entries need addresses below 2^48");
         let entry = EntryPointer(raw);
         entry.set_parts(value.kind(), parts);
@@ -411,7 +428,11 @@ impl EntryPointer {
     }
 
     fn take_boxed(self) -> Option<Box<dyn Condemned>> {
-        let pointer: u64 = if self.kind().is_boxed() { self.take(self.parts().value_at()) } else { return None };
+        let pointer: u64 = if self.kind().is_boxed() {
+            self.take(self.parts().value_at())
+        } else {
+            return None;
+        };
         /// SAFETY: `pointer` must come from `NewValue::boxed::<T>` and be taken once.
         unsafe fn unbox<T: Boxed>(pointer: u64) -> Box<dyn Condemned> {
             // SAFETY: the caller's promise.
@@ -446,7 +467,9 @@ impl EntryPointer {
         }
         // SAFETY: the entry has layout `old`; the new size is not 0 and below isize::MAX.
         let raw = unsafe { realloc(self.0.as_ptr(), old, new.size()) };
-        let Some(raw) = NonNull::new(raw) else { handle_alloc_error(new) };
+        let Some(raw) = NonNull::new(raw) else {
+            handle_alloc_error(new)
+        };
         assert!((raw.as_ptr() as u64) < 1 << 48, "entries need addresses below 2^48");
         EntryPointer(raw)
     }
@@ -464,11 +487,18 @@ impl EntryPointer {
         let value_len = old.value_len - range.len() + with.len();
         let new = Parts::new(old.deadline, old.key_len, value_len);
         let tail = old.value_len - range.end;
-        let grown = if new.size() > old.size() { self.resized(old, new) } else { self };
+        let grown = if new.size() > old.size() {
+            self.resized(old, new)
+        } else {
+            self
+        };
         if new.key_at() != old.key_at() {
             // The long lengths appear or vanish: everything behind the header moves, piece by piece, outermost first.
-            let (head, tail_from, tail_to) =
-                (old.key_len + range.start, old.value_at() + range.end, new.value_at() + range.start + with.len());
+            let (head, tail_from, tail_to) = (
+                old.key_len + range.start,
+                old.value_at() + range.end,
+                new.value_at() + range.start + with.len(),
+            );
             if new.key_at() > old.key_at() {
                 grown.shift(tail_from, tail_to, tail);
                 grown.shift(old.key_at(), new.key_at(), head);
@@ -482,14 +512,21 @@ impl EntryPointer {
         }
         grown.write_bytes(new.value_at() + range.start, with);
         grown.set_parts(kind, new);
-        if new.size() < old.size() { grown.resized(old, new) } else { grown }
+        if new.size() < old.size() {
+            grown.resized(old, new)
+        } else {
+            grown
+        }
     }
 
     /// Sets, changes or clears the deadline. May move the entry.
     #[must_use]
     pub(super) fn with_deadline(self, deadline: Option<Millis>) -> EntryPointer {
         let old = self.parts();
-        let new = Parts { deadline: deadline.is_some(), ..old };
+        let new = Parts {
+            deadline: deadline.is_some(),
+            ..old
+        };
         let mut entry = self;
         if new.deadline != old.deadline {
             let body = old.size() - old.lens_at();
@@ -615,7 +652,10 @@ pub enum ValueRef<'a> {
 impl<'a> EntryRef<'a> {
     /// `entry` must be live for `'a`: the database's own methods see to that.
     pub(super) fn new(entry: EntryPointer) -> Self {
-        EntryRef { entry, database: PhantomData }
+        EntryRef {
+            entry,
+            database: PhantomData,
+        }
     }
 
     pub(super) fn pointer(self) -> EntryPointer {
@@ -716,7 +756,11 @@ mod tests {
             for _ in 0..3000 {
                 match random(6) {
                     0 => {
-                        deadline = if random(2) == 0 { None } else { Some(random(1 << 30) as i64) };
+                        deadline = if random(2) == 0 {
+                            None
+                        } else {
+                            Some(random(1 << 30) as i64)
+                        };
                         entry = entry.with_deadline(deadline.map(Millis));
                     }
                     1 => {
@@ -745,7 +789,10 @@ mod tests {
         let entry = EntryPointer::create(b"k", NewValue::boxed(Box::new(vec![1u8; 100_000])), Some(Millis(5)), 1);
         assert_eq!(entry.boxed::<Vec<u8>>().map(Vec::len), Some(100_000));
         let (entry, old) = entry.with_value(NewValue::Int(-3));
-        assert_eq!((old.map(|v| v.elements()), entry.int(), entry.deadline()), (Some(1), -3, Some(Millis(5))));
+        assert_eq!(
+            (old.map(|v| v.elements()), entry.int(), entry.deadline()),
+            (Some(1), -3, Some(Millis(5)))
+        );
         entry.free();
     }
 }

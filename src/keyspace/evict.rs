@@ -42,7 +42,10 @@ impl EvictionPool {
         for _ in 0..64 {
             self.fill(keyspace, policy, samples, clock, random)?;
             while let Some(best) = self.candidates.pop() {
-                let key = super::Key { bytes: &best.key, hash: hash_bytes(&best.key) };
+                let key = super::Key {
+                    bytes: &best.key,
+                    hash: hash_bytes(&best.key),
+                };
                 let entry = keyspace.db(best.database).find(key);
                 if entry.is_some_and(|entry| eligible(entry, policy)) {
                     return Some((best.database, best.key));
@@ -106,14 +109,29 @@ impl EvictionPool {
 
     fn consider(&mut self, database: usize, entry: EntryRef<'_>, rank: i64) {
         let at = self.candidates.partition_point(|candidate| candidate.rank < rank);
-        if self.candidates.iter().any(|c| c.database == database && *c.key == *entry.key()) {
+        if self
+            .candidates
+            .iter()
+            .any(|c| c.database == database && *c.key == *entry.key())
+        {
             return;
         }
         if self.candidates.len() < POOL {
-            self.candidates.insert(at, Candidate { rank, database, key: entry.key().into() });
+            self.candidates.insert(
+                at,
+                Candidate {
+                    rank,
+                    database,
+                    key: entry.key().into(),
+                },
+            );
         } else if at > 0 {
             self.candidates[..at].rotate_left(1);
-            self.candidates[at - 1] = Candidate { rank, database, key: entry.key().into() };
+            self.candidates[at - 1] = Candidate {
+                rank,
+                database,
+                key: entry.key().into(),
+            };
         }
     }
 }

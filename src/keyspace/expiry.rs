@@ -47,12 +47,15 @@ impl Database {
     ) -> usize {
         let Some(mut wheel) = self.wheel.take() else { return 0 };
         let work = wheel.advance(now, budget, |hash, visit| {
-            let Some(slot) = self.table.find(hash, |entry| entry.armed() == visit.at() && hash_bytes(entry.key()) == hash)
-            else {
+            let Some(slot) = self.table.find(hash, |entry| {
+                entry.armed() == visit.at() && hash_bytes(entry.key()) == hash
+            }) else {
                 return Verdict::Gone;
             };
             let entry = self.table.at(slot);
-            let Some(deadline) = entry.deadline() else { return Verdict::Gone };
+            let Some(deadline) = entry.deadline() else {
+                return Verdict::Gone;
+            };
             if deadline > now {
                 let place = visit.place_for(deadline);
                 entry.set_armed(place);
@@ -65,7 +68,9 @@ impl Database {
         if wheel.items() > 2 * self.volatile + LEFTOVERS_MIN {
             let table = &self.table;
             wheel.sweep(budget / 4 + 1, |hash, at| {
-                table.find(hash, |entry| entry.armed() == at && hash_bytes(entry.key()) == hash).is_some()
+                table
+                    .find(hash, |entry| entry.armed() == at && hash_bytes(entry.key()) == hash)
+                    .is_some()
             });
         }
         if !wheel.is_empty() {
@@ -76,7 +81,9 @@ impl Database {
 
     /// Whether leftovers of deleted volatile keys are to be swept out of the wheel.
     pub fn wants_sweep(&self) -> bool {
-        self.wheel.as_ref().is_some_and(|wheel| wheel.items() > 2 * self.volatile + LEFTOVERS_MIN)
+        self.wheel
+            .as_ref()
+            .is_some_and(|wheel| wheel.items() > 2 * self.volatile + LEFTOVERS_MIN)
     }
 
     /// How far behind `now` the wheel is, in ms: 0 unless more keys are due than a tick may delete.

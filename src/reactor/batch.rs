@@ -110,7 +110,11 @@ impl Batch {
             let spec = look_up(args.at(0));
             let first_hash = self.hashes.len();
             if let Some(keys) = spec.and_then(CommandSpec::simple_keys) {
-                let last = if keys.last < 0 { args.len() as i64 + i64::from(keys.last) } else { keys.last.into() };
+                let last = if keys.last < 0 {
+                    args.len() as i64 + i64::from(keys.last)
+                } else {
+                    keys.last.into()
+                };
                 let last = (last.max(0) as usize).min(args.len().saturating_sub(1));
                 let (first, step) = (keys.first as usize, keys.step.max(1) as usize);
                 let db = keyspace.db(database(&request));

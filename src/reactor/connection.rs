@@ -42,7 +42,9 @@ impl Partial {
 
     /// Takes the line end off the big argument that is being filled, once it is whole. False while it is not.
     pub fn finish_big(&mut self) -> bool {
-        let (Some(wanted), Some(big)) = (self.filling, self.bigs.last_mut()) else { return true };
+        let (Some(wanted), Some(big)) = (self.filling, self.bigs.last_mut()) else {
+            return true;
+        };
         if big.len() < wanted {
             return false;
         }
@@ -114,7 +116,12 @@ pub struct Sent {
 
 impl Connection {
     pub fn new(stream: Stream) -> Self {
-        Connection { stream, partial: None, backlog: None, queued: false }
+        Connection {
+            stream,
+            partial: None,
+            backlog: None,
+            queued: false,
+        }
     }
 
     /// Reads once into `buffer`.
@@ -134,7 +141,9 @@ impl Connection {
 
     /// Reads into the big argument that is being filled, straight to where the value will stay.
     pub fn read_big(&mut self) -> ReadOutcome {
-        let Some(partial) = &mut self.partial else { return ReadOutcome::Drained(0) };
+        let Some(partial) = &mut self.partial else {
+            return ReadOutcome::Drained(0);
+        };
         let (Some(whole), Some(big)) = (partial.filling, partial.bigs.last_mut()) else {
             return ReadOutcome::Drained(0);
         };
@@ -168,19 +177,28 @@ impl Connection {
         }
         let written = write_some(&mut self.stream, bytes)?;
         if written < bytes.len() {
-            let mut backlog = Backlog { written, bytes: bytes.len() - written, ..Backlog::default() };
+            let mut backlog = Backlog {
+                written,
+                bytes: bytes.len() - written,
+                ..Backlog::default()
+            };
             backlog.blocks.push_back(std::mem::take(bytes));
             self.backlog = Some(Box::new(backlog));
         } else {
             bytes.clear();
         }
-        Ok(Sent { bytes: written, again: false })
+        Ok(Sent {
+            bytes: written,
+            again: false,
+        })
     }
 
     /// Writes one round of the backlog.
     pub fn drain_backlog(&mut self) -> io::Result<Sent> {
         let mut total = 0;
-        let Some(backlog) = &mut self.backlog else { return Ok(Sent { bytes: 0, again: false }) };
+        let Some(backlog) = &mut self.backlog else {
+            return Ok(Sent { bytes: 0, again: false });
+        };
         // A bounded number of writes: a fast reader of a gigabyte must not keep the others waiting.
         for _ in 0..16 {
             let Some(block) = backlog.blocks.front() else { break };
@@ -195,7 +213,10 @@ impl Connection {
                 backlog.written = 0;
             }
             if written < wanted {
-                return Ok(Sent { bytes: total, again: false });
+                return Ok(Sent {
+                    bytes: total,
+                    again: false,
+                });
             }
         }
         let again = !backlog.blocks.is_empty();

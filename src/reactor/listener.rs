@@ -42,7 +42,9 @@ pub fn open_tcp(bind: &[String], port: u16, backlog: i32) -> Result<Vec<Listener
             Err(error) if optional && is_unavailable(&error) => {}
             Err(error) => {
                 let reason = reason(&error);
-                crate::log::warning(&format!("Warning: Could not create server TCP listening socket {name}:{port}: bind: {reason}"));
+                crate::log::warning(&format!(
+                    "Warning: Could not create server TCP listening socket {name}:{port}: bind: {reason}"
+                ));
                 return Err(ListenError(format!("Failed listening on port {port} (tcp), aborting.")));
             }
         }
@@ -59,7 +61,14 @@ pub fn reason(error: &io::Error) -> String {
 fn is_unavailable(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
-        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::ENOPROTOOPT | libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT | libc::EPFNOSUPPORT)
+        Some(
+            libc::EADDRNOTAVAIL
+                | libc::EAFNOSUPPORT
+                | libc::ENOPROTOOPT
+                | libc::EPROTONOSUPPORT
+                | libc::ESOCKTNOSUPPORT
+                | libc::EPFNOSUPPORT
+        )
     ) || error.kind() == io::ErrorKind::NotFound
 }
 
@@ -71,7 +80,10 @@ fn resolve(name: &str, port: u16) -> io::Result<SocketAddr> {
     };
     match ip {
         Some(ip) => Ok(SocketAddr::new(ip, port)),
-        None => (name, port).to_socket_addrs()?.next().ok_or_else(|| io::ErrorKind::NotFound.into()),
+        None => (name, port)
+            .to_socket_addrs()?
+            .next()
+            .ok_or_else(|| io::ErrorKind::NotFound.into()),
     }
 }
 
@@ -103,7 +115,10 @@ pub fn open_unix(path: &Path, mode: u32, backlog: i32) -> Result<Listener, Liste
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(failed)?;
     }
-    Ok(Listener::Unix(UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into()), path.to_owned()))
+    Ok(Listener::Unix(
+        UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into()),
+        path.to_owned(),
+    ))
 }
 
 impl Listener {
@@ -164,7 +179,9 @@ impl Stream {
             return;
         }
         let interval = std::time::Duration::from_secs((keepalive / 3).max(1));
-        let probes = TcpKeepalive::new().with_time(std::time::Duration::from_secs(keepalive)).with_interval(interval);
+        let probes = TcpKeepalive::new()
+            .with_time(std::time::Duration::from_secs(keepalive))
+            .with_interval(interval);
         let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
     }
 
@@ -176,7 +193,9 @@ impl Stream {
     pub fn is_local(&self) -> bool {
         match self {
             Stream::Unix(_) => true,
-            Stream::Tcp(stream) => stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
+            Stream::Tcp(stream) => stream
+                .peer_addr()
+                .is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
         }
     }
 

@@ -60,7 +60,9 @@ pub fn open_listeners(settings: &Settings) -> Result<Vec<Listener>, ListenError>
 /// Raises the descriptor limit to what `maxclients` needs; gives the clients that fit.
 pub fn fit_descriptor_limit(maxclients: u64) -> u64 {
     let wanted = maxclients + RESERVED_DESCRIPTORS;
-    let Ok((soft, hard)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else { return maxclients };
+    let Ok((soft, hard)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else {
+        return maxclients;
+    };
     if soft >= wanted {
         return maxclients;
     }
@@ -68,15 +70,25 @@ pub fn fit_descriptor_limit(maxclients: u64) -> u64 {
         wanted
     } else {
         let best = wanted.min(hard);
-        if rlimit::setrlimit(rlimit::Resource::NOFILE, best, hard).is_ok() { best } else { soft }
+        if rlimit::setrlimit(rlimit::Resource::NOFILE, best, hard).is_ok() {
+            best
+        } else {
+            soft
+        }
     };
     if raised >= wanted {
-        log::notice(&format!("Increased maximum number of open files to {wanted} (it was originally set to {soft})."));
+        log::notice(&format!(
+            "Increased maximum number of open files to {wanted} (it was originally set to {soft})."
+        ));
         return maxclients;
     }
     let fits = raised.saturating_sub(RESERVED_DESCRIPTORS).max(1);
-    log::warning(&format!("You requested maxclients of {maxclients} requiring at least {wanted} max file descriptors."));
-    log::warning(&format!("Current maximum open files is {raised}. maxclients has been reduced to {fits} to compensate for low ulimit."));
+    log::warning(&format!(
+        "You requested maxclients of {maxclients} requiring at least {wanted} max file descriptors."
+    ));
+    log::warning(&format!(
+        "Current maximum open files is {raised}. maxclients has been reduced to {fits} to compensate for low ulimit."
+    ));
     fits
 }
 

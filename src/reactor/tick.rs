@@ -72,6 +72,8 @@ pub struct Reactor {
     arena: Vec<u8>,
     received: Vec<Received>,
     batch: Batch,
+    /// What a request from the arena has instead of big arguments.
+    no_bigs: Vec<Vec<u8>>,
     /// Reply buffers not in use.
     pool: Vec<Vec<u8>>,
     /// Listeners that stopped accepting with connections still waiting.
@@ -103,6 +105,7 @@ impl Reactor {
             arena: vec![0; ARENA],
             received: Vec::new(),
             batch: Batch::default(),
+            no_bigs: Vec::new(),
             pool: Vec::new(),
             accept_again: Vec::new(),
             busy: false,
@@ -139,7 +142,8 @@ impl Reactor {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        self.core.begin_tick(unix_now(), Millis(self.started.elapsed().as_millis() as i64));
+        self.core
+            .begin_tick(unix_now(), Millis(self.started.elapsed().as_millis() as i64));
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
             match event.token().0 {
@@ -172,7 +176,9 @@ impl Reactor {
     }
 
     fn note_ready(&mut self, index: usize, writable: bool) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
         if writable && connection.backlog.is_some() {
             self.core.mark_outgoing(SessionIndex(index));
         }
@@ -208,7 +214,10 @@ impl Reactor {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // Out of descriptors, most likely: the listener is asked again when the next tick comes.
-                    crate::log::warning(&format!("Accepting client connection: {}", super::listener::reason(&error)));
+                    crate::log::warning(&format!(
+                        "Accepting client connection: {}",
+                        super::listener::reason(&error)
+                    ));
                     return;
                 }
             }
@@ -263,7 +272,9 @@ impl Reactor {
                 break;
             }
             let Some(index) = self.ready.pop_front() else { break };
-            let Some(connection) = self.connections.get_mut(index) else { continue };
+            let Some(connection) = self.connections.get_mut(index) else {
+                continue;
+            };
             connection.queued = false;
             used += self.read_one(index, used);
         }
@@ -273,10 +284,20 @@ impl Reactor {
     fn read_one(&mut self, index: usize, used: usize) -> usize {
         let connection = &mut self.connections[index];
         self.core.stats.total_reads_processed += 1;
-        if connection.partial.as_ref().is_some_and(|partial| partial.filling.is_some()) {
+        if connection
+            .partial
+            .as_ref()
+            .is_some_and(|partial| partial.filling.is_some())
+        {
             let outcome = connection.read_big();
             self.note_read(index, &outcome);
-            self.received.push(Received { connection: index, source: Source::Own, start: 0, end: 0, held: None });
+            self.received.push(Received {
+                connection: index,
+                source: Source::Own,
+                start: 0,
+                end: 0,
+                held: None,
+            });
             return 0;
         }
         let outcome = connection.read(&mut self.arena[used..used + READ]);
@@ -284,12 +305,24 @@ impl Reactor {
         let connection = &mut self.connections[index];
         if let Some(partial) = &mut connection.partial {
             partial.input.extend_from_slice(&self.arena[used..used + read]);
-            self.received.push(Received { connection: index, source: Source::Own, start: 0, end: 0, held: None });
+            self.received.push(Received {
+                connection: index,
+                source: Source::Own,
+                start: 0,
+                end: 0,
+                held: None,
+            });
             return 0;
         }
         if read > 0 {
             let (start, end) = (used, used + read);
-            self.received.push(Received { connection: index, source: Source::Arena, start, end, held: None });
+            self.received.push(Received {
+                connection: index,
+                source: Source::Arena,
+                start,
+                end,
+                held: None,
+            });
         }
         read
     }
@@ -336,7 +369,13 @@ impl Reactor {
                 Effect::Resume(SessionIndex(index)) if self.connections.contains(index) => {
                     if !self.received.iter().any(|received| received.connection == index) {
                         let source = Source::Own;
-                        self.received.push(Received { connection: index, source, start: 0, end: 0, held: None });
+                        self.received.push(Received {
+                            connection: index,
+                            source,
+                            start: 0,
+                            end: 0,
+                            held: None,
+                        });
                     }
                 }
                 Effect::Resume(_) => {}
@@ -355,14 +394,23 @@ impl Reactor {
 
     /// The common case: whole requests, straight from the arena.
     fn parse_arena(&mut self, at: usize) {
-        let Received { connection: index, mut start, end, .. } = self.received[at];
+        let Received {
+            connection: index,
+            mut start,
+            end,
+            ..
+        } = self.received[at];
         let (mut parser, mut pos) = (Parser::default(), start);
-        while pos < end && self.may_run(at) {
-            let limits = self.limits(index);
+        let mut limits = self.limits(index);
+        let mut runnable = self.may_run(at);
+        while pos < end && runnable {
             let first = self.batch.spans.len();
             match parser.step(&mut self.arena[..end], &mut pos, &mut self.batch.spans, None, limits) {
                 Ok(Step::Request) => {
-                    self.gather(at, start, first, false);
+                    if self.gather(at, start, first, false) {
+                        // What ran may have blocked the client, or let it in.
+                        (limits, runnable) = (self.limits(index), self.may_run(at));
+                    }
                     start = pos;
                 }
                 Ok(Step::Incomplete | Step::Big) => {
@@ -387,11 +435,22 @@ impl Reactor {
         let mut begin = 0;
         while self.may_run(at) {
             let limits = self.limits(index);
-            let Some(partial) = &mut self.connections[index].partial else { break };
+            let Some(partial) = &mut self.connections[index].partial else {
+                break;
+            };
             if !partial.finish_big() {
                 break;
             }
-            let Partial { parser, input, bigs, spans, pos, filling, whole, .. } = &mut **partial;
+            let Partial {
+                parser,
+                input,
+                bigs,
+                spans,
+                pos,
+                filling,
+                whole,
+                ..
+            } = &mut **partial;
             let step = if std::mem::take(whole) {
                 Ok(Step::Request)
             } else {
@@ -429,15 +488,18 @@ impl Reactor {
         held.is_none() && self.core.session(SessionIndex(connection)).is_runnable()
     }
 
-    /// Puts a parsed request into the batch, and runs the batch when it is full. Empty lines ask for nothing.
-    fn gather(&mut self, at: usize, begin: usize, first_span: usize, has_bigs: bool) {
+    /// Puts a parsed request into the batch, and runs the batch when it is full: true if it ran. Empty lines ask for
+    /// nothing.
+    fn gather(&mut self, at: usize, begin: usize, first_span: usize, has_bigs: bool) -> bool {
         let Received { connection, source, .. } = self.received[at];
         if self.batch.spans.len() > first_span {
             self.batch.push(connection, at, source, begin, first_span, has_bigs);
         }
-        if self.batch.is_full() && !has_bigs {
+        let full = self.batch.is_full() && !has_bigs;
+        if full {
             self.run_batch();
         }
+        full
     }
 
     /// Runs a request with big arguments at once: they are its connection's only ones. False if it was held back; it is
@@ -446,7 +508,9 @@ impl Reactor {
         let spans = self.batch.spans[first_span..].to_vec();
         self.run_batch();
         let index = self.received[at].connection;
-        let Some(partial) = &mut self.connections[index].partial else { return false };
+        let Some(partial) = &mut self.connections[index].partial else {
+            return false;
+        };
         if self.received[at].held.take().is_some() {
             partial.spans = spans;
             partial.whole = true;
@@ -459,7 +523,10 @@ impl Reactor {
     fn limits(&mut self, index: usize) -> Limits {
         let bulk_len = self.core.settings.proto_max_bulk_len as usize;
         let unauthenticated = !self.core.session(SessionIndex(index)).authenticated;
-        Limits { bulk_len, unauthenticated }
+        Limits {
+            bulk_len,
+            unauthenticated,
+        }
     }
 
     /// Answers a malformed request behind all that came before it, and closes.
@@ -489,7 +556,10 @@ impl Reactor {
             let connections = &*connections;
             let input = |connection: usize, source: Source| match source {
                 Source::Arena => &arena[..],
-                Source::Own => connections[connection].partial.as_ref().map_or(empty, |partial| &partial.input),
+                Source::Own => connections[connection]
+                    .partial
+                    .as_ref()
+                    .map_or(empty, |partial| &partial.input),
             };
             batch.look_ahead(
                 &core.keyspace,
@@ -497,7 +567,7 @@ impl Reactor {
                 |request| core.database_of(SessionIndex(request.connection)),
             );
         }
-        let mut executor = Executor::new(core, &self.handlers);
+        let mut executor = Executor::new(core, &self.handlers, &mut self.pool);
         for request in &batch.requests {
             let received = &mut self.received[request.received];
             let index = SessionIndex(request.connection);
@@ -508,9 +578,8 @@ impl Reactor {
                 received.held = Some(request.begin);
                 continue;
             }
-            let mut no_bigs = Vec::new();
             let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match request.source {
-                Source::Arena => (arena, &mut no_bigs),
+                Source::Arena => (arena, &mut self.no_bigs),
                 Source::Own => match connections[request.connection].partial.as_deref_mut() {
                     Some(partial) => (&partial.input, &mut partial.bigs),
                     None => continue,
@@ -535,18 +604,35 @@ impl Reactor {
 
     /// Keeps what a connection sent but may not run yet, and forgets the rest.
     fn settle(&mut self, at: usize) {
-        let Received { connection: index, source, start, end, held } = self.received[at];
-        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Received {
+            connection: index,
+            source,
+            start,
+            end,
+            held,
+        } = self.received[at];
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
         if source == Source::Arena {
             let from = held.unwrap_or(start);
             if from == end {
                 return;
             }
             let input = self.arena[from..end].to_vec();
-            connection.partial = Some(Box::new(Partial { input, ..Partial::default() }));
+            connection.partial = Some(Box::new(Partial {
+                input,
+                ..Partial::default()
+            }));
             if held.is_none() {
                 // Parsed at once where it will stay: a big bulk so gets its place before the next read.
-                self.received[at] = Received { connection: index, source: Source::Own, start: 0, end: 0, held: None };
+                self.received[at] = Received {
+                    connection: index,
+                    source: Source::Own,
+                    start: 0,
+                    end: 0,
+                    held: None,
+                };
                 self.parse_own(at);
                 return self.settle(at);
             }
@@ -563,7 +649,10 @@ impl Reactor {
     }
 
     fn check_input(&mut self, index: usize) {
-        let bytes = self.connections[index].partial.as_ref().map_or(0, |partial| partial.bytes());
+        let bytes = self.connections[index]
+            .partial
+            .as_ref()
+            .map_or(0, |partial| partial.bytes());
         let limit = self.core.settings.client_query_buffer_limit as usize;
         let now = self.core.moment.now;
         let session = self.core.session(SessionIndex(index));
@@ -603,7 +692,9 @@ impl Reactor {
     }
 
     fn flush_one(&mut self, index: usize) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
         let session = self.core.session(SessionIndex(index));
         session.has_output = false;
         if session.doomed {
@@ -649,7 +740,9 @@ impl Reactor {
     }
 
     fn close_when_done(&mut self, index: SessionIndex) {
-        let Some(session) = self.core.find_session(index) else { return };
+        let Some(session) = self.core.find_session(index) else {
+            return;
+        };
         let owed = session.output_bytes() > 0;
         if owed && !session.doomed {
             // Asked again once the backlog is written; a peer that never reads is ended by its output limit or timeout.
@@ -665,7 +758,10 @@ impl Reactor {
 
     fn reconfigure(&mut self, names: &[&'static str]) {
         super::process::apply_settings(&self.core.settings, names);
-        if names.iter().any(|name| matches!(*name, "port" | "bind" | "tcp-backlog")) {
+        if names
+            .iter()
+            .any(|name| matches!(*name, "port" | "bind" | "tcp-backlog"))
+        {
             self.rebind();
         }
     }

@@ -277,7 +277,6 @@ impl Parser {
         }
         Ok(Step::Request)
     }
-
 }
 
 /// The text between the type byte at `pos` and the line's end, and where the next line starts.

@@ -41,9 +41,12 @@ impl<'a> Context<'a> {
         let first = range.first as usize;
         if index >= first && range.step > 0 {
             let (behind, step) = (index - first, range.step as usize);
-            if behind % step == 0
-                && let Some(&hash) = self.hashes.get(behind / step)
-            {
+            let position = if step == 1 {
+                Some(behind)
+            } else {
+                (behind % step == 0).then(|| behind / step)
+            };
+            if let Some(&hash) = position.and_then(|position| self.hashes.get(position)) {
                 debug_assert_eq!(hash, crate::hashing::hash_bytes(bytes));
                 return Key { bytes, hash };
             }

@@ -126,7 +126,10 @@ impl Core {
             dirty: 0,
             no_touch: false,
             active_expire: true,
-            facts: ProcessFacts { started: now, ..ProcessFacts::default() },
+            facts: ProcessFacts {
+                started: now,
+                ..ProcessFacts::default()
+            },
             last_save: now,
             replication_id: String::new(),
             settings,
@@ -141,12 +144,18 @@ impl Core {
 
     /// `digits` random hexadecimal digits: run and replication ids.
     pub fn random_hex(&mut self, digits: usize) -> String {
-        (0..digits).map(|_| char::from(b"0123456789abcdef"[self.random.usize(0..16)])).collect()
+        (0..digits)
+            .map(|_| char::from(b"0123456789abcdef"[self.random.usize(0..16)]))
+            .collect()
     }
 
     /// Takes the policy's clock over into the tick's.
     pub fn apply_clock_settings(&mut self) {
-        let mode = if is_lfu(self.settings.maxmemory_policy) { ClockMode::Lfu } else { ClockMode::Lru };
+        let mode = if is_lfu(self.settings.maxmemory_policy) {
+            ClockMode::Lfu
+        } else {
+            ClockMode::Lru
+        };
         let (log_factor, decay) = (self.settings.lfu_log_factor as u32, self.settings.lfu_decay_time as u32);
         self.moment.clock = AccessClock::new(mode, self.moment.now, log_factor, decay);
     }
@@ -163,9 +172,11 @@ impl Core {
 
     pub fn sample_rates(&mut self) {
         self.sampled = self.monotonic;
-        self.ops_rate.sample(self.stats.total_commands_processed, self.monotonic);
+        self.ops_rate
+            .sample(self.stats.total_commands_processed, self.monotonic);
         self.input_rate.sample(self.stats.total_net_input_bytes, self.monotonic);
-        self.output_rate.sample(self.stats.total_net_output_bytes, self.monotonic);
+        self.output_rate
+            .sample(self.stats.total_net_output_bytes, self.monotonic);
         self.memory_peak = self.memory_peak.max(crate::memory::used());
     }
 
@@ -180,7 +191,10 @@ impl Core {
         if self.sessions.len() <= index.0 {
             self.sessions.resize_with(index.0 + 1, || None);
         }
-        assert!(self.sessions[index.0].is_none(), "a session index is used once at a time");
+        assert!(
+            self.sessions[index.0].is_none(),
+            "a session index is used once at a time"
+        );
         let id = ClientId(self.next_id);
         self.next_id += 1;
         self.session_count += 1;
@@ -192,9 +206,13 @@ impl Core {
 
     /// Forgets a session and everything it was subscribed to.
     pub fn close(&mut self, index: SessionIndex) {
-        let Some(session) = self.sessions.get_mut(index.0).and_then(Option::take) else { return };
+        let Some(session) = self.sessions.get_mut(index.0).and_then(Option::take) else {
+            return;
+        };
         self.session_count -= 1;
-        let Some(subscriptions) = session.subscriptions else { return };
+        let Some(subscriptions) = session.subscriptions else {
+            return;
+        };
         for channel in &subscriptions.channels {
             self.pubsub.unsubscribe(channel, index);
         }
@@ -205,7 +223,9 @@ impl Core {
 
     #[inline]
     pub fn session(&mut self, index: SessionIndex) -> &mut Session {
-        self.sessions[index.0].as_mut().expect("the reactor runs commands of open sessions only")
+        self.sessions[index.0]
+            .as_mut()
+            .expect("the reactor runs commands of open sessions only")
     }
 
     pub fn find_session(&mut self, index: SessionIndex) -> Option<&mut Session> {
@@ -214,7 +234,9 @@ impl Core {
 
     /// The database a session has selected.
     pub fn database_of(&self, index: SessionIndex) -> usize {
-        self.sessions[index.0].as_ref().map_or(0, |session| session.database as usize)
+        self.sessions[index.0]
+            .as_ref()
+            .map_or(0, |session| session.database as usize)
     }
 
     pub fn session_count(&self) -> usize {
@@ -241,7 +263,9 @@ impl Core {
 
     /// Asks for a session's connection to be closed; at once if `doomed`, else behind its replies.
     pub fn ask_close(&mut self, index: SessionIndex, doomed: bool) {
-        let Some(session) = self.find_session(index) else { return };
+        let Some(session) = self.find_session(index) else {
+            return;
+        };
         session.closing = true;
         session.doomed |= doomed;
         self.effects.push(Effect::Close(index));
@@ -335,7 +359,10 @@ impl Core {
     /// Counts an error reply.
     pub fn count_error(&mut self, spec: Option<&'static CommandSpec>, code: &[u8], rejected: bool) {
         self.stats.total_error_replies += 1;
-        *self.error_stats.entry(String::from_utf8_lossy(code).into_owned()).or_default() += 1;
+        *self
+            .error_stats
+            .entry(String::from_utf8_lossy(code).into_owned())
+            .or_default() += 1;
         let Some(spec) = spec else { return };
         let stats = self.stats_of(spec.id);
         match rejected {

@@ -37,13 +37,22 @@ pub struct Executor<'a> {
     pub handlers: &'a Handlers,
     current: Option<SessionIndex>,
     reply: Reply,
+    /// Buffers for replies, used again from tick to tick.
+    pool: &'a mut Vec<Vec<u8>>,
     /// When the last command ended: the next one's start, so that a command costs one reading of the counter.
     last: Ticks,
 }
 
 impl<'a> Executor<'a> {
-    pub fn new(core: &'a mut Core, handlers: &'a Handlers) -> Self {
-        Executor { core, handlers, current: None, reply: Reply::default(), last: Stopwatch::read() }
+    pub fn new(core: &'a mut Core, handlers: &'a Handlers, pool: &'a mut Vec<Vec<u8>>) -> Self {
+        Executor {
+            core,
+            handlers,
+            current: None,
+            reply: Reply::default(),
+            pool,
+            last: Stopwatch::read(),
+        }
     }
 
     /// Runs one request.
@@ -52,19 +61,15 @@ impl<'a> Executor<'a> {
         if self.current != Some(request.session) {
             self.switch(request.session);
         }
-        let args = Args::new(request.input, request.spans, &[]);
-        let started = self.last;
-        let (core, spec) = (&mut *self.core, request.spec);
-        let session = core.session(request.session);
-        if session.reply_mode != ReplyMode::On || session.blocked.is_some() {
-            session.reply_mode = match session.reply_mode {
-                ReplyMode::SkipNext => ReplyMode::Skip,
-                other => other,
-            };
+        let (index, started, argc, spec) = (request.session, self.last, request.spans.len(), request.spec);
+        let session = self.core.session(index);
+        if session.reply_mode == ReplyMode::SkipNext {
+            session.reply_mode = ReplyMode::Skip;
         }
-        let before = self.reply.bytes.len();
-        let verdict = self.checked(request, args.len(), spec, started);
-        let session = self.core.session(self.current.expect("a session was switched to"));
+        let (before, outgoing) = (self.reply.bytes.len(), self.core.outgoing.len());
+        let verdict = self.checked(request, argc, spec, started);
+        let pushed = self.core.outgoing.len() > outgoing;
+        let session = self.core.session(index);
         match session.reply_mode {
             ReplyMode::On => {}
             ReplyMode::Off | ReplyMode::SkipNext => self.reply.bytes.truncate(before),
@@ -73,7 +78,7 @@ impl<'a> Executor<'a> {
                 session.reply_mode = ReplyMode::On;
             }
         }
-        if !session.reply.bytes.is_empty() {
+        if pushed && !session.reply.bytes.is_empty() {
             // Pushed to the session by its own command: behind the command's reply.
             self.reply.bytes.append(&mut session.reply.bytes);
         }
@@ -87,14 +92,22 @@ impl<'a> Executor<'a> {
         self.reply = std::mem::take(&mut session.reply);
         self.reply.protocol = session.protocol;
         session.last_interaction = now;
+        if self.reply.bytes.capacity() == 0 {
+            self.reply.bytes = self.pool.pop().unwrap_or_default();
+        }
         self.current = Some(to);
     }
 
     /// Gives the reply in hand back to its session. Must follow the last request of a tick.
     pub fn finish(&mut self) {
         let Some(index) = self.current.take() else { return };
-        let reply = std::mem::take(&mut self.reply);
-        let Some(session) = self.core.find_session(index) else { return };
+        let mut reply = std::mem::take(&mut self.reply);
+        if reply.bytes.is_empty() {
+            self.pool.push(std::mem::take(&mut reply.bytes));
+        }
+        let Some(session) = self.core.find_session(index) else {
+            return;
+        };
         session.reply = reply;
         if !session.reply.bytes.is_empty() {
             self.core.mark_outgoing(index);
@@ -108,7 +121,14 @@ impl<'a> Executor<'a> {
         spec: Option<&'static CommandSpec>,
         started: Ticks,
     ) -> Verdict {
-        let Request { session, input, spans, hashes, bigs, .. } = request;
+        let Request {
+            session,
+            input,
+            spans,
+            hashes,
+            bigs,
+            ..
+        } = request;
         let resolved = match spec {
             Some(spec) if !spec.is_container() || argc == 1 => Ok(spec),
             _ => {
@@ -141,7 +161,15 @@ impl<'a> Executor<'a> {
         let reply = std::mem::take(&mut self.reply);
         let big = take_big_value(spec, spans, bigs);
         let args = Args::new(input, spans, bigs);
-        let mut context = Context { core: self.core, session, database, spec, reply, hashes, big };
+        let mut context = Context {
+            core: self.core,
+            session,
+            database,
+            spec,
+            reply,
+            hashes,
+            big,
+        };
         let start_of_reply = context.reply.bytes.len();
         let outcome = handler(&mut context, args);
         self.reply = context.reply;
@@ -211,7 +239,11 @@ impl<'a> Executor<'a> {
         let failed = self.reply.bytes.get(start_of_reply) == Some(&b'-');
         if failed {
             let line = &self.reply.bytes[start_of_reply + 1..];
-            let code = line.split(|&b| b == b' ' || b == b'\r').next().unwrap_or(b"ERR").to_vec();
+            let code = line
+                .split(|&b| b == b' ' || b == b'\r')
+                .next()
+                .unwrap_or(b"ERR")
+                .to_vec();
             core.count_error(Some(spec), &code, false);
         }
         let ended = Stopwatch::read();
@@ -235,14 +267,20 @@ impl<'a> Executor<'a> {
 #[cold]
 fn slow(core: &mut Core, session: Option<SessionIndex>, spec: &'static CommandSpec, nanos: u64, args: Args<'_>) {
     let (second, micros) = (core.moment.now.as_secs(), nanos / 1000);
-    let event = if spec.flags.contains(Flag::Fast) { "fast-command" } else { "command" };
+    let event = if spec.flags.contains(Flag::Fast) {
+        "fast-command"
+    } else {
+        "command"
+    };
     let threshold = core.settings.latency_monitor_threshold as u64;
     core.latency.note(event, second, micros / 1000, threshold);
     let limit = core.settings.slowlog_log_slower_than;
     if limit < 0 || (micros as i64) < limit || spec.flags.contains(Flag::SkipSlowlog) {
         return;
     }
-    let Some((peer, name)) = session.and_then(|s| core.find_session(s)).map(|s| (s.peer().to_owned(), s.name().to_vec()))
+    let Some((peer, name)) = session
+        .and_then(|s| core.find_session(s))
+        .map(|s| (s.peer().to_owned(), s.name().to_vec()))
     else {
         return;
     };
@@ -261,7 +299,15 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
 fn allowed_in_subscriber_mode(spec: &CommandSpec) -> bool {
     matches!(
         spec.name,
-        "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ssubscribe" | "sunsubscribe" | "ping" | "quit" | "reset"
+        "subscribe"
+            | "unsubscribe"
+            | "psubscribe"
+            | "punsubscribe"
+            | "ssubscribe"
+            | "sunsubscribe"
+            | "ping"
+            | "quit"
+            | "reset"
     )
 }
 

@@ -37,7 +37,10 @@ impl LatencyMonitor {
     }
 
     pub fn get(&self, event: &[u8]) -> Option<(&'static str, &Spikes)> {
-        self.events.iter().find(|(name, _)| name.as_bytes() == event).map(|(name, spikes)| (*name, spikes))
+        self.events
+            .iter()
+            .find(|(name, _)| name.as_bytes() == event)
+            .map(|(name, spikes)| (*name, spikes))
     }
 
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'static str, &Spikes)> {
@@ -47,7 +50,8 @@ impl LatencyMonitor {
     /// Forgets the named events, or all; gives how many there were.
     pub fn reset(&mut self, names: &[&[u8]]) -> usize {
         let before = self.events.len();
-        self.events.retain(|name, _| !names.is_empty() && !names.contains(&name.as_bytes()));
+        self.events
+            .retain(|name, _| !names.is_empty() && !names.contains(&name.as_bytes()));
         before - self.events.len()
     }
 }

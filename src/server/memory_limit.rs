@@ -51,8 +51,11 @@ impl Core {
     fn evict_one(&mut self, policy: MaxmemoryPolicy) -> bool {
         let samples = self.settings.maxmemory_samples as usize;
         let random = &mut self.random;
-        let chosen =
-            self.eviction.choose(&self.keyspace, policy, samples, &self.moment.clock, &mut || random.u64(..));
+        let chosen = self
+            .eviction
+            .choose(&self.keyspace, policy, samples, &self.moment.clock, &mut || {
+                random.u64(..)
+            });
         let Some((database, key)) = chosen else { return false };
         let key = Key::new(&key);
         let (db, graveyard) = self.keyspace.write(database);

@@ -31,8 +31,11 @@ impl Core {
 
     /// Sends a message to everyone who listens on `channel`; gives how many got it. O(listeners + patterns).
     pub fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
-        let listeners: Vec<_> =
-            self.pubsub.listeners(channel).map(|(pattern, to)| (pattern.map(<[u8]>::to_vec), to)).collect();
+        let listeners: Vec<_> = self
+            .pubsub
+            .listeners(channel)
+            .map(|(pattern, to)| (pattern.map(<[u8]>::to_vec), to))
+            .collect();
         for (pattern, to) in &listeners {
             let session = self.session(*to);
             let reply = &mut session.reply;

@@ -19,7 +19,9 @@ impl PubSub {
     }
 
     pub fn unsubscribe(&mut self, channel: &[u8], session: SessionIndex) {
-        let Some(listeners) = self.channels.get_mut(channel) else { return };
+        let Some(listeners) = self.channels.get_mut(channel) else {
+            return;
+        };
         listeners.remove(&session);
         if listeners.is_empty() {
             self.channels.remove(channel);
@@ -31,7 +33,9 @@ impl PubSub {
     }
 
     pub fn unsubscribe_pattern(&mut self, pattern: &[u8], session: SessionIndex) {
-        let Some(listeners) = self.patterns.get_mut(pattern) else { return };
+        let Some(listeners) = self.patterns.get_mut(pattern) else {
+            return;
+        };
         listeners.remove(&session);
         if listeners.is_empty() {
             self.patterns.remove(pattern);
@@ -39,11 +43,13 @@ impl PubSub {
     }
 
     /// Everyone who hears a message on `channel`, with the pattern it came by.
-    pub fn listeners<'a>(
-        &'a self,
-        channel: &'a [u8],
-    ) -> impl Iterator<Item = (Option<&'a [u8]>, SessionIndex)> + 'a {
-        let direct = self.channels.get(channel).into_iter().flatten().map(|session| (None, *session));
+    pub fn listeners<'a>(&'a self, channel: &'a [u8]) -> impl Iterator<Item = (Option<&'a [u8]>, SessionIndex)> + 'a {
+        let direct = self
+            .channels
+            .get(channel)
+            .into_iter()
+            .flatten()
+            .map(|session| (None, *session));
         let by_pattern = self
             .patterns
             .iter()

@@ -133,7 +133,9 @@ impl Session {
     }
 
     pub fn subscription_count(&self) -> usize {
-        self.subscriptions.as_ref().map_or(0, |subs| subs.channels.len() + subs.patterns.len())
+        self.subscriptions
+            .as_ref()
+            .map_or(0, |subs| subs.channels.len() + subs.patterns.len())
     }
 
     pub fn is_subscriber(&self) -> bool {

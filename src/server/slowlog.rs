@@ -66,7 +66,11 @@ impl Slowlog {
 
 fn shortened<'a>(arguments: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let count = arguments.len();
-    let kept = if count > MAX_ARGUMENTS { MAX_ARGUMENTS - 1 } else { count };
+    let kept = if count > MAX_ARGUMENTS {
+        MAX_ARGUMENTS - 1
+    } else {
+        count
+    };
     let mut out: Vec<Vec<u8>> = arguments.take(kept).map(shortened_argument).collect();
     if count > kept {
         out.push(format!("... ({} more arguments)", count - kept).into_bytes());

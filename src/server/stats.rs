@@ -85,7 +85,10 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Histogram { counts: [0; BUCKETS], total: 0 }
+        Histogram {
+            counts: [0; BUCKETS],
+            total: 0,
+        }
     }
 }
 
@@ -135,7 +138,10 @@ impl Histogram {
         let mut out: Vec<(u64, u64)> = Vec::new();
         let mut limit = 1u64;
         loop {
-            let seen = (0..BUCKETS).filter(|&b| Self::upper(b) <= limit * 1024).map(|b| self.counts[b]).sum::<u64>();
+            let seen = (0..BUCKETS)
+                .filter(|&b| Self::upper(b) <= limit * 1024)
+                .map(|b| self.counts[b])
+                .sum::<u64>();
             if seen > out.last().map_or(0, |last| last.1) {
                 out.push((limit, seen));
             }

@@ -34,7 +34,11 @@ impl Default for Stopwatch {
 impl Stopwatch {
     /// Starts with a rough scale (a fraction of a millisecond of measuring); [`Stopwatch::calibrate`] sharpens it.
     pub fn start() -> Self {
-        let mut watch = Stopwatch { origin: Instant::now(), first: Self::read(), scale: 1 << 32 };
+        let mut watch = Stopwatch {
+            origin: Instant::now(),
+            first: Self::read(),
+            scale: 1 << 32,
+        };
         while watch.origin.elapsed().as_micros() < 200 {}
         watch.calibrate();
         watch

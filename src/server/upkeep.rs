@@ -75,7 +75,11 @@ impl Core {
 
     /// When the core wants its next tick even if nothing arrives, in Unix time.
     pub fn next_due(&self) -> Option<Millis> {
-        if self.active_expire && !self.expiry_paused() { self.keyspace.next_due() } else { None }
+        if self.active_expire && !self.expiry_paused() {
+            self.keyspace.next_due()
+        } else {
+            None
+        }
     }
 
     /// The once-a-second round: idle clients, soft output limits, the stopwatch's scale.
@@ -94,7 +98,11 @@ impl Core {
         for index in late {
             self.ask_close(index, true);
         }
-        let with_output: Vec<_> = self.sessions().filter(|s| s.output_bytes() > 0).map(|s| s.index).collect();
+        let with_output: Vec<_> = self
+            .sessions()
+            .filter(|s| s.output_bytes() > 0)
+            .map(|s| s.index)
+            .collect();
         for index in with_output {
             self.check_output_limit(index);
         }
@@ -105,7 +113,9 @@ impl Core {
         let now = self.monotonic;
         let limits = &self.settings.client_output_buffer_limit;
         let (normal, pubsub) = (limits.normal, limits.pubsub);
-        let Some(session) = self.find_session(index) else { return };
+        let Some(session) = self.find_session(index) else {
+            return;
+        };
         let limit = if session.is_subscriber() { pubsub } else { normal };
         let owed = session.output_bytes() as u64;
         let hard = limit.hard > 0 && owed >= limit.hard;
