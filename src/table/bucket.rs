@@ -8,7 +8,7 @@
 //!
 //! A byte of the hash per cell, its *tag*, answers for all but one in 255 of the wrong entries that they are wrong, so
 //! a lookup reads this line and then the right entry. All seven tags are compared at once inside one ordinary 64-bit
-//! register; with so few of them a vector register gains nothing, and this way every architecture runs the same code.
+//! register; with so few of them vector instructions measured no faster, and every architecture runs this code.
 //!
 //! The passed-over count replaces tombstones: a lookup that does not find its entry here goes on to the next bucket
 //! only if somebody did so before, and taking an entry out takes its passes back. The count sticks at its largest

@@ -141,6 +141,11 @@ impl Directory {
         self.widest
     }
 
+    #[cfg(test)]
+    pub(super) fn deep(&self) -> usize {
+        self.deep
+    }
+
     /// Bytes on the heap.
     pub(super) fn memory(&self) -> usize {
         self.words.capacity() * size_of::<Word>()
@@ -187,8 +192,8 @@ impl Directory {
     #[inline]
     pub(super) fn buckets_mut(&mut self, index: usize) -> &mut [Bucket] {
         let word = self.words[index];
-        // SAFETY: the array lives (the invariant), and the exclusive borrow of the directory, which owns it, keeps every
-        // other reference to it away; aliases are reached through the directory only.
+        // SAFETY: the array lives (the invariant), and the exclusive borrow of the directory, which owns it, keeps
+        // every other reference to it away; aliases are reached through the directory only.
         unsafe { &mut *word.array() }
     }
 
@@ -351,7 +356,8 @@ impl Directory {
     /// Frees the array of a word that has just been overwritten, with all its aliases.
     fn discard(&mut self, old: Word) {
         self.buckets -= old.size();
-        // SAFETY: the callers, all in this module, overwrote every alias of `old` before, and hold no reference to its array.
+        // SAFETY: the callers, all in this module, overwrote every alias of `old` before and hold no reference to its
+        // array.
         unsafe { old.release() };
     }
 
@@ -374,16 +380,12 @@ impl Directory {
         self.survey();
     }
 
-    /// Finds `deep` and `widest` anew. O(segments).
+    /// Finds `deep` and `widest` anew. O(directory).
     fn survey(&mut self) {
-        let depth_and_size = |at: usize| (self.words[at].depth(), self.words[at].size());
-        let (deep, widest) = self
-            .first_indexes()
-            .map(depth_and_size)
-            .fold((0, 0), |(deep, widest), (depth, size)| {
-                (deep + self.is_deep(depth), widest.max(size))
-            });
-        (self.deep, self.widest) = (deep, widest);
+        let words_of_depth = |depth| self.words.iter().filter(|word| word.depth() == depth).count();
+        // One word a segment of full depth, two for each of those a bit shorter.
+        self.deep = words_of_depth(self.bits) + words_of_depth(self.bits - 1) / 2;
+        self.widest = self.words.iter().map(|word| word.size()).max().unwrap_or(0);
     }
 }
 

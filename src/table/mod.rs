@@ -3,18 +3,18 @@
 //! It is laid out for one thing: the time of a lookup is the time of its cache misses, and there shall be two, one
 //! in the table and one at the entry. So the table keeps *pointers* to entries it does not own, in buckets of
 //! a cache line, each pointer with a byte of its hash that nearly always tells a wrong entry without looking at it
-//! ([`bucket`]).
+//! (`bucket.rs`).
 //!
 //! Around the buckets it is *extendible hashing* (R. Fagin, J. Nievergelt, N. Pippenger and H. R. Strong, "Extendible
 //! Hashing: A Fast Access Method for Dynamic Files", ACM TODS 4, 1979): a directory indexed by the leading bits of
 //! the hash points to segments of at most some 350 entries, and a segment that is full splits in two. The usual
 //! table doubles instead, which leaves three ways to go, all bad for a server: stop the world while a
 //! million entries move; keep two tables and look into both for as long as the move lasts, with the memory of both;
-//! or stay at half load for good. Here no insert or removal moves more than one segment, and since segments
-//! also grow by a fifth or less at a time ([`segment`]), the table is 72 to 90 percent full at any size: 10 to 13 bytes
-//! for each entry, at a thousand entries as at a hundred million.
+//! or stay at half load for good. Here an insert or removal moves a segment's worth of entries at most, and since
+//! segments also grow by a quarter or less at a time (`segment.rs`), a growing table is 72 to 90 percent full at any
+//! size from a thousand entries up: 10 to 13 bytes for each.
 //!
-//! The price is the directory ([`directory`]), a word in the near caches that every lookup reads first, and
+//! The price is the directory (`directory.rs`), a word in the near caches that every lookup reads first, and
 //! that hashes have to be good: the top bits choose the place and the lowest eight the tag, so all of
 //! them must be well mixed. Hashes that agree too far to be told apart end up in one segment that
 //! grows beyond its usual size, and are searched linearly: slow, but safe.
@@ -176,8 +176,8 @@ impl<P: Pointer> Table<P> {
 
     /// Adds an entry, which the caller knows to be absent. `rehash` gives the hash of any entry of the table.
     ///
-    /// O(1) on average, and never more than the entries of one segment, about 350; doubling the
-    /// directory aside, 1/200 of the table.
+    /// O(1) on average, and never more than moving the entries of one segment, about 350 (4 microseconds when each
+    /// has to be asked for its hash); doubling the directory aside, a copy of 1/200 of the table.
     ///
     /// # Panics
     /// If more than some 450,000 entries have hashes that cannot be told apart.

@@ -185,9 +185,8 @@ impl Segment {
 /// The same entries in `size` buckets. O(entries), touches none of them.
 pub(super) fn rebuild(old: SegmentView, size: usize) -> Segment {
     let mut new = Segment::new(size, old.frame.window_start);
-    for (tag, cell) in old.cells() {
-        new.push(old.frame.home_bits(cell), tag, cell);
-    }
+    old.cells()
+        .for_each(|(tag, cell)| new.push(old.frame.home_bits(cell), tag, cell));
     new
 }
 
@@ -202,9 +201,8 @@ pub(super) fn split(old: SegmentView, rehash: impl Fn(Cell) -> u64) -> [Segment;
     let upper = |cell: Cell| cell.window() >> (WINDOW_BITS - (depth - frame.window_start)) & 1 == 1;
     let ones = old.cells().filter(|&(_, cell)| upper(cell)).count();
     let mut halves = [old.count - ones, ones].map(|count| Segment::new(fitting_size(count), frame.window_start));
-    for (tag, cell) in old.cells() {
-        halves[usize::from(upper(cell))].push(frame.home_bits(cell), tag, cell);
-    }
+    old.cells()
+        .for_each(|(tag, cell)| halves[usize::from(upper(cell))].push(frame.home_bits(cell), tag, cell));
     halves
 }
 
@@ -236,10 +234,10 @@ pub(super) fn merge(siblings: [SegmentView; 2]) -> Segment {
     };
     let mut both = Segment::new(fitting_size(lower.count + upper.count), window_start);
     for sibling in siblings {
-        for (tag, cell) in sibling.cells() {
+        sibling.cells().for_each(|(tag, cell)| {
             let cell = sibling.frame.reframe(cell, window_start);
             both.push(frame.home_bits(cell), tag, cell);
-        }
+        });
     }
     both
 }
