@@ -159,23 +159,24 @@ impl List {
     /// Removes the element at an end, once `f` has looked at it. O(1) amortized.
     #[inline]
     pub fn pop_with<R>(&mut self, end: End, f: impl FnOnce(Element) -> R) -> Option<R> {
-        let result = f(self.peek(end)?);
-        let emptied = match end {
-            End::Head => self.nodes.front_mut().is_some_and(|node| {
-                node.drop_front();
-                node.count() == 0
-            }),
-            End::Tail => self.nodes.back_mut().is_some_and(|node| {
-                node.drop_back();
-                node.count() == 0
-            }),
+        let result = match end {
+            End::Head => {
+                let node = self.nodes.front_mut()?;
+                let result = node.pop_front(f)?;
+                if node.count() == 0 {
+                    self.nodes.pop_front();
+                }
+                result
+            }
+            End::Tail => {
+                let node = self.nodes.back_mut()?;
+                let result = node.pop_back(f)?;
+                if node.count() == 0 {
+                    self.nodes.pop_back();
+                }
+                result
+            }
         };
-        if emptied {
-            match end {
-                End::Head => self.nodes.pop_front(),
-                End::Tail => self.nodes.pop_back(),
-            };
-        }
         self.len -= 1;
         Some(result)
     }

@@ -121,22 +121,24 @@ impl Node {
         self.count += 1;
     }
 
-    /// Removes the first element. O(1).
+    /// Removes the first element once `f` has looked at it. O(1).
     #[inline]
-    pub fn drop_front(&mut self) {
-        if let Some(entry) = self.first() {
-            self.start += entry.end as u32;
-            self.count -= 1;
-        }
+    pub fn pop_front<R>(&mut self, f: impl FnOnce(Element) -> R) -> Option<R> {
+        let entry = self.first()?;
+        let (result, end) = (f(entry.element), entry.end);
+        self.start += end as u32;
+        self.count -= 1;
+        Some(result)
     }
 
-    /// Removes the last element. O(1).
+    /// Removes the last element once `f` has looked at it. O(1).
     #[inline]
-    pub fn drop_back(&mut self) {
-        if let Some(entry) = self.last() {
-            self.end = self.start + entry.at as u32;
-            self.count -= 1;
-        }
+    pub fn pop_back<R>(&mut self, f: impl FnOnce(Element) -> R) -> Option<R> {
+        let entry = self.last()?;
+        let (result, at) = (f(entry.element), entry.at);
+        self.end = self.start + at as u32;
+        self.count -= 1;
+        Some(result)
     }
 
     /// Puts `element` in the place of the `removed` elements that span `range` of the run: an insertion when that is

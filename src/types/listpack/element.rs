@@ -202,8 +202,11 @@ fn body_len(bytes: &[u8]) -> Option<usize> {
     })
 }
 
+fn trusted_body_len(bytes: &[u8]) -> usize {
+    body_len(bytes).expect("listpack: unknown element header")
+}
+
 /// The element in `body`, which is exactly its body.
-#[inline]
 fn decode_body(body: &[u8]) -> Element<'_> {
     match body[0] {
         head @ 0..=0x7F => Element::Int(i64::from(head)),
@@ -250,9 +253,25 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// The entry that starts at `at`. Panics when no well-formed element does.
+    ///
+    /// Short texts, most of what there is, are read right here; this and [`Entry::ending`] are the inner loop of every
+    /// walk.
     #[inline]
     pub fn starting(bytes: &'a [u8], at: usize) -> Self {
-        let body = body_len(&bytes[at..]).expect("listpack: unknown element header");
+        let (head, rest) = bytes[at..].split_first().expect("listpack: element past the end");
+        if is_short_text(*head) {
+            let len = usize::from(head & 0x3F);
+            return Entry {
+                element: Element::Str(&rest[..len]),
+                at,
+                end: at + len + 2,
+            };
+        }
+        Entry::starting_otherwise(bytes, at)
+    }
+
+    fn starting_otherwise(bytes: &'a [u8], at: usize) -> Self {
+        let body = trusted_body_len(&bytes[at..]);
         Entry {
             element: decode_body(&bytes[at..at + body]),
             at,
@@ -263,6 +282,23 @@ impl<'a> Entry<'a> {
     /// The entry that ends just before `end`.
     #[inline]
     pub fn ending(bytes: &'a [u8], end: usize) -> Self {
+        let body = usize::from(bytes[end - 1]);
+        if body < 0x80 {
+            let at = end - 1 - body;
+            let (head, rest) = bytes[at..end - 1]
+                .split_first()
+                .expect("listpack: element without a body");
+            let element = if is_short_text(*head) {
+                Element::Str(rest)
+            } else {
+                decode_body(&bytes[at..end - 1])
+            };
+            return Entry { element, at, end };
+        }
+        Entry::ending_otherwise(bytes, end)
+    }
+
+    fn ending_otherwise(bytes: &'a [u8], end: usize) -> Self {
         let (body, size) = backlen_before(bytes, end);
         let at = end - size - body;
         Entry {
@@ -271,6 +307,12 @@ impl<'a> Entry<'a> {
             end,
         }
     }
+}
+
+/// Whether a header is that of a text of up to 63 bytes: one byte, and the backlen is one too.
+#[inline]
+fn is_short_text(head: u8) -> bool {
+    head & 0xC0 == 0x80
 }
 
 /// Walks a run of elements from both ends.
@@ -306,7 +348,12 @@ impl<'a> Entries<'a> {
     #[inline]
     fn skip_one(&mut self) {
         if self.front < self.back {
-            let body = body_len(&self.bytes[self.front..]).expect("listpack: unknown element header");
+            let head = self.bytes[self.front];
+            if is_short_text(head) {
+                self.front += usize::from(head & 0x3F) + 2;
+                return;
+            }
+            let body = trusted_body_len(&self.bytes[self.front..]);
             self.front += body + backlen_size(body);
         }
     }
@@ -370,7 +417,8 @@ impl<'a> Needle<'a> {
     pub fn matches(&self, element: Element) -> bool {
         match element {
             Element::Int(value) => self.integer == Some(value),
-            Element::Str(text) => self.text == text,
+            // Names in one collection tend to share a length and a beginning, so their ends tell them apart soonest.
+            Element::Str(text) => self.text.len() == text.len() && self.text.last() == text.last() && self.text == text,
         }
     }
 }
