@@ -3,11 +3,18 @@
 //! `docs/architecture.md` has the map; the life of a request is in `reactor::tick`.
 #![deny(unsafe_code)]
 
+pub mod commands;
+pub mod config;
 pub mod format;
 pub mod hashing;
+pub mod keyspace;
+pub mod log;
 pub mod memory;
+pub mod reactor;
 pub mod resp;
+pub mod server;
 pub mod table;
+pub mod timer;
 pub mod types;
 
 #[global_allocator]

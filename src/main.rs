@@ -1,1 +1,72 @@
-fn main() {}
+//! The `aeolus` binary: reads the settings, opens the sockets, serves.
+
+use std::process::ExitCode;
+
+use aeolus::commands::handlers::Handlers;
+use aeolus::config::{self, StartError, Startup};
+use aeolus::reactor::{Reactor, process};
+use aeolus::server::Core;
+use aeolus::{hashing, log, memory};
+
+fn main() -> ExitCode {
+    memory::claim_serving_thread();
+    hashing::seed();
+    match config::load(std::env::args_os()) {
+        Ok(startup) => serve(startup),
+        Err(StartError::Information(text)) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until the end; the exit code says whether that was asked for.
+fn serve(startup: Startup) -> ExitCode {
+    match try_serve(startup) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            log::warning(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_serve(startup: Startup) -> Result<(), String> {
+    let Startup { mut settings, config_file, warnings, .. } = startup;
+    process::set_log_level(&settings);
+    let logfile = settings.logfile.to_string();
+    log::set_file(logfile.as_ref()).map_err(|error| format!("Can't open the log file: {error}"))?;
+    process::enter_directory(&settings)?;
+    if settings.daemonize {
+        process::daemonize().map_err(|error| format!("Can't become a daemon: {error}"))?;
+    }
+    log::set_role(b'M');
+    log::notice(&format!("Aeolus version {} is starting, PID {}", env!("CARGO_PKG_VERSION"), std::process::id()));
+    for warning in warnings {
+        log::warning(&warning);
+    }
+    settings.maxclients = process::fit_descriptor_limit(settings.maxclients as u64) as _;
+    let pidfile = process::pidfile(&settings);
+    if let Some(path) = &pidfile {
+        process::write_pidfile(path);
+    }
+    let listeners = process::open_listeners(&settings).map_err(|error| error.0)?;
+    let signals = process::Signals::new().map_err(|error| format!("Can't listen for signals: {error}"))?;
+    let mut core = Core::new(settings, process::unix_now());
+    core.facts.config_file = config_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    core.facts.config_path = config_file;
+    core.facts.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    let failed = |error: std::io::Error| format!("The event loop failed: {error}");
+    let mut reactor = Reactor::new(core, Handlers::new(), listeners, signals).map_err(failed)?;
+    log::notice("Ready to accept connections tcp");
+    reactor.run().map_err(failed)?;
+    if let Some(path) = &pidfile {
+        let _ = std::fs::remove_file(path);
+    }
+    log::warning("Aeolus is now ready to exit, bye bye...");
+    Ok(())
+}

@@ -1,4 +1,7 @@
-//! Text and numbers as Redis writes them: integers, doubles, glob patterns.
+//! Text and numbers as Redis writes them: integers, floats, glob patterns.
 
+mod float_text;
 pub mod glob;
+mod grisu;
+pub mod long_double;
 pub mod number;

@@ -1,5 +1,8 @@
 //! Numbers to text and back, to the byte as Redis does.
 
+use super::float_text::{Body, Digits, Format, Literal, Rounded};
+use super::grisu::{self, Decimal};
+
 /// Parses a signed 64-bit integer the way Redis's commands do: no spaces, no plus sign,
 /// no leading zeros, the whole of `text`.
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
@@ -27,15 +30,177 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// A double as Redis 7.2 prints it in replies: integers without a point, otherwise the shortest text that reads back.
-pub fn double(value: f64) -> String {
+/// Parses a double the way Redis's commands do (`ZADD`, `GEOADD`, timeouts): whatever C's `strtod` accepts
+/// (`1e3`, `.5`, `0x1.8p3`, `-inf`, `Infinity`), the whole of `text`, but no leading space and not NaN.
+///
+/// Numbers too large for a double are refused, and so are those that would round to zero without being it.
+pub fn parse_double(text: &[u8]) -> Option<f64> {
+    let literal = Literal::read(text)?;
+    let magnitude = match literal.body {
+        Body::Infinity => f64::INFINITY,
+        Body::Decimal(digits) if digits.is_zero() => 0.0,
+        Body::Hexadecimal(digits) if digits.is_zero() => 0.0,
+        Body::Decimal(_) => in_range(std::str::from_utf8(text).ok()?.parse::<f64>().ok()?.abs())?,
+        Body::Hexadecimal(digits) => in_range(hexadecimal(&digits))?,
+    };
+    Some(if literal.negative { -magnitude } else { magnitude })
+}
+
+fn in_range(magnitude: f64) -> Option<f64> {
+    (magnitude > 0.0 && magnitude.is_finite()).then_some(magnitude)
+}
+
+fn hexadecimal(digits: &Digits) -> f64 {
+    const DOUBLE: Format = Format {
+        precision: 53,
+        lowest: -1074,
+        highest: 971,
+    };
+    let exponent = digits.exponent - 4 * digits.fraction.len() as i64;
+    match DOUBLE.round_big(&digits.integer(16), exponent) {
+        Rounded::Overflow => f64::INFINITY,
+        // Exact: the fraction fits a double, and so does the product.
+        Rounded::Finite { fraction, exponent } => fraction as f64 * power_of_two(exponent),
+    }
+}
+
+/// 2^`exponent`, from -1074 to 1023.
+fn power_of_two(exponent: i64) -> f64 {
+    let normal = exponent + 1023;
+    let bits = if normal > 0 {
+        (normal as u64) << 52
+    } else {
+        1 << (exponent + 1074)
+    };
+    f64::from_bits(bits)
+}
+
+/// A number as text, on the stack.
+#[derive(Clone, Copy)]
+pub struct NumberText {
+    bytes: [u8; NumberText::CAPACITY],
+    len: u8,
+}
+
+impl NumberText {
+    /// The longest are 25 bytes: sign, 17 digits, point and `e-308`, or sign, 17 digits and 7 zeros.
+    const CAPACITY: usize = 31;
+
+    const fn new() -> Self {
+        NumberText {
+            bytes: [0; NumberText::CAPACITY],
+            len: 0,
+        }
+    }
+
+    /// The text, which is ASCII.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        let start = usize::from(self.len);
+        self.bytes[start..start + text.len()].copy_from_slice(text);
+        self.len += text.len() as u8;
+    }
+
+    fn push_zeros(&mut self, count: usize) {
+        self.push(&[b'0'; NumberText::CAPACITY][..count]);
+    }
+}
+
+impl std::ops::Deref for NumberText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for NumberText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl std::fmt::Debug for NumberText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// A double as Redis 7.2 prints it in replies and stores it as text.
+///
+/// Integers of up to 2^62 stand in full. Anything else is printed with the digits of Grisu2, in full
+/// too if that takes few zeros (`0.00001`, `17749673625999999000`), else with an exponent (`1e+20`, `1.5e-7`).
+pub fn double(value: f64) -> NumberText {
+    let mut text = NumberText::new();
     if value.is_nan() {
-        return "nan".into();
+        text.push(b"nan");
+        return text;
     }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf" } else { "-inf" }.into();
+    if let Some(integer) = exact_integer(value) {
+        text.push(itoa::Buffer::new().format(integer).as_bytes());
+        return text;
     }
-    format!("{value}")
+    if value.is_sign_negative() {
+        text.push(b"-");
+    }
+    if value == 0.0 {
+        text.push(b"0");
+    } else if value.is_infinite() {
+        text.push(b"inf");
+    } else {
+        lay_out(&mut text, &grisu::digits(value));
+    }
+    text
+}
+
+/// The value as an integer if it is one that Redis prints as such: up to 2^62 either way, and not a negative zero.
+fn exact_integer(value: f64) -> Option<i64> {
+    const LIMIT: f64 = (1u64 << 62) as f64;
+    let integer = value as i64;
+    (value.abs() <= LIMIT && integer as f64 == value && (integer != 0 || value.is_sign_positive())).then_some(integer)
+}
+
+/// Writes digits with a point, with zeros, or with an exponent.
+fn lay_out(text: &mut NumberText, decimal: &Decimal) {
+    let digits = decimal.digits();
+    let count = digits.len() as i32;
+    // The exponent of the first digit, as scientific notation has it.
+    let scientific = decimal.exponent + count - 1;
+    if decimal.exponent >= 0 && scientific < count + 7 {
+        text.push(digits);
+        text.push_zeros(decimal.exponent as usize);
+    } else if decimal.exponent < 0 && (decimal.exponent > -7 || scientific.abs() < 4) {
+        lay_out_with_point(text, digits, scientific + 1);
+    } else {
+        lay_out_with_exponent(text, digits, scientific);
+    }
+}
+
+/// Writes digits of which `before_point` stand before the point; if that is negative, as many zeros follow it.
+fn lay_out_with_point(text: &mut NumberText, digits: &[u8], before_point: i32) {
+    if before_point > 0 {
+        let (whole, fraction) = digits.split_at(before_point as usize);
+        text.push(whole);
+        text.push(b".");
+        text.push(fraction);
+        return;
+    }
+    text.push(b"0.");
+    text.push_zeros(before_point.unsigned_abs() as usize);
+    text.push(digits);
+}
+
+fn lay_out_with_exponent(text: &mut NumberText, digits: &[u8], exponent: i32) {
+    text.push(&digits[..1]);
+    if digits.len() > 1 {
+        text.push(b".");
+        text.push(&digits[1..]);
+    }
+    text.push(if exponent < 0 { b"e-" } else { b"e+" });
+    text.push(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
 }
 
 #[cfg(test)]
@@ -61,6 +226,140 @@ mod tests {
             "99999999999999999999",
         ] {
             assert_eq!(parse_i64(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_laid_out_as_redis_does() {
+        // Each of these texts is what a server answered.
+        for same in [
+            "0",
+            "-0",
+            "3",
+            "3.1",
+            "0.1",
+            "-4611686018427387904",
+            "4600000000000000000",
+            "4.7e+18",
+            "-5e+18",
+            "9223372036854776000",
+            "100000000",
+            "1e+20",
+            "1.5e+19",
+            "17749673625999999000",
+            "26904791484000002000",
+            "1.2345e+25",
+            "0.00001",
+            "0.000001",
+            "1e-7",
+            "1.23456789e-5",
+            "5.239025899999999e-4",
+            "0.0059290710152149996",
+            "11.869621799999999",
+            "-1039514241563211.7",
+            "-3.1316709716158578e+78",
+            "1.9658665577849097e-290",
+            "2.2250738585072014e-308",
+            "1.7976931348623157e+308",
+            "5e-324",
+            "inf",
+            "-inf",
+        ] {
+            let value = parse_double(same.as_bytes()).expect(same);
+            assert_eq!(&*double(value), same);
+        }
+        assert_eq!(&*double(f64::NAN), "nan");
+        assert_eq!(double(17_179_869_184.0).as_bytes(), b"17179869184");
+    }
+
+    #[test]
+    fn every_double_reads_back_and_fits_its_buffer() {
+        let mut state: u64 = 88_172_645_463_325_252;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        for round in 0..200_000 {
+            let value = match round % 3 {
+                0 => f64::from_bits(next()),
+                1 => (next() as i64 >> (next() % 64)) as f64 / 10f64.powi((next() % 30) as i32),
+                _ => f64::from_bits(next() >> 12 >> (next() % 52)),
+            };
+            if value.is_nan() {
+                continue;
+            }
+            let text = double(value);
+            assert_eq!(parse_double(text.as_bytes()), Some(value), "{text}");
+            assert_eq!(text.parse(), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_of_doubles_are_read_as_c_does() {
+        let good: &[(&str, f64)] = &[
+            ("+1", 1.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("1E5", 1e5),
+            ("0x1p3", 8.0),
+            ("0X.1P-3", 0.0078125),
+            ("-0x1e", -30.0),
+            ("0x1.fffffffffffff7ffp1023", f64::MAX),
+            ("0x1p-1074", 5e-324),
+            ("0x1.8p-1075", 5e-324),
+            ("1.7976931348623158e308", f64::MAX),
+            ("2.4703282292062328e-324", 5e-324),
+            ("0e999999999999999999999", 0.0),
+            ("0x0p99999999999999999999", 0.0),
+            ("INF", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse_double(text.as_bytes()), Some(*value), "{text}");
+        }
+        let many_zeros = [&b"0".repeat(5200)[..], b"1"].concat();
+        assert_eq!(parse_double(&many_zeros), Some(1.0));
+    }
+
+    #[test]
+    fn texts_that_are_no_doubles_are_refused() {
+        for bad in [
+            "",
+            " 1",
+            "1 ",
+            "\n1",
+            "1\0",
+            "-",
+            "+",
+            ".",
+            "1e",
+            "1e+",
+            "e1",
+            "0x",
+            "0x.",
+            "0x1p",
+            "0x.p1",
+            "--1",
+            "-+1",
+            "1_0",
+            "1,5",
+            "nan",
+            "-nan",
+            "nan(1)",
+            "in",
+            "infinit",
+            "infinityx",
+            "1e999",
+            "-1e-400",
+            "0x1p1024",
+            "0x1p-1075",
+            "0x1.fffffffffffff8p1023",
+            "1.7976931348623159e308",
+            "2.4703282292062327e-324",
+        ] {
+            assert_eq!(parse_double(bad.as_bytes()), None, "{bad}");
         }
     }
 }

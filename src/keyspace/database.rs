@@ -199,12 +199,12 @@ impl Database {
     /// Deletes a key; false if it was not there. A large value is freed in slices later.
     pub fn remove(&mut self, key: Key<'_>, graveyard: &mut Graveyard) -> bool {
         let Some(slot) = self.slot(key) else { return false };
-        self.unlink(slot, key.hash, graveyard);
+        self.unlink(slot, graveyard);
         true
     }
 
-    pub(super) fn unlink(&mut self, slot: Slot, hash: u64, graveyard: &mut Graveyard) {
-        let entry = self.table.remove(slot, hash, rehash);
+    pub(super) fn unlink(&mut self, slot: Slot, graveyard: &mut Graveyard) {
+        let entry = self.table.remove(slot);
         self.count_deadline(entry.deadline(), None);
         graveyard.bury_entry(entry);
     }
@@ -212,7 +212,7 @@ impl Database {
     /// Moves the value of `from` to `to` with its deadline; `to` must be absent. False if `from` is.
     pub fn rename(&mut self, from: Key<'_>, to: Key<'_>, now: Millis) -> bool {
         let Some(slot) = self.slot(from) else { return false };
-        let old = self.table.remove(slot, from.hash, rehash);
+        let old = self.table.remove(slot);
         self.count_deadline(old.deadline(), None);
         self.adopt(old.renamed(to.bytes), to.hash, now);
         true
@@ -221,7 +221,7 @@ impl Database {
     /// Moves a key to another database, where it must be absent. False if it is not here.
     pub fn move_to(&mut self, key: Key<'_>, other: &mut Database, now: Millis) -> bool {
         let Some(slot) = self.slot(key) else { return false };
-        let entry = self.table.remove(slot, key.hash, rehash);
+        let entry = self.table.remove(slot);
         self.count_deadline(entry.deadline(), None);
         other.adopt(entry, key.hash, now);
         true

@@ -152,6 +152,35 @@ impl Boxed for Vec<u8> {
     }
 }
 
+/// The types that stand behind a pointer once they are too large to be packed.
+macro_rules! boxed_types {
+    ($($type:ty => $kind:ident,)+) => {$(
+        impl Boxed for $type {
+            const KIND: Kind = Kind::$kind;
+
+            fn elements(&self) -> usize {
+                self.len() as usize
+            }
+
+            fn free_step(&mut self, max: usize) -> bool {
+                self.free_step(max)
+            }
+
+            fn heap_bytes(&self) -> usize {
+                self.memory()
+            }
+        }
+    )+};
+}
+
+boxed_types! {
+    crate::types::list::List => List,
+    crate::types::set::Set => Set,
+    crate::types::hash::Hash => Hash,
+    crate::types::zset::Zset => Zset,
+    crate::types::stream::Stream => Stream,
+}
+
 /// A boxed value of any type, on its way to be freed.
 pub trait Condemned {
     fn elements(&self) -> usize;

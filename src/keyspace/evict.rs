@@ -5,7 +5,7 @@
 
 use super::clock::AccessClock;
 use super::{EntryRef, Keyspace};
-use crate::config::MaxmemoryPolicy;
+use crate::config::choice::MaxmemoryPolicy;
 use crate::hashing::hash_bytes;
 use crate::timer::Millis;
 
@@ -35,7 +35,7 @@ impl EvictionPool {
         clock: &AccessClock,
         random: &mut impl FnMut() -> u64,
     ) -> Option<(usize, Box<[u8]>)> {
-        if policy.is_random() {
+        if is_random(policy) {
             return self.choose_random(keyspace, policy, random);
         }
         // A candidate may be gone by now, so sample until one is found that still stands; give up when nothing may go.
@@ -88,7 +88,7 @@ impl EvictionPool {
         for (index, db) in keyspace.databases().filter(|(_, db)| candidates(db, policy) > 0) {
             any = true;
             // Volatile keys may be few among many: look at more places for them.
-            for _ in 0..if policy.volatile_only() { 16 } else { 1 } {
+            for _ in 0..if volatile_only(policy) { 16 } else { 1 } {
                 let mut seen = 0;
                 db.sample(random, samples, |entry| {
                     if eligible(entry, policy) {
@@ -119,11 +119,11 @@ impl EvictionPool {
 }
 
 fn candidates(db: &super::Database, policy: MaxmemoryPolicy) -> usize {
-    if policy.volatile_only() { db.volatile() } else { db.len() }
+    if volatile_only(policy) { db.volatile() } else { db.len() }
 }
 
 fn eligible(entry: EntryRef<'_>, policy: MaxmemoryPolicy) -> bool {
-    !policy.volatile_only() || entry.deadline().is_some()
+    !volatile_only(policy) || entry.deadline().is_some()
 }
 
 fn rank(entry: EntryRef<'_>, policy: MaxmemoryPolicy, clock: &AccessClock) -> i64 {
@@ -131,4 +131,18 @@ fn rank(entry: EntryRef<'_>, policy: MaxmemoryPolicy, clock: &AccessClock) -> i6
         MaxmemoryPolicy::VolatileTtl => i64::MAX - entry.deadline().unwrap_or(Millis::MAX).0,
         _ => clock.eviction_rank(entry.clock()),
     }
+}
+
+/// Whether `policy` keeps the counting clock.
+pub fn is_lfu(policy: MaxmemoryPolicy) -> bool {
+    matches!(policy, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu)
+}
+
+fn is_random(policy: MaxmemoryPolicy) -> bool {
+    matches!(policy, MaxmemoryPolicy::VolatileRandom | MaxmemoryPolicy::AllkeysRandom)
+}
+
+fn volatile_only(policy: MaxmemoryPolicy) -> bool {
+    use MaxmemoryPolicy::{VolatileLfu, VolatileLru, VolatileRandom, VolatileTtl};
+    matches!(policy, VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl)
 }

@@ -54,11 +54,12 @@ impl Database {
             let entry = self.table.at(slot);
             let Some(deadline) = entry.deadline() else { return Verdict::Gone };
             if deadline > now {
-                entry.set_armed(visit.place_for(deadline));
-                return Verdict::At(deadline);
+                let place = visit.place_for(deadline);
+                entry.set_armed(place);
+                return Verdict::At(place);
             }
             expired(entry.key(), deadline);
-            self.unlink(slot, hash, graveyard);
+            self.unlink(slot, graveyard);
             Verdict::Gone
         });
         if wheel.items() > 2 * self.volatile + LEFTOVERS_MIN {

@@ -46,6 +46,18 @@ impl Span {
         self.len as usize
     }
 
+    /// Whether the argument stands in a big buffer.
+    pub fn is_big(self) -> bool {
+        self.start & BIG != 0
+    }
+
+    /// Follows the input when its first `by` bytes are dropped.
+    pub fn rebase(&mut self, by: usize) {
+        if self.start & BIG == 0 {
+            self.start -= by as u32;
+        }
+    }
+
     pub fn is_empty(self) -> bool {
         self.len == 0
     }
@@ -55,7 +67,8 @@ impl Span {
         if self.start & BIG == 0 {
             return &input[start..start + len];
         }
-        &bigs[start & !(BIG as usize)][..len]
+        // A command that takes a big value over leaves nothing here.
+        bigs[start & !(BIG as usize)].get(..len).unwrap_or_default()
     }
 }
 
@@ -265,10 +278,6 @@ impl Parser {
         Ok(Step::Request)
     }
 
-    /// Whether the request is whole although no more input is there (its last argument was big).
-    pub fn is_complete(&self) -> bool {
-        self.left == 0
-    }
 }
 
 /// The text between the type byte at `pos` and the line's end, and where the next line starts.

@@ -25,6 +25,8 @@ pub struct TableStats {
     pub directory: usize,
     /// Entries per place for one, 0 to 1.
     pub load: f64,
+    /// Buckets that the search of an entry reads on average.
+    pub mean_probe: f64,
     /// Buckets that the longest search of an entry reads.
     pub longest_probe: usize,
     /// Bytes on the heap.
@@ -118,37 +120,36 @@ impl<P: Pointer> Table<P> {
     /// Measures the table. O(entries).
     pub fn stats(&self) -> TableStats {
         let buckets = self.directory.bucket_count();
+        let (mut segments, mut longest_probe, mut probes) = (0, 0, 0);
+        for index in self.directory.first_indexes() {
+            segments += 1;
+            for probe in self.probes(index) {
+                longest_probe = longest_probe.max(probe);
+                probes += probe;
+            }
+        }
         TableStats {
             entries: self.len,
             buckets,
-            segments: self.directory.first_indexes().count(),
+            segments,
             directory: self.directory.len(),
-            load: if buckets == 0 {
-                0.0
-            } else {
-                self.len as f64 / (buckets * SLOTS) as f64
-            },
-            longest_probe: self
-                .directory
-                .first_indexes()
-                .map(|index| self.longest_probe(index))
-                .max()
-                .unwrap_or(0),
+            load: self.len as f64 / (buckets * SLOTS).max(1) as f64,
+            mean_probe: probes as f64 / self.len.max(1) as f64,
+            longest_probe,
             memory: self.memory(),
         }
     }
 
-    /// Buckets that the longest search of an entry reads in the segment at `index`.
-    fn longest_probe(&self, index: usize) -> usize {
+    /// Buckets read by the searches of the entries in the segment at `index`, one number an entry.
+    fn probes(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
         let segment = self.directory.segment(index);
         let size = segment.buckets.len();
-        let probe = |at: usize, home: usize| (at + size - home) % size + 1;
-        let probes = segment.buckets.iter().enumerate().flat_map(|(at, bucket)| {
+        segment.buckets.iter().enumerate().flat_map(move |(at, bucket)| {
+            let home = move |position| segment.frame.home(bucket.cell(position), size);
             bucket
                 .occupied()
-                .map(move |position| probe(at, segment.frame.home(bucket.cell(position), size)))
-        });
-        probes.max().unwrap_or(0)
+                .map(move |position| (at + size - home(position)) % size + 1)
+        })
     }
 }
 

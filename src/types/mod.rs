@@ -1,9 +1,12 @@
 //! The data structures behind the values. They know nothing of clients, replies or keys.
 
+mod cells;
+pub mod hash;
 pub mod intset;
 pub mod list;
 pub mod listpack;
 pub mod packed;
+pub mod set;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;

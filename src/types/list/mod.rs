@@ -26,6 +26,8 @@ use std::collections::VecDeque;
 
 /// A node whose successor was just made gives back its unused buffer when that is over one part in this many.
 const SEALED_SLACK: usize = 8;
+/// Replacing elements by longer ones may grow a node to this many times its limit before it is split.
+const OVERSIZE: usize = 2;
 /// Nodes looked at to estimate the memory of all.
 const MEMORY_SAMPLE: usize = 64;
 
@@ -41,6 +43,13 @@ pub enum End {
 pub enum Direction {
     Forward,
     Backward,
+}
+
+/// On which side of another element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    Before,
+    After,
 }
 
 /// The large form of a list: a quicklist.
@@ -229,64 +238,96 @@ impl List {
         let Some((number, within)) = self.locate(index) else {
             return false;
         };
-        let limit = self.fill.buffer_limit();
-        let node = &mut self.nodes[number];
-        let range = node.offset(within)..node.offset(within + 1);
-        if self.fill.is_large(text.len()) && node.count() > 1 {
-            node.cut(range, 1);
-            self.len -= 1;
-            self.insert(index, text);
+        let node = &self.nodes[number];
+        if self.is_plain(node) || self.fill.is_large(text.len()) {
+            self.insert_near(number, within, Beside::After, text);
+            let cut = self.remove_range(index, 1);
+            debug_assert!(cut.len() <= 1);
             return true;
         }
+        let range = node.offset(within)..node.offset(within + 1);
+        let limit = self.fill.buffer_limit();
+        let node = &mut self.nodes[number];
         node.splice(range, 1, Element::of(text), limit);
-        if node.count() > 1 && !self.fill.holds(node.size(), node.count()) {
+        if node.size() > OVERSIZE * limit && node.count() > 1 {
             let middle = node.count() / 2;
             self.split(number, middle);
         }
         true
     }
 
-    /// Inserts before the element at `index`; an index of `len()` or more appends. O(nodes + node size).
-    pub fn insert(&mut self, index: usize, text: &[u8]) {
-        let Some((number, within)) = self.locate(index) else {
-            return self.push(End::Tail, text);
+    /// Inserts before or after the first element that is `pivot`; false when there is none. O(n).
+    pub fn insert_beside(&mut self, pivot: &[u8], side: Beside, text: &[u8]) -> bool {
+        let needle = Needle::new(pivot);
+        let index = self
+            .walk(0, Direction::Forward)
+            .position(|element| needle.matches(element));
+        let Some((number, within)) = index.and_then(|index| self.locate(index)) else {
+            return false;
         };
-        let limit = self.fill.buffer_limit();
+        self.insert_near(number, within, side, text);
+        true
+    }
+
+    /// Inserts beside the `within`-th element of a node: into that node if it has room, else, from the node's edge,
+    /// into the neighbour or a new node, else between the halves of the node. O(node size).
+    fn insert_near(&mut self, number: usize, within: usize, side: Beside, text: &[u8]) {
+        let (element, limit) = (Element::of(text), self.fill.buffer_limit());
+        let place = within + usize::from(side == Beside::After);
         self.len += 1;
-        if admits(self.fill, &self.nodes[number], text.len()) {
-            let node = &mut self.nodes[number];
-            let at = node.offset(within);
-            return node.splice(at..at, 0, Element::of(text), limit);
+        let node = &mut self.nodes[number];
+        if admits(self.fill, node, text.len()) {
+            let at = node.offset(place);
+            return node.splice(at..at, 0, element, limit);
         }
-        if within > 0 {
-            self.split(number, within);
-        }
-        // The place is now between two nodes: behind the one before `border`.
-        let border = if within > 0 { number + 1 } else { number };
-        match border.checked_sub(1).map(|before| &mut self.nodes[before]) {
-            Some(before) if admits(self.fill, before, text.len()) => before.push_back(Element::of(text), limit),
-            _ => {
-                let mut node = Node::new();
-                node.push_back(Element::of(text), limit);
-                self.nodes.insert(border, node);
-            }
-        }
-        if within > 0 {
-            self.merge_behind(border);
+        match side {
+            Beside::Before if place == 0 => match number.checked_sub(1) {
+                Some(before) if admits(self.fill, &self.nodes[before], text.len()) => {
+                    self.nodes[before].push_back(element, limit);
+                }
+                _ => self.insert_node(number, element),
+            },
+            Beside::After if place == node.count() => match self.nodes.get_mut(number + 1) {
+                Some(behind) if admits(self.fill, behind, text.len()) => behind.push_front(element, limit),
+                _ => self.insert_node(number + 1, element),
+            },
+            Beside::Before | Beside::After => self.insert_within(number, place, side, element, text.len()),
         }
     }
 
-    /// Inserts before or after the first element that is `pivot`; false when there is none. O(n).
-    pub fn insert_beside(&mut self, pivot: &[u8], after: bool, text: &[u8]) -> bool {
-        let needle = Needle::new(pivot);
-        let Some(index) = self
-            .walk(0, Direction::Forward)
-            .position(|element| needle.matches(element))
-        else {
-            return false;
-        };
-        self.insert(index + usize::from(after), text);
-        true
+    /// Inserts between two elements of a node that has no room, by splitting it there.
+    fn insert_within(&mut self, number: usize, place: usize, side: Beside, element: Element, text: usize) {
+        let limit = self.fill.buffer_limit();
+        self.split(number, place);
+        if self.fill.is_large(text) {
+            self.insert_node(number + 1, element);
+            return self.merge_around(number);
+        }
+        match side {
+            Beside::Before => {
+                self.nodes[number].push_back(element, limit);
+                self.merge_around(number + 1);
+            }
+            Beside::After => {
+                self.nodes[number + 1].push_front(element, limit);
+                self.merge_around(number);
+            }
+        }
+    }
+
+    /// A new node of one element at `number`.
+    fn insert_node(&mut self, number: usize, element: Element) {
+        let mut node = Node::new();
+        node.push_back(element, self.fill.buffer_limit());
+        self.nodes.insert(number, node);
+    }
+
+    /// Whether a node is one element too large to share a node.
+    fn is_plain(&self, node: &Node) -> bool {
+        node.count() == 1
+            && node
+                .first()
+                .is_some_and(|entry| self.fill.is_large(entry.element.text_len()))
     }
 
     /// Splits a node so that its `within`-th element starts the next.
@@ -298,17 +339,28 @@ impl List {
         self.nodes.insert(number + 1, tail);
     }
 
-    /// Joins a node with the next when one node may hold both, so that splits do not fray the list.
-    fn merge_behind(&mut self, number: usize) {
+    /// Joins nodes around one that was split where one node may hold both, so that splits do not fray the list.
+    fn merge_around(&mut self, center: usize) {
+        self.merge(center + 1);
+        let before = center.checked_sub(2).is_some_and(|number| self.merge(number));
+        let center = center - usize::from(before);
+        let joined = center.checked_sub(1).is_some_and(|number| self.merge(number));
+        self.merge(center - usize::from(joined));
+    }
+
+    /// Joins a node with the next; false when there is none or one node may not hold both.
+    fn merge(&mut self, number: usize) -> bool {
         let (Some(node), Some(next)) = (self.nodes.get(number), self.nodes.get(number + 1)) else {
-            return;
+            return false;
         };
         if !self.fill.holds(node.size() + next.size(), node.count() + next.count()) {
-            return;
+            return false;
         }
-        if let Some(next) = self.nodes.remove(number + 1) {
-            self.nodes[number].append(&next, self.fill.buffer_limit());
-        }
+        let Some(next) = self.nodes.remove(number + 1) else {
+            return false;
+        };
+        self.nodes[number].append(&next, self.fill.buffer_limit());
+        true
     }
 
     /// Removes up to `most` elements that are `text`, the first ones going forward, the last ones going backward.
@@ -377,7 +429,8 @@ impl List {
 
     /// Whether the list, after something was removed or replaced, is to become a listpack again.
     pub fn packs(&self) -> bool {
-        self.nodes.len() == 1 && self.fill.packs(self.nodes[0].size(), self.len)
+        let Some(node) = self.nodes.front() else { return false };
+        self.nodes.len() == 1 && !self.is_plain(node) && self.fill.packs(node.size(), self.len)
     }
 
     /// All elements as one listpack.

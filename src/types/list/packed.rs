@@ -1,6 +1,6 @@
 //! The small form of a list: one listpack. Pushes, pops and ranges are [`listpack`]'s own; here is the rest.
 
-use super::Direction;
+use super::{Beside, Direction};
 use crate::types::listpack::{self, Element, Listpack, Needle};
 use crate::types::packed::PackedBuf;
 
@@ -14,11 +14,14 @@ pub fn set(buf: &mut impl PackedBuf, index: i64, text: &[u8]) -> bool {
 }
 
 /// Inserts `text` before or after the first element that is `pivot`; false when there is none.
-pub fn insert_beside(buf: &mut impl PackedBuf, pivot: &[u8], after: bool, text: &[u8]) -> bool {
+pub fn insert_beside(buf: &mut impl PackedBuf, pivot: &[u8], side: Beside, text: &[u8]) -> bool {
     let Some(found) = Listpack::new(buf.bytes()).find(&Needle::new(pivot)) else {
         return false;
     };
-    let at = if after { found.end } else { found.at };
+    let at = match side {
+        Beside::Before => found.at,
+        Beside::After => found.end,
+    };
     listpack::insert(buf, at, Element::of(text));
     true
 }

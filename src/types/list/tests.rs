@@ -63,10 +63,6 @@ fn step(rng: &mut Rng, list: &mut List, model: &mut VecDeque<Vec<u8>>) {
             assert_eq!(list.pop(end), expected);
         }
         15 | 16 => {
-            list.insert(index, &text);
-            model.insert(index, text);
-        }
-        17 | 18 => {
             assert_eq!(list.set(index, &text), index < model.len());
             if let Some(slot) = model.get_mut(index) {
                 *slot = text;
@@ -79,13 +75,13 @@ fn step(rng: &mut Rng, list: &mut List, model: &mut VecDeque<Vec<u8>>) {
                 remove_from_model(model, &text, most, direction)
             );
         }
-        20 => {
-            let pivot = rng.text();
+        17 | 18 | 20 => {
+            let pivot = model.get(index).cloned().unwrap_or_default();
             let position = model.iter().position(|other| *other == pivot);
-            let after = rng.chance(2);
-            assert_eq!(list.insert_beside(&pivot, after, &text), position.is_some());
+            let side = if rng.chance(2) { Beside::Before } else { Beside::After };
+            assert_eq!(list.insert_beside(&pivot, side, &text), position.is_some());
             if let Some(position) = position {
-                model.insert(position + usize::from(after), text);
+                model.insert(position + usize::from(side == Beside::After), text);
             }
         }
         21 if rng.chance(10) => {
@@ -150,13 +146,13 @@ fn small_form_edits_follow_a_deque() {
             }
             2 => {
                 let position = model.iter().position(|other| *other == pivot);
-                let after = rng.chance(2);
+                let side = if rng.chance(2) { Beside::Before } else { Beside::After };
                 assert_eq!(
-                    packed::insert_beside(&mut bytes, &pivot, after, &text),
+                    packed::insert_beside(&mut bytes, &pivot, side, &text),
                     position.is_some()
                 );
                 if let Some(position) = position {
-                    model.insert(position + usize::from(after), text);
+                    model.insert(position + usize::from(side == Beside::After), text);
                 }
             }
             3 => {

@@ -1,0 +1,46 @@
+//! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
+
+use super::table::{self, COMMAND_COUNT, CommandSpec};
+use super::{connection, strings};
+use crate::resp::request::Args;
+use crate::server::{Context, Outcome};
+
+/// A command's code. Writes its reply, or says why it failed.
+pub type Handler = fn(&mut Context<'_>, Args<'_>) -> Outcome;
+
+/// The handlers by command id.
+pub struct Handlers {
+    by_id: [Option<Handler>; COMMAND_COUNT],
+}
+
+/// A family's commands: full names (`client|list`) and their code.
+pub type Family = &'static [(&'static str, Handler)];
+
+const FAMILIES: &[Family] = &[connection::COMMANDS, strings::COMMANDS];
+
+impl Handlers {
+    /// Gathers the families and tells the command table which commands exist.
+    ///
+    /// # Panics
+    /// If a family names a command the table does not have: a mistake of ours that any start shows.
+    pub fn new() -> Self {
+        let mut by_id = [None; COMMAND_COUNT];
+        for (name, handler) in FAMILIES.iter().copied().flatten() {
+            let spec = table::lookup_full(name.as_bytes()).unwrap_or_else(|| panic!("no command is called {name}"));
+            by_id[usize::from(spec.id)] = Some(*handler);
+        }
+        table::set_built((0..COMMAND_COUNT as u16).filter(|id| by_id[usize::from(*id)].is_some()));
+        Handlers { by_id }
+    }
+
+    #[inline]
+    pub fn get(&self, spec: &CommandSpec) -> Option<Handler> {
+        self.by_id[usize::from(spec.id)]
+    }
+}
+
+impl Default for Handlers {
+    fn default() -> Self {
+        Self::new()
+    }
+}

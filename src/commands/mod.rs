@@ -1,0 +1,11 @@
+//! Commands: what clients may ask for, and the translation between requests and values.
+//!
+//! `table` has the facts of every command, `handlers` ties each to its function, and the functions stand in one file a
+//! family.
+
+pub mod connection;
+pub mod expiry;
+pub mod handlers;
+pub mod introspect;
+pub mod strings;
+pub mod table;

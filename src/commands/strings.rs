@@ -1,0 +1,558 @@
+//! String commands: GET, SET and all that treats a value as bytes or as a number.
+
+use super::expiry::{DeadlineForm, syntax_error};
+use super::handlers::Family;
+use crate::format::long_double::LongDouble;
+use crate::format::number::parse_i64;
+use crate::keyspace::{Deadline, EntryRef, Key, Kind, NewValue, ValueRef};
+use crate::resp::reply::Reply;
+use crate::resp::request::Args;
+use crate::server::context::integer;
+use crate::server::failure::{Failure, NOT_INTEGER, OUT_OF_RANGE, WRONG_TYPE};
+use crate::server::notify::Class;
+use crate::server::{Context, Outcome};
+use crate::timer::Millis;
+
+pub const COMMANDS: Family = &[
+    ("append", append),
+    ("decr", decr),
+    ("decrby", decrby),
+    ("get", get),
+    ("getdel", getdel),
+    ("getex", getex),
+    ("getrange", getrange),
+    ("getset", getset),
+    ("incr", incr),
+    ("incrby", incrby),
+    ("incrbyfloat", incrbyfloat),
+    ("mget", mget),
+    ("mset", mset),
+    ("msetnx", msetnx),
+    ("psetex", psetex),
+    ("set", set),
+    ("setex", setex),
+    ("setnx", setnx),
+    ("setrange", setrange),
+    ("strlen", strlen),
+    ("substr", getrange),
+];
+
+/// Up to this many bytes a string lives in its key's entry; above, in a buffer of its own that grows by itself.
+const INLINE_MAX: usize = 1024;
+
+/// A string value's text: its bytes, or its integer's digits.
+pub struct Text<'a> {
+    digits: itoa::Buffer,
+    source: ValueRef<'a>,
+}
+
+impl<'a> Text<'a> {
+    /// The text of a string entry; the error of a key of another type.
+    pub fn of(entry: EntryRef<'a>) -> Result<Self, Failure> {
+        match entry.value() {
+            source @ (ValueRef::Int(_) | ValueRef::Str(_)) => Ok(Text { digits: itoa::Buffer::new(), source }),
+            _ => Err(WRONG_TYPE.into()),
+        }
+    }
+
+    pub fn bytes(&mut self) -> &[u8] {
+        match self.source {
+            ValueRef::Int(value) => self.digits.format(value).as_bytes(),
+            ValueRef::Str(bytes) => bytes,
+            _ => &[],
+        }
+    }
+}
+
+#[inline]
+fn reply_string(reply: &mut Reply, entry: EntryRef<'_>) -> Outcome {
+    match entry.value() {
+        ValueRef::Str(bytes) => reply.bulk(bytes),
+        ValueRef::Int(value) => reply.bulk_int(value),
+        _ => return Err(WRONG_TYPE.into()),
+    }
+    Ok(())
+}
+
+fn reply_string_or_null(reply: &mut Reply, entry: Option<EntryRef<'_>>) -> Outcome {
+    match entry {
+        Some(entry) => reply_string(reply, entry),
+        None => {
+            reply.null();
+            Ok(())
+        }
+    }
+}
+
+/// How a string is stored: as an integer if its text is one, in the entry if short, else in its own buffer.
+pub fn string_value(text: &[u8]) -> NewValue<'_> {
+    if text.len() <= 20
+        && let Some(value) = parse_i64(text)
+    {
+        return NewValue::Int(value);
+    }
+    if text.len() <= INLINE_MAX { NewValue::Str(text) } else { NewValue::boxed(Box::new(text.to_vec())) }
+}
+
+/// The same for a string made by editing, which is not looked at as a number.
+fn edited_value(text: Vec<u8>) -> NewValue<'static> {
+    NewValue::boxed(Box::new(text))
+}
+
+fn store(ctx: &mut Context<'_>, key: Key<'_>, value: NewValue<'_>, deadline: Deadline) {
+    let (db, graveyard, moment) = ctx.core.writer(ctx.database);
+    db.set(key, value, deadline, moment, graveyard);
+}
+
+/// GET key
+fn get(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    let entry = ctx.core.read(ctx.database, key);
+    reply_string_or_null(&mut ctx.reply, entry)
+}
+
+/// What SET and its relatives were asked for beyond key and value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct SetOptions<'a> {
+    only_absent: bool,
+    only_present: bool,
+    keep_ttl: bool,
+    get: bool,
+    deadline: Option<(DeadlineForm, &'a [u8])>,
+}
+
+impl<'a> SetOptions<'a> {
+    fn parse(args: Args<'a>) -> Result<Self, Failure> {
+        let mut options = SetOptions::default();
+        let mut at = 3;
+        while let Some(option) = args.get(at) {
+            at += 1;
+            let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+            if is(b"nx") && !options.only_present {
+                options.only_absent = true;
+            } else if is(b"xx") && !options.only_absent {
+                options.only_present = true;
+            } else if is(b"get") {
+                options.get = true;
+            } else if is(b"keepttl") && options.deadline.is_none() {
+                options.keep_ttl = true;
+            } else if let Some(form) = DeadlineForm::parse(option)
+                && options.deadline.is_none()
+                && !options.keep_ttl
+                && let Some(value) = args.get(at)
+            {
+                options.deadline = Some((form, value));
+                at += 1;
+            } else {
+                return syntax_error();
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]
+fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    if args.len() == 3 {
+        store_argument(ctx, key, args.at(2), Deadline::Clear);
+        ctx.changed(Class::STRING, "set", key.bytes);
+        ctx.reply.ok();
+        return Ok(());
+    }
+    let options = SetOptions::parse(args)?;
+    let deadline = match options.deadline {
+        Some((form, text)) => Deadline::At(form.positive_deadline(text, ctx.now(), "set")?),
+        None if options.keep_ttl => Deadline::Keep,
+        None => Deadline::Clear,
+    };
+    let present = if options.get {
+        let entry = ctx.core.read(ctx.database, key);
+        let present = entry.is_some();
+        reply_string_or_null(&mut ctx.reply, entry)?;
+        present
+    } else {
+        (options.only_absent || options.only_present) && ctx.core.exists(ctx.database, key)
+    };
+    if options.only_absent && present || options.only_present && !present {
+        if !options.get {
+            ctx.reply.null();
+        }
+        return Ok(());
+    }
+    store_argument(ctx, key, args.at(2), deadline);
+    ctx.changed(Class::STRING, "set", key.bytes);
+    if matches!(deadline, Deadline::At(_)) {
+        ctx.notify(Class::GENERIC, "expire", key.bytes);
+    }
+    if !options.get {
+        ctx.reply.ok();
+    }
+    Ok(())
+}
+
+/// Stores an argument, taking its buffer over if it has one of its own.
+fn store_argument(ctx: &mut Context<'_>, key: Key<'_>, text: &[u8], deadline: Deadline) {
+    match ctx.big.take() {
+        Some(buffer) => store(ctx, key, NewValue::boxed(Box::new(buffer)), deadline),
+        None => store(ctx, key, string_value(text), deadline),
+    }
+}
+
+fn set_if_absent(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    let absent = !ctx.core.exists(ctx.database, key);
+    if absent {
+        store(ctx, key, string_value(args.at(2)), Deadline::Clear);
+        ctx.changed(Class::STRING, "set", key.bytes);
+    }
+    ctx.reply.int(i64::from(absent));
+    Ok(())
+}
+
+/// SETNX key value
+fn setnx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    set_if_absent(ctx, args)
+}
+
+fn set_with_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> Outcome {
+    let key = ctx.key(&args, 1);
+    let deadline = form.positive_deadline(args.at(2), ctx.now(), ctx.spec.name)?;
+    store(ctx, key, string_value(args.at(3)), Deadline::At(deadline));
+    ctx.changed(Class::STRING, "set", key.bytes);
+    ctx.notify(Class::GENERIC, "expire", key.bytes);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// SETEX key seconds value
+fn setex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    set_with_deadline(ctx, args, DeadlineForm::EX)
+}
+
+/// PSETEX key milliseconds value
+fn psetex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    set_with_deadline(ctx, args, DeadlineForm::PX)
+}
+
+/// GETSET key value
+fn getset(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    let entry = ctx.core.read(ctx.database, key);
+    reply_string_or_null(&mut ctx.reply, entry)?;
+    store(ctx, key, string_value(args.at(2)), Deadline::Clear);
+    ctx.changed(Class::STRING, "set", key.bytes);
+    Ok(())
+}
+
+/// GETDEL key
+fn getdel(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    let entry = ctx.core.read(ctx.database, key);
+    let present = entry.is_some();
+    reply_string_or_null(&mut ctx.reply, entry)?;
+    if present {
+        ctx.core.delete(ctx.database, key);
+        ctx.changed(Class::GENERIC, "del", key.bytes);
+    }
+    Ok(())
+}
+
+/// GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]
+fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (mut persist, mut deadline) = (false, None);
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        let taken = persist || deadline.is_some();
+        if option.eq_ignore_ascii_case(b"persist") && !taken {
+            persist = true;
+            at += 1;
+        } else if let (Some(form), Some(value), false) = (DeadlineForm::parse(option), args.get(at + 1), taken) {
+            deadline = Some((form, value));
+            at += 2;
+        } else {
+            return syntax_error();
+        }
+    }
+    let key = ctx.key(&args, 1);
+    let now = ctx.now();
+    let Some(entry) = ctx.core.read(ctx.database, key) else {
+        ctx.reply.null();
+        return Ok(());
+    };
+    let volatile = entry.deadline().is_some();
+    Text::of(entry)?;
+    let deadline = deadline.map(|(form, value)| form.positive_deadline(value, now, "getex")).transpose()?;
+    reply_string(&mut ctx.reply, entry)?;
+    match deadline {
+        Some(at) if at <= now => {
+            ctx.core.delete(ctx.database, key);
+            ctx.changed(Class::GENERIC, "del", key.bytes);
+        }
+        Some(at) => {
+            set_deadline(ctx, key, Some(at));
+            ctx.changed(Class::GENERIC, "expire", key.bytes);
+        }
+        None if persist && volatile => {
+            set_deadline(ctx, key, None);
+            ctx.changed(Class::GENERIC, "persist", key.bytes);
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+fn set_deadline(ctx: &mut Context<'_>, key: Key<'_>, deadline: Option<Millis>) {
+    let (db, _, moment) = ctx.core.writer(ctx.database);
+    db.set_deadline(key, deadline, moment.now);
+}
+
+/// MGET key [key ...]
+fn mget(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    ctx.reply.array(args.len() - 1);
+    for index in 1..args.len() {
+        let key = ctx.key(&args, index);
+        let entry = ctx.core.read(ctx.database, key);
+        if entry.is_none_or(|entry| reply_string(&mut ctx.reply, entry).is_err()) {
+            ctx.reply.null();
+        }
+    }
+    Ok(())
+}
+
+/// MSET key value [key value ...]
+fn mset(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.len() % 2 == 0 {
+        return Err("ERR wrong number of arguments for 'mset' command".into());
+    }
+    set_pairs(ctx, args);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// MSETNX key value [key value ...]: all or none.
+fn msetnx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.len() % 2 == 0 {
+        return Err("ERR wrong number of arguments for 'msetnx' command".into());
+    }
+    for index in (1..args.len()).step_by(2) {
+        let key = ctx.key(&args, index);
+        if ctx.core.exists(ctx.database, key) {
+            ctx.reply.int(0);
+            return Ok(());
+        }
+    }
+    set_pairs(ctx, args);
+    ctx.reply.int(1);
+    Ok(())
+}
+
+fn set_pairs(ctx: &mut Context<'_>, args: Args<'_>) {
+    for index in (1..args.len()).step_by(2) {
+        let key = ctx.key(&args, index);
+        store(ctx, key, string_value(args.at(index + 1)), Deadline::Clear);
+        ctx.changed(Class::STRING, "set", key.bytes);
+    }
+}
+
+/// STRLEN key
+fn strlen(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    let len = match ctx.core.read(ctx.database, key) {
+        Some(entry) => Text::of(entry)?.bytes().len(),
+        None => 0,
+    };
+    ctx.reply.len(len);
+    Ok(())
+}
+
+/// GETRANGE key start end, and its old name SUBSTR. Negative positions count from the end.
+fn getrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (start, end) = (integer(args.at(2))?, integer(args.at(3))?);
+    let key = ctx.key(&args, 1);
+    let Some(entry) = ctx.core.read(ctx.database, key) else {
+        ctx.reply.bulk(b"");
+        return Ok(());
+    };
+    let mut text = Text::of(entry)?;
+    let bytes = text.bytes();
+    match byte_range(bytes.len(), start, end) {
+        Some(range) => ctx.reply.bulk(&bytes[range]),
+        None => ctx.reply.bulk(b""),
+    }
+    Ok(())
+}
+
+fn byte_range(len: usize, start: i64, end: i64) -> Option<std::ops::Range<usize>> {
+    if start < 0 && end < 0 && start > end {
+        return None;
+    }
+    let len = len as i64;
+    let from_end = |at: i64| if at < 0 { (at + len).max(0) } else { at };
+    let (start, end) = (from_end(start), from_end(end).min(len - 1));
+    (start <= end && len > 0).then(|| start as usize..end as usize + 1)
+}
+
+/// Redis's limit for strings that commands build: `proto-max-bulk-len`.
+fn check_length(ctx: &Context<'_>, len: u128) -> Outcome {
+    if len > ctx.core.settings.proto_max_bulk_len as u128 {
+        return Err("ERR string exceeds maximum allowed size (proto-max-bulk-len)".into());
+    }
+    Ok(())
+}
+
+/// SETRANGE key offset value
+fn setrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (offset, patch) = (integer(args.at(2))?, args.at(3));
+    if offset < 0 {
+        return Err("ERR offset is out of range".into());
+    }
+    let key = ctx.key(&args, 1);
+    let old = match ctx.core.peek(ctx.database, key) {
+        Some(entry) => Some(Text::of(entry)?.bytes().len()),
+        None => None,
+    };
+    if patch.is_empty() {
+        ctx.reply.len(old.unwrap_or(0));
+        return Ok(());
+    }
+    check_length(ctx, offset as u128 + patch.len() as u128)?;
+    let len = edit(ctx, key, |text| {
+        let (start, end) = (offset as usize, offset as usize + patch.len());
+        if text.len() < end {
+            text.resize(end, 0);
+        }
+        text[start..end].copy_from_slice(patch);
+    });
+    ctx.changed(Class::STRING, "setrange", key.bytes);
+    ctx.reply.len(len);
+    Ok(())
+}
+
+/// APPEND key value
+fn append(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (key, tail) = (ctx.key(&args, 1), args.at(2));
+    let old = match ctx.core.peek(ctx.database, key) {
+        Some(entry) => Text::of(entry)?.bytes().len(),
+        None => {
+            store(ctx, key, string_value(tail), Deadline::Clear);
+            ctx.changed(Class::STRING, "append", key.bytes);
+            ctx.reply.len(tail.len());
+            return Ok(());
+        }
+    };
+    check_length(ctx, old as u128 + tail.len() as u128)?;
+    let len = edit(ctx, key, |text| text.extend_from_slice(tail));
+    ctx.changed(Class::STRING, "append", key.bytes);
+    ctx.reply.len(len);
+    Ok(())
+}
+
+/// Edits a string in place, making the key if it is absent; gives the new length. Long strings stay where they are, so
+/// that appending to a megabyte costs what is appended.
+fn edit(ctx: &mut Context<'_>, key: Key<'_>, change: impl FnOnce(&mut Vec<u8>)) -> usize {
+    if let Some(mut entry) = ctx.core.write(ctx.database, key) {
+        if let Some(text) = entry.boxed::<Vec<u8>>() {
+            change(text);
+            return text.len();
+        }
+        let mut text = match Text::of(entry.as_ref()) {
+            Ok(mut text) => text.bytes().to_vec(),
+            Err(_) => return 0,
+        };
+        change(&mut text);
+        let len = text.len();
+        if len <= INLINE_MAX {
+            entry.convert(NewValue::Inline(Kind::StrEdited, &text));
+        } else {
+            entry.convert(edited_value(text));
+        }
+        return len;
+    }
+    let mut text = Vec::new();
+    change(&mut text);
+    let len = text.len();
+    if len <= INLINE_MAX {
+        store(ctx, key, NewValue::Inline(Kind::StrEdited, &text), Deadline::Clear);
+    } else {
+        store(ctx, key, edited_value(text), Deadline::Clear);
+    }
+    len
+}
+
+fn add(ctx: &mut Context<'_>, key: Key<'_>, by: i64) -> Outcome {
+    const OVERFLOW: &str = "ERR increment or decrement would overflow";
+    let new = match ctx.core.write(ctx.database, key) {
+        Some(mut entry) => {
+            let old = match entry.as_ref().value() {
+                ValueRef::Int(value) => value,
+                ValueRef::Str(text) => parse_i64(text).ok_or(NOT_INTEGER)?,
+                _ => return Err(WRONG_TYPE.into()),
+            };
+            let new = old.checked_add(by).ok_or(OVERFLOW)?;
+            match entry.kind() {
+                Kind::Int => entry.set_int(new),
+                _ => entry.convert(NewValue::Int(new)),
+            }
+            new
+        }
+        None => {
+            store(ctx, key, NewValue::Int(by), Deadline::Clear);
+            by
+        }
+    };
+    ctx.changed(Class::STRING, "incrby", key.bytes);
+    ctx.reply.int(new);
+    Ok(())
+}
+
+/// INCR key
+fn incr(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    add(ctx, key, 1)
+}
+
+/// DECR key
+fn decr(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    add(ctx, key, -1)
+}
+
+/// INCRBY key increment
+fn incrby(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let by = integer(args.at(2))?;
+    let key = ctx.key(&args, 1);
+    add(ctx, key, by)
+}
+
+/// DECRBY key decrement
+fn decrby(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let by = integer(args.at(2))?;
+    let by = by.checked_neg().ok_or("ERR decrement would overflow")?;
+    let key = ctx.key(&args, 1);
+    add(ctx, key, by)
+}
+
+/// INCRBYFLOAT key increment. The sum is computed in 80-bit floats, as Redis does on x86.
+fn incrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    const NOT_FLOAT: &str = crate::server::failure::NOT_FLOAT;
+    let key = ctx.key(&args, 1);
+    let old = match ctx.core.write(ctx.database, key) {
+        Some(entry) => LongDouble::parse(Text::of(entry.as_ref())?.bytes()).ok_or(NOT_FLOAT)?,
+        None => LongDouble::parse(b"0").ok_or(NOT_FLOAT)?,
+    };
+    let by = LongDouble::parse(args.at(2)).ok_or(NOT_FLOAT)?;
+    let sum = old + by;
+    if !sum.is_finite() {
+        return Err("ERR increment would produce NaN or Infinity".into());
+    }
+    let text = sum.to_text();
+    let value = if text.len() <= INLINE_MAX { NewValue::Str(text.as_bytes()) } else { edited_value(text.clone().into()) };
+    store(ctx, key, value, Deadline::Keep);
+    ctx.changed(Class::STRING, "incrbyfloat", key.bytes);
+    ctx.reply.bulk(text.as_bytes());
+    Ok(())
+}
+
+#[allow(dead_code)]
+const _: &str = OUT_OF_RANGE;

@@ -1,0 +1,197 @@
+//! Key specs: where in a command line the keys are, and what happens to them.
+//!
+//! A spec has three parts: where to begin (an index, or the argument after a keyword), how to go on from there (a
+//! range, or a count given in the line itself), and the access. Most commands share a handful of combinations, so rows
+//! read `READ.at(KEY_1)`: an access constant at a place constant. New combinations get a name below.
+
+use super::flags::{KeyFlag, KeyFlags};
+
+/// Where the first key may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeginSearch {
+    /// At this argument; the command name is argument 0.
+    Index(u8),
+    /// After this keyword, looked for from argument `start_from` on; from the end backwards when negative.
+    Keyword { keyword: &'static str, start_from: i8 },
+    /// No rule can tell: ask the command.
+    Unknown,
+}
+
+/// Which arguments are keys, seen from the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindKeys {
+    /// Every `step`th argument through `last`: relative to the first key, or to the end when negative.
+    /// A `limit` above 1 ends the range after that fraction of the remaining arguments.
+    Range { last: i8, step: u8, limit: u8 },
+    /// The argument `count_at` says how many keys there are, the first one at `first`; both relative to the beginning.
+    KeyNum { count_at: u8, first: u8, step: u8 },
+    /// No rule can tell: ask the command.
+    Unknown,
+}
+
+/// Where keys are, without what happens to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub begin: BeginSearch,
+    pub find: FindKeys,
+}
+
+/// One group of key arguments of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    pub flags: KeyFlags,
+    pub place: Place,
+    /// A remark for readers of COMMAND INFO.
+    pub note: Option<&'static str>,
+}
+
+impl KeyFlags {
+    /// A spec for keys accessed this way.
+    pub const fn at(self, place: Place) -> KeySpec {
+        KeySpec {
+            flags: self,
+            place,
+            note: None,
+        }
+    }
+}
+
+impl KeySpec {
+    pub const fn note(mut self, note: &'static str) -> KeySpec {
+        self.note = Some(note);
+        self
+    }
+
+    /// The first argument, the last (from the end when negative) and the step, when that is all there is to it.
+    const fn legacy_range(&self) -> Option<LegacyRange> {
+        let (BeginSearch::Index(first), FindKeys::Range { last, step, limit: 0 }) = (self.place.begin, self.place.find)
+        else {
+            return None;
+        };
+        let first = first as i16;
+        let last = if last >= 0 { first + last as i16 } else { last as i16 };
+        Some(LegacyRange {
+            first,
+            last,
+            step: step as i16,
+        })
+    }
+}
+
+/// The key positions as COMMAND told them before there were key specs. All zero: no keys at known places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LegacyRange {
+    /// Argument of the first key.
+    pub first: i16,
+    /// Argument of the last key; counted from the end when negative.
+    pub last: i16,
+    /// From one key to the next.
+    pub step: i16,
+}
+
+impl LegacyRange {
+    /// What the specs say as one range: that of the first fixed spec, and of those that continue it without a gap
+    /// (`RENAME` has two specs for arguments 1 and 2, hence the range 1 to 2).
+    pub const fn of(specs: &[KeySpec]) -> LegacyRange {
+        let mut whole = LegacyRange {
+            first: 0,
+            last: 0,
+            step: 0,
+        };
+        let mut i = 0;
+        while i < specs.len() {
+            if let Some(range) = specs[i].legacy_range() {
+                if whole.first == 0 {
+                    whole = range;
+                } else if whole.last > 0 && whole.last + 1 == range.first {
+                    whole.last = range.last;
+                }
+            }
+            i += 1;
+        }
+        whole
+    }
+}
+
+use KeyFlag::{Access, Delete, Incomplete, Insert, NotKey, Ow, Rm, Ro, Rw, Update, VariableFlags};
+
+/// Answers with data of the value.
+pub const READ: KeyFlags = KeyFlags::of(&[Ro, Access]);
+/// Looks at type, length, deadline or existence, not at the data.
+pub const METADATA: KeyFlags = KeyFlags::of(&[Ro]);
+/// Replaces the value without looking at it.
+pub const OVERWRITE: KeyFlags = KeyFlags::of(&[Ow, Update]);
+/// Makes a value where there was none, and never replaces one.
+pub const CREATE: KeyFlags = KeyFlags::of(&[Ow, Insert]);
+/// Removes the entry without looking at it.
+pub const DELETE: KeyFlags = KeyFlags::of(&[Rm, Delete]);
+/// Changes data without telling what it was.
+pub const UPDATE: KeyFlags = KeyFlags::of(&[Rw, Update]);
+/// Adds data to the value.
+pub const INSERT: KeyFlags = KeyFlags::of(&[Rw, Insert]);
+/// Takes data out of the value without telling what it was.
+pub const REMOVE: KeyFlags = KeyFlags::of(&[Rw, Delete]);
+/// Answers with data and takes it out of the value.
+pub const POP: KeyFlags = KeyFlags::of(&[Rw, Access, Delete]);
+/// [`POP`] for a spec that may miss keys.
+pub const POP_INCOMPLETE: KeyFlags = KeyFlags::of(&[Rw, Access, Delete, Incomplete]);
+/// Answers with data and changes it.
+pub const READ_UPDATE: KeyFlags = KeyFlags::of(&[Rw, Access, Update]);
+/// Answers with data and adds to it.
+pub const READ_INSERT: KeyFlags = KeyFlags::of(&[Rw, Access, Insert]);
+/// Answers with data and may rewrite the value without changing what it means.
+pub const READ_WRITE: KeyFlags = KeyFlags::of(&[Rw, Access]);
+/// At most reads and updates; the options of the command decide what it really does.
+pub const VARIABLE: KeyFlags = KeyFlags::of(&[Rw, Access, Update, VariableFlags]);
+/// Not a key but a shard channel: hashed to a slot like one, and in no database.
+pub const CHANNEL: KeyFlags = KeyFlags::of(&[NotKey]);
+
+const fn range(first: u8, last: i8, step: u8) -> Place {
+    Place {
+        begin: BeginSearch::Index(first),
+        find: FindKeys::Range { last, step, limit: 0 },
+    }
+}
+
+const fn numkeys(at: u8) -> Place {
+    Place {
+        begin: BeginSearch::Index(at),
+        find: FindKeys::KeyNum {
+            count_at: 0,
+            first: 1,
+            step: 1,
+        },
+    }
+}
+
+const fn after(keyword: &'static str, start_from: i8, last: i8, limit: u8) -> Place {
+    Place {
+        begin: BeginSearch::Keyword { keyword, start_from },
+        find: FindKeys::Range { last, step: 1, limit },
+    }
+}
+
+pub const KEY_1: Place = range(1, 0, 1);
+pub const KEY_2: Place = range(2, 0, 1);
+pub const KEY_3: Place = range(3, 0, 1);
+pub const KEYS_1_AND_2: Place = range(1, 1, 1);
+pub const KEYS_FROM_1: Place = range(1, -1, 1);
+pub const KEYS_FROM_2: Place = range(2, -1, 1);
+pub const KEYS_FROM_3: Place = range(3, -1, 1);
+pub const KEYS_FROM_1_EVERY_SECOND: Place = range(1, -1, 2);
+pub const KEYS_FROM_1_BUT_LAST_ARG: Place = range(1, -2, 1);
+pub const NUMKEYS_AT_1: Place = numkeys(1);
+pub const NUMKEYS_AT_2: Place = numkeys(2);
+pub const STORE_FROM_5: Place = after("STORE", 5, 0, 0);
+pub const STORE_FROM_6: Place = after("STORE", 6, 0, 0);
+pub const STOREDIST_FROM_5: Place = after("STOREDIST", 5, 0, 0);
+pub const STOREDIST_FROM_6: Place = after("STOREDIST", 6, 0, 0);
+/// The keys of MIGRATE, which end the line: looked for from the last argument but one.
+pub const KEYS_KEYWORD: Place = after("KEYS", -2, -1, 0);
+/// Keys, then as many IDs: the first half of what follows.
+pub const STREAMS_FROM_1: Place = after("STREAMS", 1, -1, 2);
+pub const STREAMS_FROM_4: Place = after("STREAMS", 4, -1, 2);
+pub const UNKNOWN: Place = Place {
+    begin: BeginSearch::Unknown,
+    find: FindKeys::Unknown,
+};

@@ -1,0 +1,74 @@
+//! What every row must keep to.
+
+use super::*;
+use docs::{Arg, ArgKind};
+use std::collections::HashSet;
+
+#[test]
+fn ids_are_places_and_names_are_unique_and_in_lower_case() {
+    let mut names = HashSet::new();
+    for (place, spec) in all().iter().enumerate() {
+        assert_eq!(usize::from(spec.id), place);
+        assert!(std::ptr::eq(by_id(spec.id), spec));
+        assert!(names.insert(spec.name), "{} twice", spec.name);
+        assert_eq!(spec.name, spec.name.to_ascii_lowercase());
+        assert_eq!(spec.parent.is_some(), place >= TOP_LEVEL_COUNT, "{}", spec.name);
+        assert_ne!(spec.arity, 0, "{}", spec.name);
+    }
+}
+
+#[test]
+fn subcommands_carry_the_name_of_their_container() {
+    for container in top_level() {
+        for sub in container.subcommands() {
+            assert_eq!(sub.parent, Some(container.id));
+            assert_eq!(sub.name, format!("{}|{}", container.name, sub.short_name()));
+            let found = container.subcommand(sub.short_name().to_ascii_uppercase().as_bytes());
+            assert_eq!(found.map(|found| found.id), Some(sub.id));
+            assert_eq!(lookup_full(sub.name.as_bytes()).map(|found| found.id), Some(sub.id));
+        }
+        assert!(container.subcommand(b"nosuch").is_none());
+    }
+}
+
+#[test]
+fn arguments_point_at_key_specs_that_exist() {
+    fn check(spec: &CommandSpec, args: &[Arg]) {
+        for arg in args {
+            assert!(
+                arg.key_spec.is_none_or(|at| usize::from(at) < spec.key_specs.len()),
+                "{}: {arg:?}",
+                spec.name
+            );
+            assert!(
+                arg.kind != ArgKind::Key || arg.key_spec.is_some(),
+                "{}: {arg:?}",
+                spec.name
+            );
+            check(spec, arg.arguments);
+        }
+    }
+    all().iter().for_each(|spec| check(spec, spec.docs.arguments));
+}
+
+#[test]
+fn arity_is_exact_or_a_minimum() {
+    let get = lookup(b"get").expect("get");
+    assert_eq!([1, 2, 3].map(|argc| get.accepts(argc)), [false, true, false]);
+    let mget = lookup(b"mget").expect("mget");
+    assert_eq!([1, 2, 30].map(|argc| mget.accepts(argc)), [false, true, true]);
+}
+
+#[test]
+fn simple_keys_are_those_that_one_range_tells() {
+    let range = |name: &str| {
+        lookup(name.as_bytes())
+            .and_then(CommandSpec::simple_keys)
+            .map(|r| (r.first, r.last, r.step))
+    };
+    assert_eq!(range("get"), Some((1, 1, 1)));
+    assert_eq!(range("mset"), Some((1, -1, 2)));
+    assert_eq!(range("rename"), Some((1, 2, 1)));
+    assert_eq!(range("blpop"), Some((1, -2, 1)));
+    assert_eq!(["ping", "eval", "sort", "xread"].map(range), [None; 4]);
+}

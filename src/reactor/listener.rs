@@ -1,0 +1,235 @@
+//! Listening sockets: TCP on every bound address, and a Unix socket.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::{Path, PathBuf};
+
+use mio::event::Source;
+use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+/// A listening socket.
+pub enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+/// An accepted or dialled connection's socket.
+pub enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Why the server cannot listen; the text is a log line.
+#[derive(Debug)]
+pub struct ListenError(pub String);
+
+/// Opens a TCP socket for every address in `bind` (IPv4, IPv6, `*`, `::*`, names). An address behind a `-` may be
+/// unavailable; any other failure is an error.
+pub fn open_tcp(bind: &[String], port: u16, backlog: i32) -> Result<Vec<Listener>, ListenError> {
+    let mut listeners = Vec::new();
+    let default = ["*".to_owned(), "-::*".to_owned()];
+    let bind = if bind.is_empty() { &default[..] } else { bind };
+    for address in bind {
+        let (optional, name) = match address.strip_prefix('-') {
+            Some(name) => (true, name),
+            None => (false, address.as_str()),
+        };
+        match resolve(name, port).and_then(|address| open(address, backlog)) {
+            Ok(listener) => listeners.push(Listener::Tcp(listener)),
+            Err(error) if optional && is_unavailable(&error) => {}
+            Err(error) => {
+                let reason = reason(&error);
+                crate::log::warning(&format!("Warning: Could not create server TCP listening socket {name}:{port}: bind: {reason}"));
+                return Err(ListenError(format!("Failed listening on port {port} (tcp), aborting.")));
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+/// The system's words for an error, without Rust's number behind them.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+fn is_unavailable(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::ENOPROTOOPT | libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT | libc::EPFNOSUPPORT)
+    ) || error.kind() == io::ErrorKind::NotFound
+}
+
+fn resolve(name: &str, port: u16) -> io::Result<SocketAddr> {
+    let ip: Option<IpAddr> = match name {
+        "*" => Some(IpAddr::from([0u8; 4])),
+        "::*" => Some(IpAddr::from([0u16; 8])),
+        _ => name.parse().ok(),
+    };
+    match ip {
+        Some(ip) => Ok(SocketAddr::new(ip, port)),
+        None => (name, port).to_socket_addrs()?.next().ok_or_else(|| io::ErrorKind::NotFound.into()),
+    }
+}
+
+fn open(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Opens the Unix socket, replacing what an earlier run left there.
+pub fn open_unix(path: &Path, mode: u32, backlog: i32) -> Result<Listener, ListenError> {
+    let failed = |error: io::Error| {
+        crate::log::warning(&format!("Failed opening Unix socket: bind: {}", reason(&error)));
+        ListenError("Failed listening on unix socket, aborting.".to_owned())
+    };
+    let _ = std::fs::remove_file(path);
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
+    let address = socket2::SockAddr::unix(path).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    socket.bind(&address).map_err(failed)?;
+    socket.listen(backlog).map_err(failed)?;
+    if mode != 0 {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(failed)?;
+    }
+    Ok(Listener::Unix(UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into()), path.to_owned()))
+}
+
+impl Listener {
+    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Listener::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
+            Listener::Unix(listener, _) => listener.register(registry, token, Interest::READABLE),
+        }
+    }
+
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Listener::Tcp(listener) => listener.deregister(registry),
+            Listener::Unix(listener, _) => listener.deregister(registry),
+        }
+    }
+
+    /// Accepts one connection; gives it with `PEER OWN` addresses as CLIENT LIST shows them.
+    pub fn accept(&self) -> io::Result<(Stream, String)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                let own = stream.local_addr()?;
+                Ok((Stream::Tcp(stream), format!("{} {}", shown(peer), shown(own))))
+            }
+            Listener::Unix(listener, path) => {
+                let (stream, _) = listener.accept()?;
+                let path = path.display();
+                Ok((Stream::Unix(stream), format!("{path}:0 {path}:0")))
+            }
+        }
+    }
+
+    /// How INFO lists it.
+    pub fn describe(&self) -> String {
+        match self {
+            Listener::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => format!("name=tcp,bind={},port={}", address.ip(), address.port()),
+                Err(_) => "name=tcp".to_owned(),
+            },
+            Listener::Unix(_, path) => format!("name=unix,bind={}", path.display()),
+        }
+    }
+}
+
+fn shown(address: SocketAddr) -> String {
+    // IPv6 without brackets' scope; addresses are told as Redis tells them.
+    address.to_string()
+}
+
+impl Stream {
+    /// What a client's socket gets: no delay, and keepalive probes after `keepalive` seconds (0: none).
+    pub fn tune(&self, keepalive: u64) {
+        let Stream::Tcp(stream) = self else { return };
+        // A socket that died meanwhile refuses; the next read says so.
+        let _ = stream.set_nodelay(true);
+        if keepalive == 0 {
+            return;
+        }
+        let interval = std::time::Duration::from_secs((keepalive / 3).max(1));
+        let probes = TcpKeepalive::new().with_time(std::time::Duration::from_secs(keepalive)).with_interval(interval);
+        let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
+    }
+
+    pub fn is_unix(&self) -> bool {
+        matches!(self, Stream::Unix(_))
+    }
+
+    /// Whether the peer is on this machine (for protected mode).
+    pub fn is_local(&self) -> bool {
+        match self {
+            Stream::Unix(_) => true,
+            Stream::Tcp(stream) => stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
+        }
+    }
+
+    pub fn fd(&self) -> RawFd {
+        match self {
+            Stream::Tcp(stream) => stream.as_raw_fd(),
+            Stream::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+
+    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        // Both interests at once and for good: events are edges, so a socket that could be written all along is
+        // reported once, and no system call is needed when a write does not fit.
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Stream::Tcp(stream) => stream.register(registry, token, interest),
+            Stream::Unix(stream) => stream.register(registry, token, interest),
+        }
+    }
+
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.deregister(registry),
+            Stream::Unix(stream) => stream.deregister(registry),
+        }
+    }
+}
+
+impl io::Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
+
+    fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read_to_end(buffer),
+            Stream::Unix(stream) => stream.read_to_end(buffer),
+        }
+    }
+}
+
+impl io::Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! Sockets, signals, the clock and the poll. Knows bytes and tokens, no commands.
+
+pub mod batch;
+pub mod connection;
+pub mod listener;
+pub mod process;
+pub mod tick;
+
+pub use tick::Reactor;

@@ -1,0 +1,697 @@
+//! One tick: the whole life of a request, top to bottom.
+//!
+//! ```text
+//! wait        epoll, no longer than the next deadline
+//! read        every ready socket, once, into the arena
+//! execute     parse into batches; hash and prefetch their keys; run the commands in order
+//! advance     keys that expire now, CLIENT PAUSE's end, the once-a-second round
+//! flush       one write per connection that has something to say
+//! housekeep   a bounded slice of freeing and evicting
+//! ```
+//!
+//! Everything is read before anything runs, and everything runs before anything is written. That gives a client the
+//! chance to batch, and the batch the chance to hide one key's cache misses behind another's. One `read` and one
+//! `write` a request is the budget: mio's events are edges, and a read shorter than its buffer has drained the socket,
+//! so nothing is asked twice.
+//!
+//! Every loop here is bounded: by the events of one poll, by the arena, or by time in the core's slices.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token};
+use slab::Slab;
+
+use super::batch::{Batch, Source};
+use super::connection::{Connection, Partial, ReadOutcome};
+use super::listener::{Listener, Stream};
+use super::process::{Signals, unix_now};
+use crate::commands::handlers::Handlers;
+use crate::resp::request::{Limits, Parser, Step};
+use crate::server::core::{Core, Effect};
+use crate::server::dispatch::{Executor, Request, Verdict};
+use crate::server::session::SessionIndex;
+use crate::timer::Millis;
+
+/// Bytes read in one tick, from all sockets together. It fits the second-level cache with the keys' lines beside it.
+const ARENA: usize = 1 << 20;
+/// Bytes read from one socket in one tick.
+const READ: usize = 64 * 1024;
+/// Connections accepted from one listener in one tick.
+const ACCEPTS: usize = 256;
+/// Reply buffers kept for the next tick, and how large they may be.
+const POOLED: usize = 1024;
+const POOLED_BYTES: usize = 64 * 1024;
+
+const SIGNALS: Token = Token(0);
+const FIRST_LISTENER: usize = 1;
+const FIRST_CONNECTION: usize = 1024;
+
+/// What arrived on a connection this tick.
+struct Received {
+    connection: usize,
+    source: Source,
+    /// The bytes' place in the arena; nothing for a connection's own buffer, which is taken as a whole.
+    start: usize,
+    end: usize,
+    /// Where the first request that may not run yet begins.
+    held: Option<usize>,
+}
+
+pub struct Reactor {
+    poll: Poll,
+    events: Events,
+    signals: Signals,
+    listeners: Vec<Listener>,
+    connections: Slab<Connection>,
+    pub core: Core,
+    handlers: Handlers,
+    /// Connections with something to read, or to run again.
+    ready: VecDeque<usize>,
+    arena: Vec<u8>,
+    received: Vec<Received>,
+    batch: Batch,
+    /// Reply buffers not in use.
+    pool: Vec<Vec<u8>>,
+    /// Listeners that stopped accepting with connections still waiting.
+    accept_again: Vec<usize>,
+    /// Whether the core has work left that cannot wait for an event.
+    busy: bool,
+    started: Instant,
+    next_second: Millis,
+    shutting_down: bool,
+}
+
+impl Reactor {
+    pub fn new(core: Core, handlers: Handlers, mut listeners: Vec<Listener>, signals: Signals) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut signals = signals;
+        signals.register(poll.registry(), SIGNALS)?;
+        for (at, listener) in listeners.iter_mut().enumerate() {
+            listener.register(poll.registry(), Token(FIRST_LISTENER + at))?;
+        }
+        let mut reactor = Reactor {
+            poll,
+            events: Events::with_capacity(1024),
+            signals,
+            listeners,
+            connections: Slab::new(),
+            core,
+            handlers,
+            ready: VecDeque::new(),
+            arena: vec![0; ARENA],
+            received: Vec::new(),
+            batch: Batch::default(),
+            pool: Vec::new(),
+            accept_again: Vec::new(),
+            busy: false,
+            started: Instant::now(),
+            next_second: Millis(0),
+            shutting_down: false,
+        };
+        reactor.core.facts.listeners = reactor.listeners.iter().map(Listener::describe).collect();
+        Ok(reactor)
+    }
+
+    /// Serves until a signal or SHUTDOWN ends it.
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.shutting_down {
+            self.wait()?;
+            let began = Instant::now();
+            self.read();
+            self.execute();
+            self.advance();
+            self.flush();
+            self.housekeep();
+            self.core.stats.eventloop_cycles += 1;
+            self.core.stats.eventloop_duration_usec += began.elapsed().as_micros() as u64;
+        }
+        self.flush();
+        Ok(())
+    }
+
+    // wait
+
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        self.core.begin_tick(unix_now(), Millis(self.started.elapsed().as_millis() as i64));
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        for event in &events {
+            match event.token().0 {
+                0 => self.take_signals(),
+                token if token < FIRST_CONNECTION => self.accept(token - FIRST_LISTENER),
+                token => self.note_ready(token - FIRST_CONNECTION, event.is_writable()),
+            }
+        }
+        self.events = events;
+        for listener in std::mem::take(&mut self.accept_again) {
+            self.accept(listener);
+        }
+        Ok(())
+    }
+
+    /// How long nothing can be due: not at all while work is left over, else until the next deadline.
+    fn timeout(&self) -> Duration {
+        if self.busy || !self.ready.is_empty() || !self.accept_again.is_empty() || !self.core.effects.is_empty() {
+            return Duration::ZERO;
+        }
+        let monotonic = Millis(self.started.elapsed().as_millis() as i64);
+        let second = monotonic.until(self.next_second);
+        let pause = self.core.pause.map_or(second, |pause| monotonic.until(pause.until));
+        let due = match self.core.next_due() {
+            // Rounded up to whole milliseconds: waking before the deadline would only mean waking twice.
+            Some(due) => unix_now().until(due),
+            None => second,
+        };
+        second.min(pause).min(due)
+    }
+
+    fn note_ready(&mut self, index: usize, writable: bool) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if writable && connection.backlog.is_some() {
+            self.core.mark_outgoing(SessionIndex(index));
+        }
+        self.queue(index);
+    }
+
+    fn queue(&mut self, index: usize) {
+        if let Some(connection) = self.connections.get_mut(index)
+            && !connection.queued
+        {
+            connection.queued = true;
+            self.ready.push_back(index);
+        }
+    }
+
+    fn take_signals(&mut self) {
+        for signal in self.signals.pending() {
+            let name = if signal == libc::SIGINT { "SIGINT" } else { "SIGTERM" };
+            if self.signals.seen_before() {
+                crate::log::warning(&format!("You insist... exiting now ({name})."));
+                std::process::exit(1);
+            }
+            crate::log::warning(&format!("Received {name} scheduling shutdown..."));
+            self.shutting_down = true;
+        }
+    }
+
+    fn accept(&mut self, at: usize) {
+        for _ in 0..ACCEPTS {
+            match self.listeners[at].accept() {
+                Ok((stream, addresses)) => self.open(stream, &addresses),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    // Out of descriptors, most likely: the listener is asked again when the next tick comes.
+                    crate::log::warning(&format!("Accepting client connection: {}", super::listener::reason(&error)));
+                    return;
+                }
+            }
+        }
+        self.accept_again.push(at);
+    }
+
+    fn open(&mut self, mut stream: Stream, addresses: &str) {
+        if let Some(refusal) = self.refusal(&stream) {
+            // The peer may not read it; it is told as far as one write goes.
+            let _ = io::Write::write(&mut stream, refusal.as_bytes());
+            self.core.stats.rejected_connections += 1;
+            return;
+        }
+        stream.tune(self.core.settings.tcp_keepalive as u64);
+        let entry = self.connections.vacant_entry();
+        let index = entry.key();
+        if let Err(error) = stream.register(self.poll.registry(), Token(FIRST_CONNECTION + index)) {
+            crate::log::warning(&format!("Registering a client's socket failed: {error}"));
+            return;
+        }
+        let session = self.core.open(SessionIndex(index));
+        session.addresses = addresses.into();
+        session.unix_socket = stream.is_unix();
+        session.fd = stream.fd();
+        entry.insert(Connection::new(stream));
+        // Registered after the first bytes may have come: an edge could be missed, so it is read once unasked.
+        self.queue(index);
+    }
+
+    /// What a new client is told instead of being served.
+    fn refusal(&self, stream: &Stream) -> Option<&'static str> {
+        let settings = &self.core.settings;
+        if self.core.session_count() >= settings.maxclients as usize {
+            return Some("-ERR max number of clients reached\r\n");
+        }
+        if settings.protected_mode && settings.requirepass.is_empty() && !stream.is_local() {
+            return Some(
+                "-DENIED Aeolus is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To allow others, set a password, or turn protected mode off with CONFIG SET protected-mode no from this machine.\r\n",
+            );
+        }
+        None
+    }
+
+    // read
+
+    fn read(&mut self) {
+        self.received.clear();
+        let mut used = 0;
+        for _ in 0..self.ready.len() {
+            if ARENA - used < READ {
+                break;
+            }
+            let Some(index) = self.ready.pop_front() else { break };
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            connection.queued = false;
+            used += self.read_one(index, used);
+        }
+    }
+
+    /// Reads one connection's socket into the arena at `used`; gives the bytes that stay there.
+    fn read_one(&mut self, index: usize, used: usize) -> usize {
+        let connection = &mut self.connections[index];
+        self.core.stats.total_reads_processed += 1;
+        if connection.partial.as_ref().is_some_and(|partial| partial.filling.is_some()) {
+            let outcome = connection.read_big();
+            self.note_read(index, &outcome);
+            self.received.push(Received { connection: index, source: Source::Own, start: 0, end: 0, held: None });
+            return 0;
+        }
+        let outcome = connection.read(&mut self.arena[used..used + READ]);
+        let read = self.note_read(index, &outcome);
+        let connection = &mut self.connections[index];
+        if let Some(partial) = &mut connection.partial {
+            partial.input.extend_from_slice(&self.arena[used..used + read]);
+            self.received.push(Received { connection: index, source: Source::Own, start: 0, end: 0, held: None });
+            return 0;
+        }
+        if read > 0 {
+            let (start, end) = (used, used + read);
+            self.received.push(Received { connection: index, source: Source::Arena, start, end, held: None });
+        }
+        read
+    }
+
+    fn note_read(&mut self, index: usize, outcome: &ReadOutcome) -> usize {
+        match *outcome {
+            ReadOutcome::More(read) => {
+                self.core.stats.total_net_input_bytes += read as u64;
+                self.queue(index);
+                read
+            }
+            ReadOutcome::Drained(read) => {
+                self.core.stats.total_net_input_bytes += read as u64;
+                read
+            }
+            ReadOutcome::Closed => {
+                self.core.ask_close(SessionIndex(index), true);
+                0
+            }
+        }
+    }
+
+    // execute
+
+    fn execute(&mut self) {
+        self.resume_held();
+        for at in 0..self.received.len() {
+            self.parse(at);
+        }
+        self.run_batch();
+        for at in 0..self.received.len() {
+            self.settle(at);
+        }
+    }
+
+    /// Sessions whose commands were held back and may run now are treated as if their input had just arrived.
+    fn resume_held(&mut self) {
+        if self.core.effects.is_empty() {
+            return;
+        }
+        let effects = std::mem::take(&mut self.core.effects);
+        for effect in effects {
+            match effect {
+                Effect::Resume(SessionIndex(index)) if self.connections.contains(index) => {
+                    if !self.received.iter().any(|received| received.connection == index) {
+                        let source = Source::Own;
+                        self.received.push(Received { connection: index, source, start: 0, end: 0, held: None });
+                    }
+                }
+                Effect::Resume(_) => {}
+                other => self.core.effects.push(other),
+            }
+        }
+    }
+
+    /// Parses what one connection sent into batches, running each batch that fills up.
+    fn parse(&mut self, at: usize) {
+        match self.received[at].source {
+            Source::Arena => self.parse_arena(at),
+            Source::Own => self.parse_own(at),
+        }
+    }
+
+    /// The common case: whole requests, straight from the arena.
+    fn parse_arena(&mut self, at: usize) {
+        let Received { connection: index, mut start, end, .. } = self.received[at];
+        let (mut parser, mut pos) = (Parser::default(), start);
+        while pos < end && self.may_run(at) {
+            let limits = self.limits(index);
+            let first = self.batch.spans.len();
+            match parser.step(&mut self.arena[..end], &mut pos, &mut self.batch.spans, None, limits) {
+                Ok(Step::Request) => {
+                    self.gather(at, start, first, false);
+                    start = pos;
+                }
+                Ok(Step::Incomplete | Step::Big) => {
+                    // The rest moves to a buffer of the connection's own and is parsed there from the request's start.
+                    self.batch.spans.truncate(first);
+                    break;
+                }
+                Err(error) => {
+                    self.batch.spans.truncate(first);
+                    self.protocol_error(index, &error);
+                    start = end;
+                    break;
+                }
+            }
+        }
+        self.received[at].start = start;
+    }
+
+    /// A connection with something left from earlier: its own buffer, and a parser that knows how far it got.
+    fn parse_own(&mut self, at: usize) {
+        let index = self.received[at].connection;
+        let mut begin = 0;
+        while self.may_run(at) {
+            let limits = self.limits(index);
+            let Some(partial) = &mut self.connections[index].partial else { break };
+            if !partial.finish_big() {
+                break;
+            }
+            let Partial { parser, input, bigs, spans, pos, filling, whole, .. } = &mut **partial;
+            let step = if std::mem::take(whole) {
+                Ok(Step::Request)
+            } else {
+                let known = bigs.len();
+                let step = parser.step(input, pos, spans, Some(bigs), limits);
+                *filling = (bigs.len() > known).then(|| spans.last().map_or(0, |span| span.len() + 2));
+                step
+            };
+            match step {
+                Ok(Step::Request) => {
+                    let (first, next, has_bigs) = (self.batch.spans.len(), *pos, !bigs.is_empty());
+                    self.batch.spans.append(spans);
+                    self.gather(at, begin, first, has_bigs);
+                    if has_bigs && !self.run_big(at, first) {
+                        break;
+                    }
+                    begin = next;
+                }
+                Ok(Step::Big) => {}
+                Ok(Step::Incomplete) => break,
+                Err(error) => {
+                    self.protocol_error(index, &error);
+                    self.connections[index].partial = None;
+                    begin = 0;
+                    break;
+                }
+            }
+        }
+        self.received[at].start = begin;
+    }
+
+    /// Whether the next request of this input may run: its client is not blocked, paused or about to be closed.
+    fn may_run(&mut self, at: usize) -> bool {
+        let Received { connection, held, .. } = self.received[at];
+        held.is_none() && self.core.session(SessionIndex(connection)).is_runnable()
+    }
+
+    /// Puts a parsed request into the batch, and runs the batch when it is full. Empty lines ask for nothing.
+    fn gather(&mut self, at: usize, begin: usize, first_span: usize, has_bigs: bool) {
+        let Received { connection, source, .. } = self.received[at];
+        if self.batch.spans.len() > first_span {
+            self.batch.push(connection, at, source, begin, first_span, has_bigs);
+        }
+        if self.batch.is_full() && !has_bigs {
+            self.run_batch();
+        }
+    }
+
+    /// Runs a request with big arguments at once: they are its connection's only ones. False if it was held back; it is
+    /// then kept as it is, since its bytes cannot be parsed again.
+    fn run_big(&mut self, at: usize, first_span: usize) -> bool {
+        let spans = self.batch.spans[first_span..].to_vec();
+        self.run_batch();
+        let index = self.received[at].connection;
+        let Some(partial) = &mut self.connections[index].partial else { return false };
+        if self.received[at].held.take().is_some() {
+            partial.spans = spans;
+            partial.whole = true;
+            return false;
+        }
+        partial.bigs = Vec::new();
+        true
+    }
+
+    fn limits(&mut self, index: usize) -> Limits {
+        let bulk_len = self.core.settings.proto_max_bulk_len as usize;
+        let unauthenticated = !self.core.session(SessionIndex(index)).authenticated;
+        Limits { bulk_len, unauthenticated }
+    }
+
+    /// Answers a malformed request behind all that came before it, and closes.
+    fn protocol_error(&mut self, index: usize, error: &crate::resp::request::ProtocolError) {
+        self.run_batch();
+        let now = self.core.moment.now;
+        let session = self.core.session(SessionIndex(index));
+        if !session.is_runnable() {
+            return;
+        }
+        session.reply.error(format!("ERR Protocol error: {error}"));
+        let line = crate::server::info::client_line(session, now);
+        crate::log::verbose(&format!("Protocol error ({error}) from client: {line}"));
+        self.core.mark_outgoing(SessionIndex(index));
+        self.core.ask_close(SessionIndex(index), false);
+    }
+
+    /// Runs the gathered requests in order.
+    fn run_batch(&mut self) {
+        if self.batch.requests.is_empty() {
+            return;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        let (arena, connections, core) = (&self.arena, &mut self.connections, &mut self.core);
+        let empty: &[u8] = &[];
+        {
+            let connections = &*connections;
+            let input = |connection: usize, source: Source| match source {
+                Source::Arena => &arena[..],
+                Source::Own => connections[connection].partial.as_ref().map_or(empty, |partial| &partial.input),
+            };
+            batch.look_ahead(
+                &core.keyspace,
+                |request| input(request.connection, request.source),
+                |request| core.database_of(SessionIndex(request.connection)),
+            );
+        }
+        let mut executor = Executor::new(core, &self.handlers);
+        for request in &batch.requests {
+            let received = &mut self.received[request.received];
+            let index = SessionIndex(request.connection);
+            if received.held.is_some() {
+                continue;
+            }
+            if !executor.core.session(index).is_runnable() {
+                received.held = Some(request.begin);
+                continue;
+            }
+            let mut no_bigs = Vec::new();
+            let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match request.source {
+                Source::Arena => (arena, &mut no_bigs),
+                Source::Own => match connections[request.connection].partial.as_deref_mut() {
+                    Some(partial) => (&partial.input, &mut partial.bigs),
+                    None => continue,
+                },
+            };
+            let verdict = executor.run(Request {
+                session: index,
+                input,
+                spans: batch.spans_of(request),
+                spec: request.spec,
+                hashes: batch.hashes_of(request),
+                bigs,
+            });
+            if verdict == Verdict::Held {
+                received.held = Some(request.begin);
+            }
+        }
+        executor.finish();
+        batch.clear();
+        self.batch = batch;
+    }
+
+    /// Keeps what a connection sent but may not run yet, and forgets the rest.
+    fn settle(&mut self, at: usize) {
+        let Received { connection: index, source, start, end, held } = self.received[at];
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if source == Source::Arena {
+            let from = held.unwrap_or(start);
+            if from == end {
+                return;
+            }
+            let input = self.arena[from..end].to_vec();
+            connection.partial = Some(Box::new(Partial { input, ..Partial::default() }));
+            if held.is_none() {
+                // Parsed at once where it will stay: a big bulk so gets its place before the next read.
+                self.received[at] = Received { connection: index, source: Source::Own, start: 0, end: 0, held: None };
+                self.parse_own(at);
+                return self.settle(at);
+            }
+        } else if let Some(partial) = &mut connection.partial {
+            match held {
+                Some(from) => partial.rewind(from),
+                None => partial.forget(start),
+            }
+            if partial.is_empty() {
+                connection.partial = None;
+            }
+        }
+        self.check_input(index);
+    }
+
+    fn check_input(&mut self, index: usize) {
+        let bytes = self.connections[index].partial.as_ref().map_or(0, |partial| partial.bytes());
+        let limit = self.core.settings.client_query_buffer_limit as usize;
+        let now = self.core.moment.now;
+        let session = self.core.session(SessionIndex(index));
+        session.input_bytes = bytes;
+        if bytes > limit {
+            let line = crate::server::info::client_line(session, now);
+            crate::log::warning(&format!(
+                "Closing client that reached max query buffer length: {line} (qbuf: {bytes} bytes)"
+            ));
+            self.core.stats.client_query_buffer_limit_disconnections += 1;
+            self.core.ask_close(SessionIndex(index), true);
+        }
+    }
+
+    // advance
+
+    fn advance(&mut self) {
+        let mut busy = self.core.expire_due();
+        if self.core.pause.is_some_and(|pause| pause.until <= self.core.monotonic) {
+            self.core.unpause();
+        }
+        if self.core.monotonic >= self.next_second {
+            self.next_second = self.core.monotonic.saturating_add(1000);
+            self.core.each_second();
+        }
+        busy |= !self.core.effects.is_empty();
+        self.busy = busy;
+    }
+
+    // flush
+
+    fn flush(&mut self) {
+        for SessionIndex(index) in std::mem::take(&mut self.core.outgoing) {
+            self.flush_one(index);
+        }
+        self.apply_effects();
+    }
+
+    fn flush_one(&mut self, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let session = self.core.session(SessionIndex(index));
+        session.has_output = false;
+        if session.doomed {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut session.reply.bytes);
+        let sent = connection.send(&mut bytes);
+        session.backlog_bytes = connection.backlog_bytes();
+        if bytes.capacity() > 0 && bytes.capacity() <= POOLED_BYTES && self.pool.len() < POOLED {
+            self.pool.push(bytes);
+        }
+        match sent {
+            Ok(sent) => {
+                self.core.stats.total_writes_processed += 1;
+                self.core.stats.total_net_output_bytes += sent.bytes as u64;
+                if sent.again {
+                    self.core.mark_outgoing(SessionIndex(index));
+                    self.busy = true;
+                }
+                if self.core.session(SessionIndex(index)).backlog_bytes > 0 {
+                    self.core.check_output_limit(SessionIndex(index));
+                }
+            }
+            Err(_) => self.core.ask_close(SessionIndex(index), true),
+        }
+    }
+
+    fn apply_effects(&mut self) {
+        if self.core.effects.is_empty() {
+            return;
+        }
+        for effect in std::mem::take(&mut self.core.effects) {
+            match effect {
+                Effect::Resume(_) => {
+                    self.core.effects.push(effect);
+                    self.busy = true;
+                }
+                Effect::Close(index) => self.close_when_done(index),
+                Effect::Reconfigure(names) => self.reconfigure(&names),
+                Effect::Shutdown => self.shutting_down = true,
+            }
+        }
+    }
+
+    fn close_when_done(&mut self, index: SessionIndex) {
+        let Some(session) = self.core.find_session(index) else { return };
+        let owed = session.output_bytes() > 0;
+        if owed && !session.doomed {
+            // Asked again once the backlog is written; a peer that never reads is ended by its output limit or timeout.
+            self.core.effects.push(Effect::Close(index));
+            return;
+        }
+        self.core.close(index);
+        if let Some(mut connection) = self.connections.try_remove(index.0) {
+            let _ = connection.stream.deregister(self.poll.registry());
+        }
+        self.ready.retain(|ready| *ready != index.0);
+    }
+
+    fn reconfigure(&mut self, names: &[&'static str]) {
+        super::process::apply_settings(&self.core.settings, names);
+        if names.iter().any(|name| matches!(*name, "port" | "bind" | "tcp-backlog")) {
+            self.rebind();
+        }
+    }
+
+    /// Opens the new sockets before the old ones close; if that fails the old ones stay.
+    fn rebind(&mut self) {
+        match super::process::open_listeners(&self.core.settings) {
+            Ok(mut listeners) => {
+                for listener in &mut self.listeners {
+                    let _ = listener.deregister(self.poll.registry());
+                }
+                for (at, listener) in listeners.iter_mut().enumerate() {
+                    if let Err(error) = listener.register(self.poll.registry(), Token(FIRST_LISTENER + at)) {
+                        crate::log::warning(&format!("Registering a listening socket failed: {error}"));
+                    }
+                }
+                self.listeners = listeners;
+                self.core.facts.listeners = self.listeners.iter().map(Listener::describe).collect();
+            }
+            Err(error) => crate::log::warning(&error.0),
+        }
+    }
+
+    // housekeep
+
+    fn housekeep(&mut self) {
+        self.busy |= self.core.housekeep();
+    }
+}

@@ -1,0 +1,79 @@
+//! What a command sees: the core, its client, its reply.
+
+use super::core::Core;
+use super::failure::Failure;
+use super::notify::Class;
+use super::session::{Session, SessionIndex};
+use crate::commands::table::CommandSpec;
+use crate::keyspace::Key;
+use crate::resp::reply::Reply;
+use crate::resp::request::Args;
+use crate::timer::Millis;
+
+/// One command's surroundings. The reply stands apart from the core so that a command can write into it what it borrows
+/// from the keyspace.
+pub struct Context<'a> {
+    pub core: &'a mut Core,
+    pub session: SessionIndex,
+    pub database: usize,
+    pub spec: &'static CommandSpec,
+    pub reply: Reply,
+    /// Hashes of the keys at the command's first, second ... key position, made when they were prefetched.
+    pub hashes: &'a [u64],
+    /// The value of a SET in a buffer of its own, to be kept instead of copied.
+    pub big: Option<Vec<u8>>,
+}
+
+impl<'a> Context<'a> {
+    pub fn session(&mut self) -> &mut Session {
+        self.core.session(self.session)
+    }
+
+    pub fn now(&self) -> Millis {
+        self.core.moment.now
+    }
+
+    /// The key at argument `index`, with its hash.
+    #[inline]
+    pub fn key<'k>(&self, args: &Args<'k>, index: usize) -> Key<'k> {
+        let bytes = args.at(index);
+        let range = self.spec.legacy_range;
+        let first = range.first as usize;
+        if index >= first && range.step > 0 {
+            let (behind, step) = (index - first, range.step as usize);
+            if behind % step == 0
+                && let Some(&hash) = self.hashes.get(behind / step)
+            {
+                debug_assert_eq!(hash, crate::hashing::hash_bytes(bytes));
+                return Key { bytes, hash };
+            }
+        }
+        Key::new(bytes)
+    }
+
+    /// Notes that `key` was changed by one write: counted, and told to subscribers.
+    #[inline]
+    pub fn changed(&mut self, class: Class, event: &str, key: &[u8]) {
+        self.core.dirty += 1;
+        self.core.notify(class, event, key, self.database);
+    }
+
+    /// Tells an event that is not a write of its own.
+    #[inline]
+    pub fn notify(&mut self, class: Class, event: &str, key: &[u8]) {
+        self.core.notify(class, event, key, self.database);
+    }
+}
+
+/// Parses argument text as a 64-bit integer, with Redis's error.
+pub fn integer(text: &[u8]) -> Result<i64, Failure> {
+    crate::format::number::parse_i64(text).ok_or_else(|| Failure::from(super::failure::NOT_INTEGER))
+}
+
+/// Parses a count that must not be negative.
+pub fn positive(text: &[u8]) -> Result<i64, Failure> {
+    match integer(text) {
+        Ok(value) if value >= 0 => Ok(value),
+        _ => Err(super::failure::NEGATIVE.into()),
+    }
+}

@@ -1,0 +1,346 @@
+//! The server without its sockets: keyspace, sessions, and what they cost.
+//!
+//! The core does no I/O and asks no clock. Time comes in with [`Core::begin_tick`], requests with
+//! [`super::dispatch`], and what is to be done outside (closing a client, shutting down) goes out as [`Effect`]s.
+//! So the same core runs under the reactor, under a unit test, and under a simulated network.
+
+use std::collections::BTreeMap;
+
+use super::latency::LatencyMonitor;
+use super::pubsub::PubSub;
+use super::session::{ClientId, Session, SessionIndex};
+use super::slowlog::Slowlog;
+use super::stats::{CommandStats, Rate, Stats};
+use super::stopwatch::Stopwatch;
+use crate::commands::table::{CommandId, CommandSpec};
+use crate::config::Settings;
+use crate::keyspace::database::Moment;
+use crate::keyspace::evict::{EvictionPool, is_lfu};
+use crate::keyspace::{AccessClock, ClockMode, Database, EntryRef, Key, Keyspace};
+use crate::keyspace::{database::EntryMut, graveyard::Graveyard};
+use crate::timer::Millis;
+
+/// Something the core wants done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Run the commands this session had to hold back.
+    Resume(SessionIndex),
+    /// Close the session's connection, once its replies are written unless it is doomed.
+    Close(SessionIndex),
+    /// These settings have changed and concern sockets, files or the process.
+    Reconfigure(Vec<&'static str>),
+    Shutdown,
+}
+
+/// CLIENT PAUSE: until when, and whether reads wait too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub until: Millis,
+    pub all: bool,
+}
+
+/// Facts of the process that INFO tells and the core cannot know.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessFacts {
+    pub executable: String,
+    pub config_file: String,
+    pub run_id: String,
+    pub multiplexing: &'static str,
+    pub listeners: Vec<String>,
+    pub started: Millis,
+    pub startup_bytes: usize,
+    /// What rewrites the configuration file (`CONFIG REWRITE` needs the path it came from).
+    pub config_path: Option<std::path::PathBuf>,
+}
+
+pub struct Core {
+    pub settings: Settings,
+    pub keyspace: Keyspace,
+    sessions: Vec<Option<Box<Session>>>,
+    session_count: usize,
+    next_id: u64,
+    pub stats: Stats,
+    /// By command id.
+    pub command_stats: Vec<CommandStats>,
+    /// Error replies by code.
+    pub error_stats: BTreeMap<String, u64>,
+    pub ops_rate: Rate,
+    pub input_rate: Rate,
+    pub output_rate: Rate,
+    sampled: Millis,
+    /// The time of the present tick.
+    pub moment: Moment,
+    pub monotonic: Millis,
+    pub stopwatch: Stopwatch,
+    pub pubsub: PubSub,
+    pub slowlog: Slowlog,
+    pub latency: LatencyMonitor,
+    pub random: fastrand::Rng,
+    pub eviction: EvictionPool,
+    /// Whether memory is above `maxmemory` and eviction goes on in the background.
+    pub evicting: bool,
+    pub memory_peak: usize,
+    pub pause: Option<Pause>,
+    pub effects: Vec<Effect>,
+    /// Sessions with replies that wait for the flush.
+    pub outgoing: Vec<SessionIndex>,
+    /// Changes to the keyspace since the last snapshot.
+    pub dirty: u64,
+    /// Whether the present command leaves access clocks alone (CLIENT NO-TOUCH).
+    pub no_touch: bool,
+    /// DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys to whoever looks.
+    pub active_expire: bool,
+    pub facts: ProcessFacts,
+    pub last_save: Millis,
+    pub replication_id: String,
+}
+
+impl Core {
+    pub fn new(settings: Settings, now: Millis) -> Self {
+        let databases = settings.databases as usize;
+        let mut core = Core {
+            keyspace: Keyspace::new(databases),
+            sessions: Vec::new(),
+            session_count: 0,
+            next_id: 1,
+            stats: Stats::default(),
+            command_stats: vec![CommandStats::default(); crate::commands::table::COMMAND_COUNT],
+            error_stats: BTreeMap::new(),
+            ops_rate: Rate::default(),
+            input_rate: Rate::default(),
+            output_rate: Rate::default(),
+            sampled: now,
+            moment: Moment::default(),
+            monotonic: Millis::default(),
+            stopwatch: Stopwatch::start(),
+            pubsub: PubSub::default(),
+            slowlog: Slowlog::default(),
+            latency: LatencyMonitor::default(),
+            random: fastrand::Rng::new(),
+            eviction: EvictionPool::default(),
+            evicting: false,
+            memory_peak: 0,
+            pause: None,
+            effects: Vec::new(),
+            outgoing: Vec::new(),
+            dirty: 0,
+            no_touch: false,
+            active_expire: true,
+            facts: ProcessFacts { started: now, ..ProcessFacts::default() },
+            last_save: now,
+            replication_id: String::new(),
+            settings,
+        };
+        core.replication_id = core.random_hex(40);
+        core.facts.run_id = core.random_hex(40);
+        core.facts.startup_bytes = crate::memory::used();
+        core.apply_clock_settings();
+        core.begin_tick(now, Millis(0));
+        core
+    }
+
+    /// `digits` random hexadecimal digits: run and replication ids.
+    pub fn random_hex(&mut self, digits: usize) -> String {
+        (0..digits).map(|_| char::from(b"0123456789abcdef"[self.random.usize(0..16)])).collect()
+    }
+
+    /// Takes the policy's clock over into the tick's.
+    pub fn apply_clock_settings(&mut self) {
+        let mode = if is_lfu(self.settings.maxmemory_policy) { ClockMode::Lfu } else { ClockMode::Lru };
+        let (log_factor, decay) = (self.settings.lfu_log_factor as u32, self.settings.lfu_decay_time as u32);
+        self.moment.clock = AccessClock::new(mode, self.moment.now, log_factor, decay);
+    }
+
+    /// Sets the time for everything the coming tick does. `now` is Unix time; `monotonic` never goes back.
+    pub fn begin_tick(&mut self, now: Millis, monotonic: Millis) {
+        self.moment.now = now;
+        self.moment.clock.set_now(now);
+        self.monotonic = monotonic;
+        if self.monotonic.since(self.sampled) >= 100 {
+            self.sample_rates();
+        }
+    }
+
+    pub fn sample_rates(&mut self) {
+        self.sampled = self.monotonic;
+        self.ops_rate.sample(self.stats.total_commands_processed, self.monotonic);
+        self.input_rate.sample(self.stats.total_net_input_bytes, self.monotonic);
+        self.output_rate.sample(self.stats.total_net_output_bytes, self.monotonic);
+        self.memory_peak = self.memory_peak.max(crate::memory::used());
+    }
+
+    pub fn now(&self) -> Millis {
+        self.moment.now
+    }
+
+    // Sessions.
+
+    /// Makes a session at `index`, which must be free.
+    pub fn open(&mut self, index: SessionIndex) -> &mut Session {
+        if self.sessions.len() <= index.0 {
+            self.sessions.resize_with(index.0 + 1, || None);
+        }
+        assert!(self.sessions[index.0].is_none(), "a session index is used once at a time");
+        let id = ClientId(self.next_id);
+        self.next_id += 1;
+        self.session_count += 1;
+        self.stats.total_connections_received += 1;
+        let mut session = Box::new(Session::new(id, index, self.moment.now));
+        session.authenticated = self.settings.requirepass.is_empty();
+        self.sessions[index.0].insert(session)
+    }
+
+    /// Forgets a session and everything it was subscribed to.
+    pub fn close(&mut self, index: SessionIndex) {
+        let Some(session) = self.sessions.get_mut(index.0).and_then(Option::take) else { return };
+        self.session_count -= 1;
+        let Some(subscriptions) = session.subscriptions else { return };
+        for channel in &subscriptions.channels {
+            self.pubsub.unsubscribe(channel, index);
+        }
+        for pattern in &subscriptions.patterns {
+            self.pubsub.unsubscribe_pattern(pattern, index);
+        }
+    }
+
+    #[inline]
+    pub fn session(&mut self, index: SessionIndex) -> &mut Session {
+        self.sessions[index.0].as_mut().expect("the reactor runs commands of open sessions only")
+    }
+
+    pub fn find_session(&mut self, index: SessionIndex) -> Option<&mut Session> {
+        self.sessions.get_mut(index.0).and_then(Option::as_deref_mut)
+    }
+
+    /// The database a session has selected.
+    pub fn database_of(&self, index: SessionIndex) -> usize {
+        self.sessions[index.0].as_ref().map_or(0, |session| session.database as usize)
+    }
+
+    pub fn session_count(&self) -> usize {
+        self.session_count
+    }
+
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().filter_map(Option::as_deref)
+    }
+
+    pub fn sessions_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.sessions.iter_mut().filter_map(Option::as_deref_mut)
+    }
+
+    /// Puts a session on the list of those to be flushed.
+    #[inline]
+    pub fn mark_outgoing(&mut self, index: SessionIndex) {
+        let session = self.session(index);
+        if !session.has_output {
+            session.has_output = true;
+            self.outgoing.push(index);
+        }
+    }
+
+    /// Asks for a session's connection to be closed; at once if `doomed`, else behind its replies.
+    pub fn ask_close(&mut self, index: SessionIndex, doomed: bool) {
+        let Some(session) = self.find_session(index) else { return };
+        session.closing = true;
+        session.doomed |= doomed;
+        self.effects.push(Effect::Close(index));
+    }
+
+    // Lookups.
+
+    /// The entry of `key` for a command that reads it: counted as a hit or miss, its access clock moved.
+    #[inline]
+    pub fn read(&mut self, database: usize, key: Key<'_>) -> Option<EntryRef<'_>> {
+        self.drop_if_expired(database, key);
+        let (moment, random) = (&self.moment, &mut self.random);
+        let Some(entry) = self.keyspace.db(database).find(key) else {
+            self.stats.keyspace_misses += 1;
+            return None;
+        };
+        self.stats.keyspace_hits += 1;
+        if !self.no_touch {
+            Database::touch(entry, &moment.clock, || random.u32(..));
+        }
+        Some(entry)
+    }
+
+    /// The entry of `key` without a trace (TTL, OBJECT, TYPE).
+    pub fn peek(&mut self, database: usize, key: Key<'_>) -> Option<EntryRef<'_>> {
+        self.drop_if_expired(database, key);
+        self.keyspace.db(database).find(key)
+    }
+
+    /// The entry of `key` for a command that changes it.
+    #[inline]
+    pub fn write(&mut self, database: usize, key: Key<'_>) -> Option<EntryMut<'_>> {
+        self.drop_if_expired(database, key);
+        let (moment, random) = (&self.moment, &mut self.random);
+        let entry = self.keyspace.db_mut(database).find_mut(key)?;
+        if !self.no_touch {
+            Database::touch(entry.as_ref(), &moment.clock, || random.u32(..));
+        }
+        Some(entry)
+    }
+
+    /// Whether `key` is there, unexpired.
+    pub fn exists(&mut self, database: usize, key: Key<'_>) -> bool {
+        self.peek(database, key).is_some()
+    }
+
+    /// Deletes a key whose time has come but which the wheel has not reached. The common case costs one lookup that the
+    /// caller would make anyway, only when volatile keys exist at all.
+    #[inline]
+    fn drop_if_expired(&mut self, database: usize, key: Key<'_>) {
+        let db = self.keyspace.db(database);
+        if db.volatile() == 0 {
+            return;
+        }
+        let deadline = db.find(key).and_then(|entry| entry.deadline());
+        if deadline.is_some_and(|at| at <= self.moment.now) {
+            self.expire_now(database, key);
+        }
+    }
+
+    #[cold]
+    fn expire_now(&mut self, database: usize, key: Key<'_>) {
+        let (db, graveyard) = self.keyspace.write(database);
+        db.remove(key, graveyard);
+        self.stats.expired_keys += 1;
+        self.notify(super::notify::Class::EXPIRED, "expired", key.bytes, database);
+    }
+
+    /// The database, the graveyard and the moment, for a write.
+    #[inline]
+    pub fn writer(&mut self, database: usize) -> (&mut Database, &mut Graveyard, &Moment) {
+        let (db, graveyard) = self.keyspace.write(database);
+        (db, graveyard, &self.moment)
+    }
+
+    /// Deletes `key`; false if it was not there.
+    pub fn delete(&mut self, database: usize, key: Key<'_>) -> bool {
+        let (db, graveyard) = self.keyspace.write(database);
+        db.remove(key, graveyard)
+    }
+
+    /// A random 64-bit source for the keyspace.
+    pub fn random_source(random: &mut fastrand::Rng) -> impl FnMut() -> u64 + '_ {
+        || random.u64(..)
+    }
+
+    pub fn stats_of(&mut self, id: CommandId) -> &mut CommandStats {
+        &mut self.command_stats[usize::from(id)]
+    }
+
+    /// Counts an error reply.
+    pub fn count_error(&mut self, spec: Option<&'static CommandSpec>, code: &[u8], rejected: bool) {
+        self.stats.total_error_replies += 1;
+        *self.error_stats.entry(String::from_utf8_lossy(code).into_owned()).or_default() += 1;
+        let Some(spec) = spec else { return };
+        let stats = self.stats_of(spec.id);
+        match rejected {
+            true => stats.rejected += 1,
+            false => stats.failed += 1,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `maxmemory`: making room before a command, and what INFO calls used memory.
+
+use super::core::Core;
+use super::notify::Class;
+use super::stopwatch::Stopwatch;
+use crate::config::choice::MaxmemoryPolicy;
+use crate::keyspace::Key;
+
+/// How long one command may wait for evictions, in ns; the rest goes on between ticks.
+const EVICTION_SLICE: u64 = 500_000;
+
+impl Core {
+    /// Bytes that count against `maxmemory`.
+    pub fn used_memory(&self) -> usize {
+        crate::memory::used()
+    }
+
+    fn over_limit(&self) -> bool {
+        let limit = self.settings.maxmemory as usize;
+        limit > 0 && self.used_memory() > limit
+    }
+
+    /// Evicts until memory is below the limit, or a slice of time has passed. False when it stays above and nothing can
+    /// be done about it.
+    pub fn make_room(&mut self) -> bool {
+        if !self.over_limit() {
+            self.evicting = false;
+            return true;
+        }
+        let policy = self.settings.maxmemory_policy;
+        if policy == MaxmemoryPolicy::Noeviction {
+            return false;
+        }
+        let started = Stopwatch::read();
+        while self.over_limit() {
+            if !self.keyspace.graveyard.is_empty() {
+                // What was evicted or deleted still counts until it is freed.
+                self.keyspace.graveyard.step(256);
+            } else if !self.evict_one(policy) {
+                self.evicting = false;
+                return false;
+            }
+            if self.stopwatch.nanos(Stopwatch::read().since(started)) > EVICTION_SLICE {
+                self.evicting = self.over_limit();
+                break;
+            }
+        }
+        true
+    }
+
+    fn evict_one(&mut self, policy: MaxmemoryPolicy) -> bool {
+        let samples = self.settings.maxmemory_samples as usize;
+        let random = &mut self.random;
+        let chosen =
+            self.eviction.choose(&self.keyspace, policy, samples, &self.moment.clock, &mut || random.u64(..));
+        let Some((database, key)) = chosen else { return false };
+        let key = Key::new(&key);
+        let (db, graveyard) = self.keyspace.write(database);
+        if !db.remove(key, graveyard) {
+            return false;
+        }
+        self.stats.evicted_keys += 1;
+        self.notify(Class::EVICTED, "evicted", key.bytes, database);
+        true
+    }
+}

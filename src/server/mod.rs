@@ -1,0 +1,21 @@
+//! The server core: commands on keyspace and sessions, without any I/O.
+
+pub mod context;
+pub mod core;
+pub mod dispatch;
+pub mod failure;
+pub mod info;
+pub mod latency;
+pub mod memory_limit;
+pub mod notify;
+pub mod pubsub;
+pub mod session;
+pub mod slowlog;
+pub mod stats;
+pub mod stopwatch;
+pub mod upkeep;
+
+pub use self::context::Context;
+pub use self::core::{Core, Effect};
+pub use self::failure::{Failure, Outcome};
+pub use self::session::{Session, SessionIndex};

@@ -1,0 +1,165 @@
+//! A client as the core knows it: who it is, what it has chosen, what it is owed. Sockets are the reactor's business.
+
+use std::collections::BTreeSet;
+
+use crate::commands::table::CommandSpec;
+use crate::resp::reply::{Protocol, Reply};
+use crate::timer::Millis;
+
+/// A client's number, never used twice while the server runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+/// Where the session stands in the core's table and its connection in the reactor's: the same small number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SessionIndex(pub usize);
+
+/// CLIENT REPLY's three states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    #[default]
+    On,
+    Off,
+    /// No reply to the next command, then on again.
+    SkipNext,
+    /// No reply to the present command.
+    Skip,
+}
+
+/// Why a session's commands wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// CLIENT PAUSE: the command has not run and will be tried again.
+    Paused,
+}
+
+/// What a client is subscribed to. Behind a pointer: most clients never subscribe.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    pub channels: BTreeSet<Box<[u8]>>,
+    pub patterns: BTreeSet<Box<[u8]>>,
+}
+
+/// Names a client gave itself or its library.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    pub name: Box<[u8]>,
+    pub lib_name: Box<[u8]>,
+    pub lib_version: Box<[u8]>,
+}
+
+pub struct Session {
+    pub id: ClientId,
+    pub index: SessionIndex,
+    /// The selected database.
+    pub database: u32,
+    pub protocol: Protocol,
+    pub authenticated: bool,
+    pub unix_socket: bool,
+    pub reply_mode: ReplyMode,
+    /// Exempt from eviction of clients.
+    pub no_evict: bool,
+    /// Reads of this client leave the access clocks alone.
+    pub no_touch: bool,
+    /// To be closed once its replies are written.
+    pub closing: bool,
+    /// To be closed at once, replies or not.
+    pub doomed: bool,
+    /// Whether the session stands in the core's list of those with something to write.
+    pub has_output: bool,
+    pub blocked: Option<Blocked>,
+    pub subscriptions: Option<Box<Subscriptions>>,
+    pub names: Option<Box<Names>>,
+    /// Peer and own address, as `ip:port` or `path:0`, joined by a space.
+    pub addresses: Box<str>,
+    pub fd: i32,
+    pub created: Millis,
+    pub last_interaction: Millis,
+    pub last_command: Option<&'static CommandSpec>,
+    /// Replies not yet handed to the socket.
+    pub reply: Reply,
+    /// Bytes the socket has not taken yet, behind which the reply waits.
+    pub backlog_bytes: usize,
+    /// Bytes of input held back for this client.
+    pub input_bytes: usize,
+    /// Since when the soft output limit is exceeded.
+    pub soft_limit_since: Option<Millis>,
+}
+
+impl Session {
+    pub fn new(id: ClientId, index: SessionIndex, now: Millis) -> Self {
+        Session {
+            id,
+            index,
+            database: 0,
+            protocol: Protocol::Resp2,
+            authenticated: false,
+            unix_socket: false,
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            closing: false,
+            doomed: false,
+            has_output: false,
+            blocked: None,
+            subscriptions: None,
+            names: None,
+            addresses: "".into(),
+            fd: -1,
+            created: now,
+            last_interaction: now,
+            last_command: None,
+            reply: Reply::default(),
+            backlog_bytes: 0,
+            input_bytes: 0,
+            soft_limit_since: None,
+        }
+    }
+
+    pub fn peer(&self) -> &str {
+        self.addresses.split(' ').next().unwrap_or("")
+    }
+
+    pub fn own_address(&self) -> &str {
+        self.addresses.split(' ').nth(1).unwrap_or("")
+    }
+
+    pub fn name(&self) -> &[u8] {
+        self.names.as_ref().map_or(b"", |names| &names.name)
+    }
+
+    pub fn names_mut(&mut self) -> &mut Names {
+        self.names.get_or_insert_default()
+    }
+
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions.as_ref().map_or(0, |subs| subs.channels.len() + subs.patterns.len())
+    }
+
+    pub fn is_subscriber(&self) -> bool {
+        self.subscription_count() > 0
+    }
+
+    /// Whether the session's next command may run now.
+    pub fn is_runnable(&self) -> bool {
+        self.blocked.is_none() && !self.closing && !self.doomed
+    }
+
+    /// Bytes owed to the client.
+    pub fn output_bytes(&self) -> usize {
+        self.backlog_bytes + self.reply.bytes.len()
+    }
+
+    /// What `RESET` undoes.
+    pub fn reset(&mut self, authenticated: bool) {
+        self.database = 0;
+        self.protocol = Protocol::Resp2;
+        self.authenticated = authenticated;
+        self.reply_mode = ReplyMode::On;
+        self.no_evict = false;
+        self.no_touch = false;
+        if let Some(names) = &mut self.names {
+            names.name = Box::default();
+        }
+    }
+}

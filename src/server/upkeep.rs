@@ -1,0 +1,143 @@
+//! What the core does between requests: expiry, freeing, eviction, and a look at the clients once a second. Every step
+//! is bounded, and says whether more is to do.
+
+use super::core::{Core, Effect};
+use super::notify::Class;
+use super::session::Blocked;
+use super::stopwatch::Stopwatch;
+use crate::timer::Millis;
+
+/// Wheel items visited in one go; some hundred microseconds' worth at most.
+const EXPIRE_SLICE: usize = 256;
+/// Elements freed in one go.
+const FREE_SLICE: usize = 256;
+/// How long a tick may spend on expiry, and on freeing, in ns. Whoever sends a PING meanwhile waits that long.
+const EXPIRE_TIME: u64 = 200_000;
+const FREE_TIME: u64 = 150_000;
+
+impl Core {
+    /// Deletes keys whose time has come, in all databases. True when some are left for the next tick.
+    pub fn expire_due(&mut self) -> bool {
+        if !self.active_expire || self.expiry_paused() {
+            return false;
+        }
+        let started = Stopwatch::read();
+        let now = self.moment.now;
+        for index in 0..self.keyspace.len() {
+            while self.keyspace.db(index).next_due().is_some_and(|due| due <= now) {
+                self.expire_slice(index, now);
+                if self.stopwatch.nanos(Stopwatch::read().since(started)) > EXPIRE_TIME {
+                    self.stats.expire_time_cap_reached += 1;
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn expire_slice(&mut self, index: usize, now: Millis) {
+        // Names are kept only if somebody is to be told; deleting a million keys unheard copies nothing.
+        let telling = !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
+        let mut names: Vec<Box<[u8]>> = Vec::new();
+        let stats = &mut self.stats;
+        let (db, graveyard) = self.keyspace.write(index);
+        db.advance(now, EXPIRE_SLICE, graveyard, |key, deadline| {
+            let lag = now.since(deadline).max(0) as u64;
+            stats.expired_keys += 1;
+            stats.expired_late_keys += u64::from(lag > 1);
+            stats.expire_lag_sum_ms += lag;
+            stats.expire_lag_max_ms = stats.expire_lag_max_ms.max(lag);
+            if telling {
+                names.push(key.into());
+            }
+        });
+        for name in names {
+            self.notify(Class::EXPIRED, "expired", &name, index);
+        }
+    }
+
+    /// Frees a bounded part of what was deleted, and evicts if memory is short. True when more is to do.
+    pub fn housekeep(&mut self) -> bool {
+        if self.evicting {
+            self.make_room();
+        }
+        if self.keyspace.graveyard.is_empty() {
+            return self.evicting;
+        }
+        let started = Stopwatch::read();
+        while !self.keyspace.graveyard.step(FREE_SLICE) {
+            if self.stopwatch.nanos(Stopwatch::read().since(started)) > FREE_TIME {
+                return true;
+            }
+        }
+        self.evicting
+    }
+
+    /// When the core wants its next tick even if nothing arrives, in Unix time.
+    pub fn next_due(&self) -> Option<Millis> {
+        if self.active_expire && !self.expiry_paused() { self.keyspace.next_due() } else { None }
+    }
+
+    /// The once-a-second round: idle clients, soft output limits, the stopwatch's scale.
+    pub fn each_second(&mut self) {
+        self.stopwatch.calibrate();
+        self.memory_peak = self.memory_peak.max(crate::memory::used());
+        let (now, timeout) = (self.moment.now, self.settings.timeout as i64);
+        let mut late = Vec::new();
+        for session in self.sessions() {
+            let idle = now.since(session.last_interaction) / 1000;
+            let exempt = session.is_subscriber() || session.blocked.is_some();
+            if timeout > 0 && idle > timeout && !exempt {
+                late.push(session.index);
+            }
+        }
+        for index in late {
+            self.ask_close(index, true);
+        }
+        let with_output: Vec<_> = self.sessions().filter(|s| s.output_bytes() > 0).map(|s| s.index).collect();
+        for index in with_output {
+            self.check_output_limit(index);
+        }
+    }
+
+    /// Closes a session that is owed more than its class of client may be.
+    pub fn check_output_limit(&mut self, index: super::SessionIndex) {
+        let now = self.monotonic;
+        let limits = &self.settings.client_output_buffer_limit;
+        let (normal, pubsub) = (limits.normal, limits.pubsub);
+        let Some(session) = self.find_session(index) else { return };
+        let limit = if session.is_subscriber() { pubsub } else { normal };
+        let owed = session.output_bytes() as u64;
+        let hard = limit.hard > 0 && owed >= limit.hard;
+        let mut soft = limit.soft > 0 && owed >= limit.soft;
+        if soft {
+            let since = *session.soft_limit_since.get_or_insert(now);
+            soft = now.since(since) / 1000 > i64::from(limit.soft_seconds);
+        } else {
+            session.soft_limit_since = None;
+        }
+        if (hard || soft) && !session.doomed {
+            self.stats.client_output_buffer_limit_disconnections += 1;
+            let text = super::info::client_line(self.find_session(index).expect("found above"), now);
+            crate::log::warning(&format!("Client {text} closed for overcoming of output buffer limits."));
+            self.ask_close(index, true);
+        }
+    }
+
+    fn expiry_paused(&self) -> bool {
+        self.pause.is_some_and(|pause| pause.until > self.monotonic)
+    }
+
+    /// Ends CLIENT PAUSE and lets the held commands run.
+    pub fn unpause(&mut self) {
+        self.pause = None;
+        let mut held = Vec::new();
+        for session in self.sessions_mut() {
+            if session.blocked == Some(Blocked::Paused) {
+                session.blocked = None;
+                held.push(session.index);
+            }
+        }
+        self.effects.extend(held.into_iter().map(Effect::Resume));
+    }
+}

@@ -1,0 +1,323 @@
+//! Hashes in two forms: a listpack of field, value, field, value while small, a table above.
+//!
+//! As for sets, the commands know which form a key has; here are the operations of each, the rules for leaving the
+//! small one (there is no way back), and [`HashRef`] to read either.
+
+use super::cells::CellTable;
+use super::listpack::{self, Element, Entries, Entry, Listpack, Needle};
+use super::packed::PackedBuf;
+
+/// When hashes leave their small form.
+#[derive(Clone, Copy, Debug)]
+pub struct HashLimits {
+    /// `hash-max-listpack-entries`, in fields
+    pub entries: usize,
+    /// `hash-max-listpack-value`, in bytes, of fields and values alike
+    pub value: usize,
+}
+
+impl HashLimits {
+    /// Whether these arguments, fields and values in turn, ask for a table before any of them is set.
+    pub fn outgrown_by(&self, pack: Listpack, arguments: &[impl AsRef<[u8]>]) -> bool {
+        if arguments.len() / 2 > self.entries {
+            return true;
+        }
+        let mut bytes = 0;
+        for argument in arguments.iter().map(AsRef::as_ref) {
+            if argument.len() > self.value {
+                return true;
+            }
+            bytes += argument.len();
+        }
+        !pack.has_room_for(bytes)
+    }
+
+    /// Whether a listpack that just got a field has too many.
+    pub fn outgrown(&self, pack: Listpack) -> bool {
+        pack.len() / 2 > self.entries
+    }
+}
+
+/// The entries of a field and its value in a listpack.
+fn find<'a>(pack: Listpack<'a>, field: &[u8]) -> Option<(Entry<'a>, Entry<'a>)> {
+    let found = pack.iter().find(&Needle::new(field), 2)?;
+    Some((found, pack.at(found.end)?))
+}
+
+/// Sets a field in a listpack; true when it is new, and then last. O(n).
+pub fn set_in_listpack(buf: &mut impl PackedBuf, field: &[u8], value: &[u8]) -> bool {
+    let Some(at) = find(Listpack::new(buf.bytes()), field).map(|(_, value)| value.at) else {
+        listpack::append(buf, [Element::of(field), Element::of(value)]);
+        return true;
+    };
+    listpack::replace(buf, at, Element::of(value));
+    false
+}
+
+/// Removes a field from a listpack; false when it was not there. O(n).
+pub fn remove_from_listpack(buf: &mut impl PackedBuf, field: &[u8]) -> bool {
+    let span = find(Listpack::new(buf.bytes()), field).map(|(field, value)| field.at..value.end);
+    let Some(span) = span else { return false };
+    listpack::remove_span(buf, span, 2);
+    true
+}
+
+/// The large form of a hash: a hash table.
+pub struct Hash {
+    table: CellTable<true>,
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hash {
+    pub const fn new() -> Self {
+        Hash {
+            table: CellTable::new(),
+        }
+    }
+
+    /// A table with the pairs of a listpack.
+    pub fn from_listpack(pack: Listpack) -> Self {
+        let mut hash = Hash::new();
+        let (mut field_digits, mut value_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
+        for (field, value) in HashRef::Packed(pack).iter() {
+            hash.set(field.text(&mut field_digits), value.text(&mut value_digits));
+        }
+        hash
+    }
+
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    #[inline]
+    pub fn contains(&self, field: &[u8]) -> bool {
+        self.table.contains(field)
+    }
+
+    /// The value of a field. O(1).
+    #[inline]
+    pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
+        self.table.get(field)
+    }
+
+    /// Sets a field; true when it is new. O(1).
+    pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
+        self.table.insert(field, value)
+    }
+
+    /// Removes a field; false when it was not there. O(1).
+    pub fn remove(&mut self, field: &[u8]) -> bool {
+        self.table.remove(field)
+    }
+
+    /// A random field and its value, each as likely as another. `rng` gives uniform 64-bit numbers. O(1).
+    pub fn random(&self, rng: &mut impl FnMut() -> u64) -> Option<(&[u8], &[u8])> {
+        self.table.random(rng)
+    }
+
+    /// The fields and values, in no order to rely on.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.table.iter()
+    }
+
+    /// A few fields and values at a time, with the guarantees of SCAN; gives the next cursor, 0 after the last.
+    pub fn scan(&self, cursor: u64, f: impl FnMut(&[u8], &[u8])) -> u64 {
+        self.table.scan(cursor, f)
+    }
+
+    /// Frees about `most` fields; true when the hash is empty.
+    pub fn free_step(&mut self, most: usize) -> bool {
+        self.table.free_step(most)
+    }
+
+    /// Bytes on the heap, estimated when large.
+    pub fn memory(&self) -> usize {
+        self.table.memory()
+    }
+}
+
+/// A hash of either form, to read.
+#[derive(Clone, Copy)]
+pub enum HashRef<'a> {
+    Packed(Listpack<'a>),
+    Table(&'a Hash),
+}
+
+impl<'a> HashRef<'a> {
+    /// `OBJECT ENCODING`.
+    pub fn encoding(self) -> &'static str {
+        match self {
+            HashRef::Packed(_) => "listpack",
+            HashRef::Table(_) => "hashtable",
+        }
+    }
+
+    /// Number of fields.
+    pub fn len(self) -> usize {
+        match self {
+            HashRef::Packed(pack) => pack.len() / 2,
+            HashRef::Table(hash) => hash.len(),
+        }
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn contains(self, field: &[u8]) -> bool {
+        match self {
+            HashRef::Packed(pack) => pack.iter().find(&Needle::new(field), 2).is_some(),
+            HashRef::Table(hash) => hash.contains(field),
+        }
+    }
+
+    /// The value of a field. O(n) and O(1).
+    #[inline]
+    pub fn get(self, field: &[u8]) -> Option<Element<'a>> {
+        match self {
+            HashRef::Packed(pack) => find(pack, field).map(|(_, value)| value.element),
+            HashRef::Table(hash) => hash.get(field).map(Element::Str),
+        }
+    }
+
+    /// The fields and values: in order of insertion, or in no order.
+    pub fn iter(self) -> Fields<'a> {
+        match self {
+            HashRef::Packed(pack) => Fields::Packed(pack.iter()),
+            HashRef::Table(hash) => Fields::Table(Box::new(hash.iter())),
+        }
+    }
+
+    /// A random field and its value, each as likely as another. O(n) and O(1).
+    pub fn random(self, rng: &mut impl FnMut() -> u64) -> Option<(Element<'a>, Element<'a>)> {
+        match self {
+            HashRef::Packed(pack) => {
+                let index = rng().checked_rem(pack.len() as u64 / 2)?;
+                let field = pack.get(2 * index as i64)?;
+                Some((field.element, pack.at(field.end)?.element))
+            }
+            HashRef::Table(hash) => hash
+                .random(rng)
+                .map(|(field, value)| (Element::Str(field), Element::Str(value))),
+        }
+    }
+}
+
+/// Iterates over a hash of either form. Tables give [`Element::Str`] also for what looks like an integer.
+pub enum Fields<'a> {
+    Packed(Entries<'a>),
+    Table(Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a>),
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (Element<'a>, Element<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Fields::Packed(entries) => {
+                let field = entries.next()?.element;
+                Some((field, entries.next()?.element))
+            }
+            Fields::Table(pairs) => pairs
+                .next()
+                .map(|(field, value)| (Element::Str(field), Element::Str(value))),
+        }
+    }
+}
+
+/// Whether no two fields of a listpack of pairs from outside are the same and every field has a value. O(n).
+pub fn pairs_are_sound(pack: Listpack) -> bool {
+    let mut seen = std::collections::HashSet::new();
+    pack.len().is_multiple_of(2)
+        && HashRef::Packed(pack)
+            .iter()
+            .all(|(field, _)| seen.insert(field.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::testing::Rng;
+    use std::collections::HashMap;
+
+    fn check(hash: HashRef, model: &HashMap<Vec<u8>, Vec<u8>>, rng: &mut Rng) {
+        assert_eq!(hash.len(), model.len());
+        let pairs: HashMap<_, _> = hash
+            .iter()
+            .map(|(field, value)| (field.to_vec(), value.to_vec()))
+            .collect();
+        assert_eq!(&pairs, model);
+        let random = hash
+            .random(&mut || rng.next())
+            .map(|(field, value)| (field.to_vec(), value.to_vec()));
+        assert!(random.map_or(model.is_empty(), |(field, value)| model.get(&field) == Some(&value)));
+    }
+
+    #[test]
+    fn the_small_form_follows_a_map_and_converts() {
+        for seed in 0..20 {
+            let mut rng = Rng::new(seed);
+            let (mut bytes, mut model) = (listpack::EMPTY.to_vec(), HashMap::new());
+            for _ in 0..300 {
+                let (field, value) = (rng.text(), rng.text());
+                if rng.chance(4) {
+                    assert_eq!(remove_from_listpack(&mut bytes, &field), model.remove(&field).is_some());
+                } else {
+                    let new = set_in_listpack(&mut bytes, &field, &value);
+                    assert_eq!(new, model.insert(field.clone(), value).is_none());
+                }
+                let pack = listpack::validate(&bytes).expect("well formed");
+                assert!(pairs_are_sound(pack));
+                let hash = HashRef::Packed(pack);
+                assert_eq!(hash.get(&field).map(Element::to_vec).as_ref(), model.get(&field));
+                assert_eq!(hash.contains(&field), model.contains_key(&field));
+                check(hash, &model, &mut rng);
+            }
+            let table = Hash::from_listpack(Listpack::new(&bytes));
+            check(HashRef::Table(&table), &model, &mut rng);
+        }
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        let limits = HashLimits { entries: 2, value: 3 };
+        let empty = Listpack::new(&listpack::EMPTY);
+        assert!(!limits.outgrown_by(empty, &["abc", "def"]));
+        assert!(limits.outgrown_by(empty, &["abc", "defg"]));
+        assert!(limits.outgrown_by(empty, &["abcd", "d"]));
+        assert!(!limits.outgrown_by(empty, &["a", "1", "b", "2"]));
+        assert!(limits.outgrown_by(empty, &["a", "1", "b", "2", "c", "3"]));
+        let mut bytes = listpack::EMPTY.to_vec();
+        for (field, full) in [("a", false), ("b", false), ("b", false), ("c", true)] {
+            set_in_listpack(&mut bytes, field.as_bytes(), b"1");
+            assert_eq!(limits.outgrown(Listpack::new(&bytes)), full);
+        }
+    }
+
+    #[test]
+    fn a_value_in_the_place_of_a_field_is_not_a_field() {
+        let mut bytes = listpack::EMPTY.to_vec();
+        set_in_listpack(&mut bytes, b"a", b"b");
+        assert!(!HashRef::Packed(Listpack::new(&bytes)).contains(b"b"));
+        assert!(!remove_from_listpack(&mut bytes, b"b"));
+    }
+
+    #[test]
+    fn broken_pairs_are_noticed() {
+        let odd = listpack::from_elements([Element::Int(1)]);
+        assert!(!pairs_are_sound(Listpack::new(&odd)));
+        let twice = listpack::from_elements([1, 2, 1, 3].map(Element::Int));
+        assert!(!pairs_are_sound(Listpack::new(&twice)));
+    }
+}

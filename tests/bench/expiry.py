@@ -1,0 +1,63 @@
+"""How late keys expire, seen from outside: the lag of their `expired` events behind the deadline.
+
+A thousand probe keys share one absolute deadline, beside keys whose deadline is an hour away. A server
+that looks for expired keys by sampling finds few of the probes among many that are not due, and keeps
+memory for the rest; clients that wait for the event wait with it. Events that have not come when the
+wait is over are missing from the sample, and count as later than any that came.
+"""
+
+import sys
+import time
+
+import servers
+from client import ServerError, batches, encode
+
+SECTION = "expiry"
+PROBES = 1000
+LEAD_SECONDS = 1.5
+CHANNEL = "__keyevent@0__:expired"
+
+
+def run(specs, sizes, pinning, selected, results):
+    """Append one sample for each background and server to results["expiry"]."""
+    for background in sizes.expiry_backgrounds:
+        if not selected(f"{SECTION}/{background}"):
+            continue
+        print(f"expiry: beside {background} keys", file=sys.stderr)
+        for spec in specs:
+            try:
+                lags = _lags(spec, pinning, background, sizes.expiry_wait)
+            except (ServerError, OSError) as error:
+                results["notes"].append(f"expiry beside {background} keys on {spec.name}: {error}")
+                continue
+            sample = {"background": background, "server": spec.name, "probes": PROBES, "wait_s": sizes.expiry_wait}
+            results[SECTION].append({**sample, "lags_ms": [round(lag, 2) for lag in lags]})
+
+
+def _lags(spec, pinning, background, wait):
+    """Milliseconds from the deadline to the arrival of each event, in order of arrival."""
+    with servers.running(spec, pinning) as server, server.client() as client, server.client() as events:
+        client.call("CONFIG", "SET", "notify-keyspace-events", "Ex")
+        client.load(_volatile("background", background, int(time.time() * 1000) + 3_600_000))
+        events.call("SUBSCRIBE", CHANNEL)
+        deadline = int((time.time() + LEAD_SECONDS) * 1000)
+        client.load(_volatile("probe", PROBES, deadline))
+        return _arrivals(events, deadline, wait)
+
+
+def _volatile(prefix, count, deadline):
+    value = "v" * 64
+    return batches(encode("SET", f"{prefix}:{number}", value, "PXAT", deadline) for number in range(count))
+
+
+def _arrivals(events, deadline, wait):
+    lags = []
+    give_up = deadline / 1000 + wait
+    while len(lags) < PROBES and (left := give_up - time.time()) > 0:
+        events.socket.settimeout(left)
+        try:
+            events.reply()
+        except TimeoutError:
+            break
+        lags.append(time.time() * 1000 - deadline)
+    return lags

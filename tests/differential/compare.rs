@@ -1,0 +1,101 @@
+//! When two replies are the same, for commands whose replies are not fixed to the byte.
+
+use std::borrow::Cow;
+
+use crate::support::reply::Reply;
+
+/// How much of a reply is specified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Every byte.
+    Exact,
+    /// The elements, in any order: members of a set, names of keys.
+    Unordered,
+    /// Keys with their values, in any order of keys.
+    Pairs,
+    /// A cursor and the elements in any order.
+    Scan,
+    /// Kind and number of elements: random picks.
+    Shape,
+    /// A number that follows the clock, give or take this much. Zero, -1 and -2 have meanings and must match.
+    Near(i64),
+}
+
+/// Whether `ours` and `theirs` say the same. Errors are always compared to the byte.
+pub fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
+    if ours == theirs {
+        return true;
+    }
+    if compare == Compare::Exact {
+        return false;
+    }
+    let (Ok(ours), Ok(theirs)) = (Reply::parse(ours), Reply::parse(theirs)) else {
+        return false;
+    };
+    if let Compare::Near(tolerance) = compare {
+        return near(&ours, &theirs, tolerance);
+    }
+    canonical(compare, &ours) == canonical(compare, &theirs)
+}
+
+fn near(ours: &Reply, theirs: &Reply, tolerance: i64) -> bool {
+    if ours.kind != b':' || theirs.kind != b':' {
+        return false;
+    }
+    match (ours.integer(), theirs.integer()) {
+        (Some(ours), Some(theirs)) => ours > 0 && theirs > 0 && (ours - theirs).abs() <= tolerance,
+        _ => false,
+    }
+}
+
+/// A text that is equal for equal replies.
+fn canonical<'a>(compare: Compare, reply: &Reply<'a>) -> Cow<'a, [u8]> {
+    if reply.is_error() || reply.is_null() {
+        return Cow::Borrowed(reply.raw);
+    }
+    match compare {
+        Compare::Exact | Compare::Near(_) => Cow::Borrowed(reply.raw),
+        Compare::Unordered => Cow::Owned(sorted(reply, 1)),
+        Compare::Pairs => Cow::Owned(sorted(reply, 2)),
+        Compare::Scan => match reply.items.as_slice() {
+            [cursor, elements] => Cow::Owned([cursor.raw, &sorted(elements, 1)].concat()),
+            _ => Cow::Borrowed(reply.raw),
+        },
+        Compare::Shape => Cow::Owned(format!("{} with {}", reply.kind as char, reply.items.len()).into_bytes()),
+    }
+}
+
+/// Kind, number and sorted elements of an aggregate, `group` of them kept together.
+fn sorted(reply: &Reply, group: usize) -> Vec<u8> {
+    let mut groups: Vec<Vec<u8>> = reply
+        .items
+        .chunks(group)
+        .map(|items| items.iter().flat_map(|item| item.raw.iter().copied()).collect())
+        .collect();
+    groups.sort_unstable();
+    let mut text = format!("{}{}\r\n", reply.kind as char, reply.items.len()).into_bytes();
+    if reply.items.is_empty() {
+        text.extend_from_slice(reply.raw);
+    }
+    text.extend(groups.concat());
+    text
+}
+
+#[test]
+fn order_matters_only_where_it_is_specified() {
+    let (one, two) = (b"*2\r\n:1\r\n:2\r\n", b"*2\r\n:2\r\n:1\r\n");
+    assert!(!same(Compare::Exact, one, two));
+    assert!(same(Compare::Unordered, one, two));
+    assert!(!same(Compare::Pairs, one, two));
+    assert!(!same(Compare::Unordered, one, b"~2\r\n:2\r\n:1\r\n"));
+    let (one, two) = (b"%2\r\n:1\r\n:2\r\n:3\r\n:4\r\n", b"%2\r\n:3\r\n:4\r\n:1\r\n:2\r\n");
+    assert!(same(Compare::Pairs, one, two));
+}
+
+#[test]
+fn clocks_may_differ_but_meanings_may_not() {
+    assert!(same(Compare::Near(5), b":100\r\n", b":104\r\n"));
+    assert!(!same(Compare::Near(5), b":100\r\n", b":106\r\n"));
+    assert!(!same(Compare::Near(5), b":-1\r\n", b":-2\r\n"));
+    assert!(!same(Compare::Near(5), b":0\r\n", b":-1\r\n"));
+}

@@ -1,0 +1,23 @@
+//! Sets.
+
+use super::{Content, Family, exact, form};
+use crate::compare::Compare;
+
+pub const FAMILY: Family = Family {
+    keys: &[b"t:1", b"t:2"],
+    content: Some(Content {
+        command: b"SMEMBERS",
+        arguments: &[],
+        compare: Compare::Unordered,
+    }),
+    forms: &[
+        exact(7, "SADD key member..."),
+        exact(4, "SADD key int..."),
+        form(1, "SPOP key", Compare::Shape).forget(),
+        form(1, "SPOP key count", Compare::Shape).forget(),
+        form(2, "SPOP key bigcount", Compare::Unordered).steady(),
+        exact(1, "SPOP key <-1|ABC|0|1 2>").steady(),
+        exact(4, "SCARD key"),
+        form(4, "SMEMBERS key", Compare::Unordered),
+    ],
+};

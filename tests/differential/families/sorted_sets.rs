@@ -1,0 +1,33 @@
+//! Sorted sets.
+
+use super::{Content, Family, exact};
+use crate::compare::Compare;
+
+pub const FAMILY: Family = Family {
+    keys: &[b"z:1", b"z:2"],
+    content: Some(Content {
+        command: b"ZRANGE",
+        arguments: &[b"0", b"-1", b"WITHSCORES"],
+        compare: Compare::Exact,
+    }),
+    forms: &[
+        exact(8, "ZADD key <score member>..."),
+        exact(8, "ZADD key {NX|XX|GT|LT|CH|INCR} <score member>..."),
+        exact(3, "ZADD key INCR score member"),
+        exact(4, "ZPOPMIN key [count]"),
+        exact(5, "ZRANGE key index index {REV|WITHSCORES|LIMIT index index}"),
+        exact(
+            6,
+            "ZRANGE key scorebound scorebound BYSCORE {REV|WITHSCORES|LIMIT index index}",
+        ),
+        exact(3, "ZCARD key"),
+        exact(5, "ZSCORE key member"),
+        // Ranges by member are defined only where all scores are equal: keys of their own, which nothing spoils.
+        exact(4, "ZADD lexkey <0 member>...").steady(),
+        exact(
+            5,
+            "ZRANGE lexkey lexbound lexbound BYLEX {REV|LIMIT index index|WITHSCORES}",
+        )
+        .steady(),
+    ],
+};

@@ -1,0 +1,419 @@
+//! The pools from which slots are filled: small, so that commands meet on the same keys and members, and nasty.
+//!
+//! One rule keeps runs repeatable: no value that can become a relative time to live is small and positive, since
+//! whether such a key still exists would depend on how fast the machine is.
+
+use crate::support::random::Random;
+
+macro_rules! slots {
+    ($($name:ident)*) => {
+        /// What a slot of a syntax line is to be filled with.
+        #[allow(non_camel_case_types)] // the variants are the words of the notation
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Slot { $($name),* }
+
+        impl Slot {
+            pub fn named(name: &str) -> Option<Slot> {
+                match name {
+                    $(stringify!($name) => Some(Slot::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+slots! {
+    key anykey lexkey value member field int float score scorebound lexbound index offset count bigcount
+    seconds millis at atmillis deadline deadlinemillis db pattern streamid autoid typename setting command text huge
+}
+
+/// Strings that someone's parser, printer or size limit treats specially.
+const VALUES: &[&[u8]] = &[
+    b"",
+    b"a",
+    b"b",
+    b"hello",
+    b"ohmytext",
+    b"mynewtext",
+    b"0",
+    b"1",
+    b"-1",
+    b"42",
+    b"007",
+    b" 5",
+    b"5 ",
+    b"+5",
+    b"-0",
+    b"1.5",
+    b"3.0e2",
+    b"0.1",
+    b"10.50",
+    b"0x10",
+    b"inf",
+    b"-inf",
+    b"nan",
+    b"1e308",
+    b"2e4000",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775806",
+    b"9223372036854775808",
+    b"-9223372036854775809",
+    b"99999999999999999999",
+    b"127",
+    b"128",
+    b"-129",
+    b"4095",
+    b"4096",
+    b"32768",
+    b"8388608",
+    b"2147483648",
+    b"12345678901234567890123",
+    b"\r\n",
+    b"\0",
+    b"\0\x01\xff\xfe",
+    b"k\r\n$3\r\nfoo\r\n",
+    b"\xc3\xa4\xe2\x82\xac",
+    &[b'x'; 44],
+    &[b'x'; 45],
+    &[b'y'; 63],
+    &[b'y'; 64],
+    &[b'y'; 65],
+    &[b'z'; 40],
+    &[b'z'; 41],
+    &[b'q'; 1000],
+];
+
+/// Members and fields: fewer than values, so that commands hit existing ones.
+const MEMBERS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"A",
+    b"aa",
+    b"ab",
+    b"",
+    b"1",
+    b"2",
+    b"3",
+    b"-7",
+    b"100000",
+    b"5000000000",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"01",
+    b"1.5",
+    b"\r\n",
+    b"\0\xff",
+    &[b'm'; 40],
+    &[b'm'; 41],
+    &[b'm'; 64],
+    &[b'm'; 65],
+];
+
+/// What replaces an argument, or is added as one, to spoil a command. No small positive numbers: see above.
+pub const SPOILERS: &[&[u8]] = &[
+    b"",
+    b"abc",
+    b"-1",
+    b"0",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"1.5",
+    b" 100000",
+    b"+500000",
+    b"\r\n",
+    b"\0",
+    b"NX",
+    b"XX",
+    b"GT",
+    b"COUNT",
+    b"-5",
+    b"1e3",
+    b"0x10",
+    b"nan",
+];
+
+const BAD_NUMBERS: &[&[u8]] = &[
+    b"",
+    b"abc",
+    b"1.5",
+    b"9223372036854775808",
+    b"-9223372036854775809",
+    b" 1",
+    b"1 ",
+    b"+1",
+    b"01",
+    b"-0",
+    b"1e2",
+    b"\0",
+];
+
+const EDGE_NUMBERS: &[&[u8]] = &[
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775806",
+    b"-9223372036854775807",
+    b"4294967296",
+    b"-4294967296",
+    b"2147483648",
+];
+
+/// Too large in one unit or the other, or not positive.
+const BAD_TIMES: &[&[u8]] = &[
+    b"0",
+    b"-1",
+    b"abc",
+    b"",
+    b"1.5",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775",
+    b"9223372036854776",
+    b"9223370000000000000",
+];
+
+const FLOATS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"-1",
+    b"1.5",
+    b"0.1",
+    b"-0.1",
+    b"3.0",
+    b"1e3",
+    b"1e-7",
+    b"123456.789",
+    b"3.141592653589793",
+    b"1e17",
+    b"1e18",
+    b"5e-324",
+    b"1.7e308",
+    b"-0",
+    b".5",
+    b"5.",
+    b"0x1p3",
+    b"+2",
+];
+
+const BAD_FLOATS: &[&[u8]] = &[
+    b"inf", b"-inf", b"+inf", b"nan", b"abc", b"", b" 1", b"1 ", b"1e400", b"1e5000", b"(1", b"1\0",
+];
+
+const SCORES: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"-1",
+    b"1.5",
+    b"0.1",
+    b"0.30000000000000004",
+    b"-0",
+    b"3.0",
+    b"1e3",
+    b"1e17",
+    b"1e21",
+    b"123456789.123",
+    b"5e-324",
+    b"1e-5",
+    b"inf",
+    b"-inf",
+    b"+inf",
+    b"9007199254740993",
+    b"1.7976931348623157e308",
+];
+
+const SCORE_BOUNDS: &[&[u8]] = &[
+    b"-inf", b"+inf", b"inf", b"0", b"1", b"2", b"(1", b"(0", b"(2", b"-1", b"1.5", b"(1.5", b"(-inf", b"(+inf",
+    b"1000",
+];
+
+const LEX_BOUNDS: &[&[u8]] = &[
+    b"-", b"+", b"[a", b"(a", b"[b", b"(c", b"[", b"(", b"[aa", b"[1", b"(\0", b"[\xff",
+];
+
+const STREAM_IDS: &[&[u8]] = &[
+    b"0-1", b"0-2", b"1-1", b"1-2", b"1-*", b"2-*", b"2", b"3-1", b"5-5", b"7-*", b"9", b"10-0", b"100-1", b"1000-*",
+];
+
+const BAD_STREAM_IDS: &[&[u8]] = &[
+    b"0-0",
+    b"0-*",
+    b"0",
+    b"abc",
+    b"",
+    b"1-",
+    b"-1",
+    b"1-1-1",
+    b"1-a",
+    b"18446744073709551615-18446744073709551615",
+    b"18446744073709551616",
+    b"-",
+    b"+",
+    b"(1-1",
+];
+
+/// Keys that only their own family uses in a way that random picks elsewhere would spoil.
+const LEX_KEYS: &[&[u8]] = &[b"lex:1", b"lex:2"];
+
+/// Fills slots for one family of commands.
+pub struct Filler<'a> {
+    /// The family's keys: most of its commands meet on them.
+    pub keys: &'a [&'static [u8]],
+    /// Every family's keys: at times a command gets one of these, mostly of the wrong type.
+    pub all_keys: &'a [&'static [u8]],
+}
+
+impl Filler<'_> {
+    pub fn fill(&self, slot: Slot, random: &mut Random) -> Vec<u8> {
+        match slot {
+            Slot::key if random.percent(92) => pick(random, self.keys),
+            Slot::key | Slot::anykey => pick(random, self.all_keys),
+            Slot::lexkey => pick(random, LEX_KEYS),
+            Slot::value => pick(random, VALUES),
+            Slot::member | Slot::field => member(random),
+            Slot::int => integer(random, -20, 20),
+            Slot::count => integer(random, 0, 6),
+            Slot::index => integer(random, -8, 8),
+            Slot::offset => offset(random),
+            Slot::bigcount => pick(random, &[b"1000000", b"100000", b"9223372036854775807"]),
+            Slot::huge => pick(random, &[b"1000", b"100000"]),
+            Slot::float => mostly(random, FLOATS, BAD_FLOATS),
+            Slot::score => mostly(random, SCORES, &[b"nan", b"abc", b"", b"(1", b"1e400", b" 1"]),
+            Slot::scorebound => mostly(random, SCORE_BOUNDS, &[b"(", b"abc", b"", b"nan", b"[1", b"((1"]),
+            Slot::lexbound => mostly(random, LEX_BOUNDS, &[b"", b"a", b"--", b"++", b"{a"]),
+            Slot::seconds => duration(random, ""),
+            Slot::millis => duration(random, "000"),
+            Slot::at => instant(random, "", &[b"1", b"1000000000"]),
+            Slot::atmillis => instant(random, "000", &[b"1", b"1000000000000"]),
+            Slot::deadline => instant(random, "", &[]),
+            Slot::deadlinemillis => instant(random, "000", &[]),
+            Slot::db => mostly(
+                random,
+                &[b"0", b"1", b"0", b"1", b"15"],
+                &[b"16", b"-1", b"abc", b"", b"4294967296"],
+            ),
+            Slot::pattern => pick(
+                random,
+                &[
+                    b"*",
+                    b"s:*",
+                    b"?:1",
+                    b"[sl]:*",
+                    b"[^s]*",
+                    b"[a-m]:[0-9]",
+                    b"\\s:1",
+                    b"*\r*",
+                    b"",
+                    b"x",
+                ],
+            ),
+            Slot::streamid => mostly(random, STREAM_IDS, BAD_STREAM_IDS),
+            // Larger than most others: an entry that is mostly taken.
+            Slot::autoid => pick(random, &[b"1000-*", b"1000-*", b"1000-*", b"1001-*"]),
+            Slot::typename => pick(
+                random,
+                &[
+                    b"string", b"list", b"set", b"zset", b"hash", b"stream", b"LIST", b"nothing",
+                ],
+            ),
+            Slot::setting => pick(random, SETTINGS),
+            Slot::command => pick(random, COMMAND_NAMES),
+            Slot::text => pick(random, &[b"", b"hello", b"two words", b"\r\n", b"\0"]),
+        }
+    }
+}
+
+const SETTINGS: &[&[u8]] = &[
+    b"maxmemory-policy",
+    b"hash-max-listpack-entries",
+    b"HASH-MAX-LISTPACK-VALUE",
+    b"list-max-listpack-size",
+    b"databases",
+    b"proto-max-bulk-len",
+    b"timeout",
+    b"appendonly",
+    b"nosuchsetting",
+    b"set-max-intset-entries",
+    b"zset-max-*",
+    b"stream-*",
+    b"save",
+    b"maxmemory",
+    b"appendfsync",
+    b"client-output-buffer-limit",
+    b"list-compress-depth",
+    b"",
+];
+
+const COMMAND_NAMES: &[&[u8]] = &[
+    b"get",
+    b"SET",
+    b"del",
+    b"lpush",
+    b"zadd",
+    b"xadd",
+    b"nosuchcommand",
+    b"ping",
+    b"mset",
+    b"",
+];
+
+fn pick(random: &mut Random, pool: &[&[u8]]) -> Vec<u8> {
+    random.pick(pool).to_vec()
+}
+
+/// One of `good` in nine of ten picks.
+fn mostly(random: &mut Random, good: &[&[u8]], bad: &[&[u8]]) -> Vec<u8> {
+    let pool = if random.percent(90) { good } else { bad };
+    pick(random, pool)
+}
+
+/// A member of the pool, or one of several thousand numbered ones so that values grow.
+fn member(random: &mut Random) -> Vec<u8> {
+    match random.below(10) {
+        0..7 => pick(random, MEMBERS),
+        7 => random.between(-300, 3000).to_string().into_bytes(),
+        8 => format!("m{}", random.below(500)).into_bytes(),
+        _ => pick(random, VALUES),
+    }
+}
+
+fn integer(random: &mut Random, low: i64, high: i64) -> Vec<u8> {
+    match random.below(100) {
+        0..86 => random.between(low, high).to_string().into_bytes(),
+        86..93 => pick(random, EDGE_NUMBERS),
+        _ => pick(random, BAD_NUMBERS),
+    }
+}
+
+/// Where to write in a string: never far enough to make the peers allocate half a gigabyte.
+fn offset(random: &mut Random) -> Vec<u8> {
+    match random.below(100) {
+        0..90 => random.between(0, 120).to_string().into_bytes(),
+        90..95 => pick(random, &[b"536870912", b"9223372036854775807", b"-1", b"4294967296"]),
+        _ => pick(random, BAD_NUMBERS),
+    }
+}
+
+/// Between a day and some thirty years; picks rarely coincide, so that comparing two deadlines of a key never depends
+/// on the milliseconds between two commands.
+fn duration(random: &mut Random, unit: &str) -> Vec<u8> {
+    if random.percent(12) {
+        return pick(random, BAD_TIMES);
+    }
+    format!("{}{unit}", 100_000 + 100 * random.between(0, 9_000_000)).into_bytes()
+}
+
+/// Around the year 2100, where no [`duration`] from now reaches: these do coincide.
+fn instant(random: &mut Random, unit: &str, past: &[&[u8]]) -> Vec<u8> {
+    if !random.percent(10) {
+        return format!("{}{unit}", 4_102_444_800 + random.between(0, 3)).into_bytes();
+    }
+    let bad = past.is_empty() || random.percent(50);
+    pick(random, if bad { BAD_TIMES } else { past })
+}

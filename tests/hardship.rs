@@ -1,0 +1,379 @@
+//! Bad days: garbage, crowds, readers that never read, broken settings, signals.
+//!
+//! One rule stands behind all of these: trouble costs its maker, and nobody else. So most tests have a second client
+//! that goes on working while the first one misbehaves, and look at what the server costs meanwhile.
+
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::client::{Client, closed, encode};
+use support::os::Signal;
+use support::random::Random;
+use support::reply::show;
+use support::server::{Binary, Server, free_port};
+use support::{PATIENCE, os, wait_until};
+
+#[test]
+fn garbage_on_fifty_connections_harms_nobody_else() {
+    const CONNECTIONS: u64 = 50;
+    let mut server = Server::start(Binary::UnderTest);
+    let port = server.port();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for seed in 0..CONNECTIONS {
+            let done = &done;
+            scope.spawn(move || {
+                let mut random = Random::new(seed);
+                while !done.load(Ordering::Relaxed) {
+                    throw_garbage(port, &mut random);
+                }
+            });
+        }
+        let mut client = server.connect();
+        for number in 0..2000 {
+            let value = format!("value-{number}");
+            assert_eq!(client.ask(&format!("SET worker {value}")), "+OK\r\n");
+            assert_eq!(client.ask("GET worker"), format!("${}\r\n{value}\r\n", value.len()));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(server.is_running(), "{}", server.log());
+    let mut client = server.connect();
+    wait_until("the garbage connections are gone", || {
+        client.ask("INFO clients").contains("connected_clients:1\r\n")
+    });
+}
+
+/// One connection's worth: noise, or requests with a few bytes changed, until the server has had enough.
+fn throw_garbage(port: u16, random: &mut Random) {
+    let Ok(mut client) = Client::connect(port) else { return };
+    for _ in 0..20 {
+        let len = 1 + random.below(5000);
+        let garbage = if random.percent(50) {
+            random.bytes(len)
+        } else {
+            bruised_requests(random)
+        };
+        // The server closes garbage connections: that is the point, and ends this one.
+        if client.send(&garbage).is_err() {
+            return;
+        }
+    }
+}
+
+fn bruised_requests(random: &mut Random) -> Vec<u8> {
+    let mut bytes = encode(&["ECHO", "some text to damage"]).repeat(10);
+    for _ in 0..5 {
+        let at = random.below(bytes.len());
+        bytes[at] = random.next() as u8;
+    }
+    bytes
+}
+
+#[test]
+fn connections_above_maxclients_are_told_and_closed() {
+    const LIMIT: usize = 300;
+    const ATTEMPTS: usize = 20_000;
+    os::raise_open_file_limit(4096).expect("the limit can be read");
+    let server = Server::start_with(Binary::UnderTest, &[("maxclients", &LIMIT.to_string())]);
+    let mut first = server.connect();
+    assert_eq!(first.ask("PING"), "+PONG\r\n");
+    // Start-up's own PING connection may still be closing, so the room is filled until it is full.
+    let mut admitted = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let mut client = server.connect();
+        match admission(&mut client) {
+            Admission::Admitted => admitted.push(client),
+            Admission::Refused => {}
+        }
+    }
+    assert_eq!(admitted.len() + 1, LIMIT);
+    assert_eq!(first.ask("PING"), "+PONG\r\n");
+    assert!(first.ask("INFO stats").contains("rejected_connections:"));
+    drop(admitted);
+    wait_until("there is room again", || {
+        admission(&mut server.connect()) == Admission::Admitted
+    });
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Admission {
+    Admitted,
+    Refused,
+}
+
+fn admission(client: &mut Client) -> Admission {
+    match client.call(&["PING"]) {
+        Ok(reply) if reply == b"+PONG\r\n" => Admission::Admitted,
+        Ok(reply) => {
+            assert_eq!(show(&reply), "-ERR max number of clients reached\\r\\n");
+            Admission::Refused
+        }
+        // The refusal can be lost: a close with our PING unread resets the connection.
+        Err(error) if closed(&error) => Admission::Refused,
+        Err(error) => panic!("neither admitted nor refused: {error}"),
+    }
+}
+
+/// A gigabyte of replies asked for and never read: the client is closed at its limit, and the memory stays bounded.
+#[test]
+fn a_client_that_never_reads_is_closed_at_its_output_limit() {
+    const VALUE: usize = 100_000;
+    const REQUESTS: usize = 10_000;
+    let settings = [("client-output-buffer-limit", "normal 8mb 0 0")];
+    let server = Server::start_with(Binary::UnderTest, &settings);
+    let mut worker = server.connect();
+    let value = "v".repeat(VALUE);
+    assert_eq!(worker.ask(&format!("SET big {value}")), "+OK\r\n");
+    let mut glutton = server.connect();
+    assert_eq!(glutton.ask("PING"), "+PONG\r\n");
+    let mut writer = glutton.writer().expect("a second handle");
+    let requests = encode(&["GET", "big"]).repeat(REQUESTS);
+    // Closed while still sending, as likely as not.
+    let sender = thread::spawn(move || writer.write_all(&requests).is_ok());
+    let mut slowest = Duration::ZERO;
+    wait_until("the client that never reads is closed", || {
+        let start = Instant::now();
+        assert_eq!(worker.ask("PING"), "+PONG\r\n");
+        slowest = slowest.max(start.elapsed());
+        worker.ask("INFO clients").contains("connected_clients:1\r\n")
+    });
+    assert!(slowest < Duration::from_secs(2), "another client waited {slowest:?}");
+    sender.join().expect("the sender does not panic");
+    let received = glutton.read_to_end().expect("the connection was closed").len();
+    assert!(received < VALUE * REQUESTS / 2, "{received} bytes arrived");
+    if let Some(peak) = peak_memory(server.pid()) {
+        assert!(peak < 256 << 20, "the server grew to {peak} bytes");
+    }
+}
+
+/// The most memory a process ever had resident, in bytes, where /proc tells.
+fn peak_memory(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+#[test]
+fn a_slow_sender_of_a_big_value_delays_nobody() {
+    const SIZE: usize = 32 << 20;
+    let server = Server::start(Binary::UnderTest);
+    let mut writer = server.connect().writer().expect("a second handle");
+    let (done, slowest) = (AtomicBool::new(false), Duration::ZERO);
+    let slowest = thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let request = encode(&["SET".as_bytes(), b"big", &vec![b'x'; SIZE]]);
+            request
+                .chunks(100_000)
+                .for_each(|chunk| writer.write_all(chunk).expect("the connection is open"));
+            let mut reply = [0; 5];
+            writer.read_exact(&mut reply).expect("the value is taken");
+            done.store(true, Ordering::Relaxed);
+            reply
+        });
+        let mut worker = server.connect();
+        let mut slowest = slowest;
+        while !done.load(Ordering::Relaxed) && !sender.is_finished() {
+            let start = Instant::now();
+            assert_eq!(worker.ask("PING"), "+PONG\r\n");
+            slowest = slowest.max(start.elapsed());
+        }
+        assert_eq!(&sender.join().expect("the sender does not panic"), b"+OK\r\n");
+        slowest
+    });
+    assert!(slowest < Duration::from_secs(2), "another client waited {slowest:?}");
+    assert_eq!(server.connect().ask("STRLEN big"), format!(":{SIZE}\r\n"));
+}
+
+/// A configuration file that must keep the server from starting, and words it must find for it.
+struct BadConfig {
+    lines: &'static str,
+    says: &'static [&'static str],
+}
+
+const BAD_CONFIGS: &[BadConfig] = &[
+    BadConfig {
+        lines: "nosuchsetting 1",
+        says: &[
+            "FATAL CONFIG FILE ERROR",
+            "at line 2",
+            ">>> 'nosuchsetting 1'",
+            "Bad directive or wrong number of arguments",
+        ],
+    },
+    BadConfig {
+        lines: "maxclients many",
+        says: &[
+            "at line 2",
+            ">>> 'maxclients many'",
+            "argument couldn't be parsed into an integer",
+        ],
+    },
+    BadConfig {
+        lines: "appendonly perhaps",
+        says: &[">>> 'appendonly perhaps'", "argument must be 'yes' or 'no'"],
+    },
+    BadConfig {
+        lines: "# fine\n\nmaxclients 0",
+        says: &[
+            "at line 4",
+            ">>> 'maxclients 0'",
+            "argument must be between 1 and 4294967295 inclusive",
+        ],
+    },
+    BadConfig {
+        lines: "dir /nonexistent/directory",
+        says: &[">>> 'dir /nonexistent/directory'", "No such file or directory"],
+    },
+    BadConfig {
+        lines: "dir /dev/null",
+        says: &[">>> 'dir /dev/null'", "Not a directory"],
+    },
+    BadConfig {
+        lines: "maxmemory-policy lifo",
+        says: &[
+            ">>> 'maxmemory-policy lifo'",
+            "argument(s) must be one of the following: volatile-lru,",
+        ],
+    },
+    BadConfig {
+        lines: "maxmemory 1lightyear",
+        says: &[">>> 'maxmemory 1lightyear'", "argument must be a memory value"],
+    },
+    BadConfig {
+        lines: "save \"1",
+        says: &["at line 2", "Unbalanced quotes in configuration line"],
+    },
+];
+
+#[test]
+fn bad_configuration_files_are_refused_in_the_real_servers_words() {
+    for binary in [Binary::UnderTest, Binary::Redis, Binary::Valkey] {
+        if !binary.available() {
+            continue;
+        }
+        for bad in BAD_CONFIGS {
+            let dir = tempfile::tempdir().expect("a directory");
+            let file = dir.path().join("bad.conf");
+            fs::write(&file, format!("bind 127.0.0.1\n{}\n", bad.lines)).expect("the file can be written");
+            // Should it start all the same, it must not take the default port from anyone.
+            let port = free_port().expect("a free port").to_string();
+            let path = file.to_string_lossy();
+            assert_refusal(binary, dir.path(), &[&path, "--port", &port], bad.says);
+        }
+    }
+}
+
+#[test]
+fn bad_command_lines_are_refused_in_the_real_servers_words() {
+    for binary in [Binary::UnderTest, Binary::Redis, Binary::Valkey] {
+        if !binary.available() {
+            continue;
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let missing = dir.path().join("missing.conf").to_string_lossy().into_owned();
+        let says = format!("can't open config file '{missing}': No such file or directory");
+        assert_refusal(binary, dir.path(), &[&missing], &["Fatal error", &says]);
+        let says = [
+            ">>> 'nosuchsetting \"1\"'",
+            "Bad directive or wrong number of arguments",
+        ];
+        assert_refusal(binary, dir.path(), &["--nosuchsetting", "1"], &says);
+        assert_refusal(
+            binary,
+            dir.path(),
+            &["--port", "99999"],
+            &[">>> 'port \"99999\"'", "argument must be between 0 and 65535 inclusive"],
+        );
+    }
+}
+
+#[test]
+fn a_taken_port_is_refused_in_the_real_servers_words() {
+    for binary in [Binary::UnderTest, Binary::Redis, Binary::Valkey] {
+        if !binary.available() {
+            continue;
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = taken.local_addr().expect("its address").port().to_string();
+        let listening =
+            format!("Could not create server TCP listening socket 127.0.0.1:{port}: bind: Address already in use");
+        let aborting = format!("Failed listening on port {port}");
+        let args = ["--bind", "127.0.0.1", "--port", &port];
+        assert_refusal(binary, dir.path(), &args, &[&listening, &aborting]);
+    }
+}
+
+/// Exit code 1, and each of `says` somewhere in what was printed.
+fn assert_refusal(binary: Binary, dir: &Path, args: &[&str], says: &[&str]) {
+    let output = binary
+        .run_to_exit(dir, args)
+        .unwrap_or_else(|error| panic!("{binary:?}: {error}"));
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    assert_eq!(output.status.code(), Some(1), "{binary:?} {args:?}: {printed}");
+    for words in says {
+        assert!(
+            printed.contains(words),
+            "{binary:?} {args:?} should say {words:?}, not:\n{printed}"
+        );
+    }
+}
+
+#[test]
+fn terminate_and_interrupt_end_the_server_cleanly() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = Server::start(Binary::UnderTest);
+        let mut client = server.connect();
+        assert_eq!(client.ask("SET key value"), "+OK\r\n");
+        server.signal(signal).expect("the server runs");
+        let status = server.wait_for_exit(PATIENCE).expect("a child of ours");
+        assert_eq!(
+            status.and_then(|status| status.code()),
+            Some(0),
+            "{signal:?}: {}",
+            server.log()
+        );
+        assert!(client.read_to_end().expect("the connection was closed").is_empty());
+        let refused = TcpStream::connect(("127.0.0.1", server.port()));
+        assert!(refused.is_err(), "somebody still listens");
+    }
+}
+
+/// The second interrupt is the impatient user's: no more waiting, whatever the first one started.
+#[test]
+fn a_second_interrupt_ends_the_server_at_once() {
+    let mut server = Server::start(Binary::UnderTest);
+    let start = Instant::now();
+    server.signal(Signal::INT).expect("the server runs");
+    // The first may have been enough already: a signal to a process that has exited changes nothing.
+    let _ = server.signal(Signal::INT);
+    let status = server.wait_for_exit(PATIENCE).expect("a child of ours");
+    let code = status.and_then(|status| status.code());
+    assert!(matches!(code, Some(0 | 1)), "{status:?}: {}", server.log());
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "it took {:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn signals_of_terminals_and_broken_pipes_are_ignored() {
+    let mut server = Server::start(Binary::UnderTest);
+    let mut client = server.connect();
+    for signal in [Signal::HUP, Signal::PIPE] {
+        server.signal(signal).expect("the server runs");
+        assert_eq!(client.ask("PING"), "+PONG\r\n");
+    }
+    assert!(server.is_running());
+}

@@ -1,0 +1,211 @@
+//! Server processes: ours and the real ones, each on a port and in a directory of its own.
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::{PATIENCE, must_have_peers, os};
+
+/// Which server to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    /// The one this repository builds, or the one `AEOLUS_BIN` names.
+    UnderTest,
+    /// Debian's redis-server 7.0.15.
+    Redis,
+    /// Debian's valkey-server 8.0.1, which keeps to Redis 7.2.
+    Valkey,
+}
+
+impl Binary {
+    pub fn path(self) -> PathBuf {
+        match self {
+            Binary::UnderTest => std::env::var_os("AEOLUS_BIN")
+                .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_aeolus")), PathBuf::from),
+            Binary::Redis => PathBuf::from("/usr/bin/redis-server"),
+            Binary::Valkey => PathBuf::from("/usr/bin/valkey-server"),
+        }
+    }
+
+    /// Whether it is there to be started. A missing peer is a failure with `CI=true` and a printed skip otherwise.
+    pub fn available(self) -> bool {
+        let path = self.path();
+        if path.exists() {
+            return true;
+        }
+        assert!(
+            !must_have_peers() && self != Binary::UnderTest,
+            "{} is missing",
+            path.display()
+        );
+        eprintln!("skipped: {} is missing", path.display());
+        false
+    }
+
+    /// Runs it with `args` until it exits by itself, which it must do within [`PATIENCE`].
+    pub fn run_to_exit(self, dir: &Path, args: &[&str]) -> io::Result<Output> {
+        let mut child = Command::new(self.path())
+            .args(args)
+            .current_dir(dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if wait_for_exit(&mut child, PATIENCE)?.is_none() {
+            child.kill()?;
+            return Err(io::Error::other(format!("{args:?} should have made the server exit")));
+        }
+        child.wait_with_output()
+    }
+}
+
+/// A running server; dropping it ends the process and removes its directory.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    port: u16,
+    dir: TempDir,
+}
+
+impl Server {
+    /// Starts `binary` with only the settings a test needs: loopback, a free port, nothing saved.
+    pub fn start(binary: Binary) -> Server {
+        Server::start_with(binary, &[])
+    }
+
+    /// Starts `binary` with further settings, as lines of its configuration file. Panics with its log if it does not
+    /// answer.
+    pub fn start_with(binary: Binary, settings: &[(&str, &str)]) -> Server {
+        const ATTEMPTS: usize = 5;
+        let mut log = String::new();
+        for _ in 0..ATTEMPTS {
+            match Server::try_start(binary, settings) {
+                Ok(server) => return server,
+                Err(reason) => log = reason,
+            }
+            // The port was free when asked and taken when used: another one will do. Anything else is final.
+            if !log.contains("in use") {
+                break;
+            }
+        }
+        panic!("{} did not start:\n{log}", binary.path().display());
+    }
+
+    fn try_start(binary: Binary, settings: &[(&str, &str)]) -> Result<Server, String> {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let port = free_port().map_err(|error| error.to_string())?;
+        let config = dir.path().join("server.conf");
+        fs::write(&config, configuration(port, dir.path(), settings)).map_err(|error| error.to_string())?;
+        let log = fs::File::create(dir.path().join("server.log")).map_err(|error| error.to_string())?;
+        let log_too = log.try_clone().map_err(|error| error.to_string())?;
+        let child = Command::new(binary.path())
+            .arg(&config)
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(log_too)
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let mut server = Server { child, port, dir };
+        server.wait_until_it_answers()?;
+        Ok(server)
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("{status}\n{}", self.log()));
+            }
+            let answer = Client::connect(self.port).and_then(|mut client| client.call(&["PING"]));
+            match answer {
+                Ok(reply) if reply == b"+PONG\r\n" || reply.starts_with(b"-NOAUTH") => return Ok(()),
+                _ => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+        Err(format!("no answer to PING\n{}", self.log()))
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What it has written to standard output and standard error.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.dir.path().join("server.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A new connection; panics with the log if the server is gone.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.port).unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
+    }
+
+    /// Whether the process has not exited.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    pub fn signal(&self, signal: os::Signal) -> io::Result<()> {
+        os::send_signal(self.pid(), signal)
+    }
+
+    /// Waits for the process to exit by itself; `None` if it is still there after `timeout`.
+    pub fn wait_for_exit(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+        wait_for_exit(&mut self.child, timeout)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The child may have exited already: there is nothing to end then, and wait() still reaps it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait_for_exit(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn configuration(port: u16, dir: &Path, settings: &[(&str, &str)]) -> String {
+    let mut text = format!(
+        "port {port}\nbind 127.0.0.1\ndir \"{}\"\nsave \"\"\nappendonly no\n",
+        dir.display()
+    );
+    for (name, value) in settings {
+        // Some settings take several words, which quotes would make one; only an empty value needs them.
+        let value = if value.is_empty() { "\"\"" } else { value };
+        text.push_str(&format!("{name} {value}\n"));
+    }
+    text
+}
+
+/// A port nobody listens on, as the kernel picks it. Another process may take it before it is used: see
+/// [`Server::start_with`].
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
