@@ -42,3 +42,13 @@ impl Rng {
         }
     }
 }
+
+/// The bytes that a text of hexadecimal digits stands for; white space in it does not count.
+pub fn from_hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|digit| digit.to_digit(16))
+        .map(|digit| digit as u8)
+        .collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}

@@ -371,9 +371,14 @@ impl Stream {
         read.map(|read| self.entries_added.wrapping_sub(read))
     }
 
-    /// Whether an entry at or behind `start` may have been deleted while earlier ones remain.
+    /// Whether XDEL took an entry at or behind `start` from between those that are left.
     fn may_have_deleted_from(&self, start: StreamId) -> bool {
-        self.len > 0 && self.max_deleted_id != StreamId::MIN && start <= self.max_deleted_id
+        self.has_gaps() && start <= self.max_deleted_id
+    }
+
+    /// Whether XDEL took an entry from between those that are left. Trimming leaves no gap.
+    fn has_gaps(&self) -> bool {
+        self.len > 0 && self.first_id <= self.max_deleted_id
     }
 
     /// How many entries were ever added up to and including `id`, if that can be told without counting: at the
@@ -385,13 +390,10 @@ impl Stream {
         if self.len == 0 && id <= self.last_id {
             return Some(self.entries_added);
         }
-        if id != StreamId::MIN && id < self.max_deleted_id {
-            return None;
-        }
         if id == self.last_id {
             return Some(self.entries_added);
         }
-        if id > self.last_id || self.max_deleted_id >= self.first_id && self.max_deleted_id != StreamId::MIN {
+        if id > self.last_id || self.has_gaps() {
             return None;
         }
         let before_first = self.entries_added.wrapping_sub(self.len);

@@ -1,7 +1,7 @@
 //! Streams step for step against a sorted map.
 
 use super::*;
-use crate::types::testing::Rng;
+use crate::types::testing::{Rng, from_hex};
 
 type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 type Model = BTreeMap<StreamId, Pairs>;
@@ -336,4 +336,216 @@ fn freeing_goes_in_steps() {
     }
     assert!(steps >= 8, "{steps}");
     assert_eq!(stream.node_count(), 0);
+}
+
+fn add_texts(stream: &mut Stream, id: (u64, u64), texts: &[&str], max_entries: usize) {
+    let pairs = texts.chunks(2).map(|pair| (pair[0].as_bytes(), pair[1].as_bytes()));
+    let limits = NodeLimits {
+        max_bytes: 4096,
+        max_entries,
+    };
+    assert_eq!(stream.append(StreamId::new(id.0, id.1), pairs, limits), Ok(()));
+}
+
+#[test]
+fn nodes_are_those_of_a_real_server() {
+    let mut stream = Stream::new();
+    for k in 1..9 {
+        add_texts(
+            &mut stream,
+            (k, k * 50),
+            &["temp", &k.to_string(), "hum", &format!("x{k}")],
+            5,
+        );
+    }
+    add_texts(&mut stream, (9, 1), &["temp", "1", "other", "two"], 5);
+    add_texts(&mut stream, (9, 300), &["just", "-5"], 5);
+    for (ms, seq) in [(2, 100), (9, 1), (7, 350)] {
+        assert!(stream.delete(StreamId::new(ms, seq)));
+    }
+    add_texts(&mut stream, (10, 0), &["temp", "70000", "hum", ""], 5);
+    add_texts(&mut stream, (11, 0), &["temp", "70000", "hum", ""], 5);
+    stream.trim(exact(TrimBy::MaxLen(7)));
+    // DUMP after the same commands, the same from Redis 7.0.15 and Valkey 8.0.1.
+    let expected = [
+        (
+            StreamId::new(1, 50),
+            "6200000024000201030102018474656d70058368756d0400010301000100010101827831030501030101013201 \
+             0201827832030501030102016401030182783303050102010301c09602040182783403050102010401c0c80205 \
+             01827835030501ff",
+        ),
+        (
+            StreamId::new(6, 300),
+            "7600000028000301020102018474656d70058368756d0400010201000100010601827836030501030101013201 \
+             0701827837030501020102016401080182783803050101010301ded50202018474656d70050101856f74686572 \
+             068374776f0408010001030100010101846a75737405dffb020601ff",
+        ),
+        (
+            StreamId::new(10, 0),
+            "3800000012000201000102018474656d70058368756d040001020100010001f270110104800105010201010100 \
+             01f27011010480010501ff",
+        ),
+    ];
+    let expected: Vec<_> = expected.iter().map(|(id, hex)| (*id, from_hex(hex))).collect();
+    let nodes: Vec<_> = stream.raw_nodes().map(|(id, bytes)| (id, bytes.to_vec())).collect();
+    assert_eq!(nodes, expected);
+    assert_eq!(
+        (stream.first_id(), stream.max_deleted_id),
+        (StreamId::new(4, 200), StreamId::new(9, 1))
+    );
+}
+
+fn exact(by: TrimBy) -> Trim {
+    Trim {
+        by,
+        approximate: false,
+        limit: 0,
+    }
+}
+
+fn approximate(max: u64, limit: u64) -> Trim {
+    Trim {
+        by: TrimBy::MaxLen(max),
+        approximate: true,
+        limit,
+    }
+}
+
+/// What Redis 7.0.15 and Valkey 8.0.1 do with nodes of five entries.
+#[test]
+fn trimming_takes_nodes_as_a_real_server_does() {
+    let stream_of = |n| {
+        let mut stream = Stream::new();
+        (1..=n).for_each(|k| add_texts(&mut stream, (k, 0), &["a", "b"], 5));
+        stream
+    };
+    // The tombstone of 5-0 keeps the first node from being dropped whole, and then it stays, with nothing alive.
+    let mut stream = stream_of(8);
+    stream.delete(StreamId::new(5, 0));
+    let min_id = |ms| TrimBy::MinId(StreamId::new(ms, 0));
+    let whole_nodes = Trim {
+        by: min_id(5),
+        approximate: true,
+        limit: 0,
+    };
+    assert_eq!(stream.trim(whole_nodes), 0);
+    assert_eq!(stream.trim(exact(min_id(5))), 4);
+    assert_eq!(
+        (stream.len(), stream.node_count(), stream.first_id()),
+        (3, 2, StreamId::new(6, 0))
+    );
+    assert_eq!(stream.trim(exact(min_id(6))), 0);
+    assert_eq!(stream.node_count(), 1);
+
+    let mut stream = stream_of(30);
+    assert_eq!(stream.trim(approximate(3, 12)), 10);
+    assert_eq!(stream.trim(approximate(3, 3)), 0);
+    assert_eq!(stream.trim(approximate(12, 0)), 5);
+    assert_eq!(stream.trim(exact(TrimBy::MaxLen(0))), 15);
+    assert_eq!(
+        (stream.len(), stream.node_count(), stream.first_id()),
+        (0, 0, StreamId::MIN)
+    );
+    assert_eq!((stream.entries_added, stream.max_deleted_id), (30, StreamId::MIN));
+
+    // Deleted entries count towards a full node.
+    let mut stream = stream_of(5);
+    stream.delete(StreamId::new(2, 0));
+    add_texts(&mut stream, (6, 0), &["a", "b"], 5);
+    assert_eq!(stream.node_count(), 2);
+}
+
+#[test]
+fn a_node_is_full_at_the_bytes_a_real_server_says() {
+    let mut stream = Stream::new();
+    let limits = NodeLimits {
+        max_bytes: 100,
+        max_entries: 0,
+    };
+    let counts = (1..30).map(|k| {
+        let value = vec![b'b'; k];
+        let fields = [(b"a".as_slice(), value.as_slice())];
+        stream
+            .append(StreamId::new(k as u64, 0), fields.into_iter(), limits)
+            .expect("rising ID");
+        stream.node_count()
+    });
+    let expected = [
+        1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10,
+    ];
+    assert!(counts.eq(expected));
+}
+
+/// The last ID, `entries-read` and `lag` that XINFO GROUPS gives on Redis 7.0.15 and Valkey 8.0.1.
+#[test]
+fn lag_is_what_a_real_server_says() {
+    let mut stream = Stream::new();
+    add_numbered(&mut stream, 10);
+    stream.create_group(b"g", StreamId::MIN, None);
+    let state = |stream: &Stream| {
+        let group = stream.group(b"g").expect("created");
+        (group.last_id.ms, group.entries_read, stream.lag(group))
+    };
+    let read_one = |stream: &mut Stream| {
+        let last = stream.group(b"g").map_or(StreamId::MIN, |group| group.last_id);
+        let next = stream
+            .range(last, StreamId::MAX)
+            .map(|entry| entry.id)
+            .find(|id| *id > last);
+        next.into_iter().for_each(|id| stream.advance_group(b"g", id));
+    };
+    let mut log = vec![state(&stream)];
+    for step in 0..10 {
+        read_one(&mut stream);
+        log.push(state(&stream));
+        match step {
+            1 => assert!(stream.delete(StreamId::new(5, 0))),
+            6 => add_texts(&mut stream, (11, 0), &["a", "b"], 100),
+            8 => assert!(stream.delete(StreamId::new(1, 0))),
+            _ => continue,
+        }
+        log.push(state(&stream));
+    }
+    let expected = [
+        (0, None, Some(10)),
+        (1, Some(1), Some(9)),
+        (2, Some(2), Some(8)),
+        (2, Some(2), None),
+        (3, None, None),
+        (4, None, None),
+        (6, None, None),
+        (7, None, None),
+        (8, None, None),
+        (8, None, None),
+        (9, None, None),
+        (10, None, None),
+        (10, None, None),
+        (11, Some(11), Some(0)),
+    ];
+    assert_eq!(log, expected);
+    check_lag_after_trimming(&mut stream);
+}
+
+fn check_lag_after_trimming(stream: &mut Stream) {
+    let place = |stream: &mut Stream, ms, entries_read| {
+        let group = stream.group_mut(b"g").expect("created");
+        (group.last_id, group.entries_read) = (StreamId::new(ms, 0), entries_read);
+        stream.lag(stream.group(b"g").expect("created"))
+    };
+    assert_eq!(place(stream, 3, None), None);
+    stream.trim(exact(TrimBy::MaxLen(3)));
+    for (ms, lag) in [(3, Some(3)), (11, Some(0)), (0, Some(3))] {
+        assert_eq!(place(stream, ms, None), lag, "{ms}");
+    }
+    stream.delete(StreamId::new(9, 0));
+    for (ms, lag) in [(0, Some(2)), (9, Some(2)), (10, Some(1)), (8, Some(2))] {
+        assert_eq!(place(stream, ms, None), lag, "{ms}");
+    }
+    assert_eq!(place(stream, 8, Some(7)), Some(4));
+    stream.delete(StreamId::new(10, 0));
+    stream.delete(StreamId::new(11, 0));
+    assert_eq!(place(stream, 11, Some(9)), Some(2));
+    add_texts(stream, (20, 0), &["a", "b"], 100);
+    assert_eq!(place(stream, 11, Some(9)), Some(3));
+    assert_eq!(place(stream, 0, None), Some(1));
 }

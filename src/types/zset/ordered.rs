@@ -2,7 +2,7 @@
 //! rank tree for the order, both pointing to the same members.
 //!
 //! The tree owns the members in the sense that matters: one is freed when it has left the tree, after it has left
-//! the table. That happens in [`Zset::forget`] and [`Zset::free_step`] and nowhere else.
+//! the table. That happens in [`Zset::free`] and [`Zset::free_step`] and nowhere else.
 
 use std::ops::Range;
 
@@ -48,10 +48,7 @@ impl Zset {
     }
 
     fn find(&self, bytes: &[u8]) -> Option<Member> {
-        let slot = self
-            .table
-            .find(hash_bytes(bytes), |member: Member| member.bytes() == bytes)?;
-        Some(self.table.at(slot))
+        self.table.get(hash_bytes(bytes), |member| member.bytes() == bytes)
     }
 
     /// The member's score. O(1).
@@ -62,9 +59,7 @@ impl Zset {
     /// Adds the member, or gives it a new score; returns the score it had. O(log n).
     pub fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
         let hash = hash_bytes(member);
-        let slot = self.table.find(hash, |known: Member| known.bytes() == member);
-        if let Some(slot) = slot {
-            let known = self.table.at(slot);
+        if let Some(known) = self.table.get(hash, |known| known.bytes() == member) {
             let old = known.score();
             if old.to_bits() != score.to_bits() {
                 self.tree.update(known, score);
@@ -80,20 +75,17 @@ impl Zset {
 
     /// Takes the member out; returns its score. O(log n).
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
-        let known = self.find(member)?;
+        let slot = self.table.find(hash_bytes(member), |known| known.bytes() == member)?;
+        let known = self.table.remove(slot);
         let score = known.score();
         self.tree.remove(known);
-        self.forget(known);
+        self.free(known);
         Some(score)
     }
 
-    /// Drops a member that has just left the tree.
+    /// Frees a member that has left table and tree.
     #[allow(unsafe_code)]
-    fn forget(&mut self, member: Member) {
-        let hash = rehash(member);
-        if let Some(slot) = self.table.find(hash, |known| known == member) {
-            self.table.remove(slot);
-        }
+    fn free(&mut self, member: Member) {
         self.member_bytes -= member.memory();
         // SAFETY: the tree and the table were the only ones to keep the handle, and it has left both. Slices of its
         // bytes that were handed out borrow the set, which is borrowed mutably here.
@@ -102,8 +94,7 @@ impl Zset {
 
     /// The member's rank. O(log n).
     pub fn rank(&self, member: &[u8]) -> Option<usize> {
-        let known = self.find(member)?;
-        Some(self.tree.rank(Position::before(known.score(), member)))
+        self.find(member).map(|known| self.tree.rank_of(known))
     }
 
     /// The member of that rank, and its score. O(log n).
@@ -159,8 +150,11 @@ impl Zset {
             return false;
         }
         let member = self.tree.remove_at(rank);
+        if let Some(slot) = self.table.find(rehash(member), |known| known == member) {
+            self.table.remove(slot);
+        }
         f(member.bytes(), member.score());
-        self.forget(member);
+        self.free(member);
         true
     }
 

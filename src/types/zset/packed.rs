@@ -57,6 +57,7 @@ fn score_of(element: Element) -> f64 {
         Element::Str(text) => std::str::from_utf8(text)
             .ok()
             .and_then(|text| text.parse().ok())
+            .filter(|score: &f64| !score.is_nan())
             .unwrap_or(0.0),
     }
 }

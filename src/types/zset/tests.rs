@@ -1,7 +1,7 @@
 //! Both forms of a sorted set, step for step against a map and a sorted vector.
 
 use super::*;
-use crate::types::testing::Rng;
+use crate::types::testing::{Rng, from_hex};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Model = BTreeMap<Vec<u8>, f64>;
@@ -272,4 +272,43 @@ fn limits_decide_as_the_settings_say() {
     assert!(!limits.allow_adding(0, 6));
     assert!(limits.allow(3, 5));
     assert!(!limits.allow(4, 5));
+}
+
+#[test]
+fn packed_bytes_are_those_of_a_real_server() {
+    let scores = [
+        (1.0, "a"),
+        (1.5, "b"),
+        (-0.0, "c"),
+        (f64::INFINITY, "d"),
+        (-3e5, "e"),
+        (0.1, "12345"),
+        (1e20, "f"),
+        (1e-7, "g"),
+        (4_611_686_018_427_387_904.0, "h"),
+        (4_611_686_018_427_387_905.0, "i"),
+        (1e17, "j"),
+        (123_456.789, "k"),
+        (3e300, "l"),
+        (f64::NEG_INFINITY, "m"),
+        (9_007_199_254_740_993.0, "n"),
+        (1e21, "o"),
+        (1e22, "p"),
+        (123_456_789_012_345_678.0, "q"),
+        (4_611_686_018_427_387_000.0, "r"),
+        (0.000_001, "s"),
+    ];
+    let mut bytes = listpack::EMPTY.to_vec();
+    for (score, member) in scores {
+        packed::insert(&mut bytes, member.as_bytes(), score);
+    }
+    // DUMP of the same ZADDs on Valkey 8.0.1, without the frame around it.
+    let expected = from_hex(
+        "d70000002800816d02842d696e6605816502f2206cfb0481630200018167028431652d370581730288302e3030 \
+         3030303109f139300383302e3104816102010181620283312e3504816b028a3132333435362e3738390b816e02 \
+         f4000000000000200009816a02f400008a5d7845630109817102f450f330a64b9bb60109817202f400fcffffff \
+         ffff3f09816802f4000000000000004009816902f40000000000000040098166028531652b323006816f028531 \
+         652b3231068170028531652b323206816c028633652b3330300781640283696e6604ff",
+    );
+    assert_eq!(bytes, expected);
 }

@@ -139,6 +139,13 @@ enum Node {
     Inner(Box<Inner>),
 }
 
+/// How many of these sorted numbers are below `limit`. Looks at all of them: the comparisons do not wait for each other and are
+/// done several at a time, where each step of a binary search waits for the memory the one before it asked for.
+#[inline]
+fn count_below<T: Copy + PartialOrd>(sorted: &[T], limit: T) -> usize {
+    sorted.iter().map(|&n| usize::from(n < limit)).sum()
+}
+
 /// Puts `value` at `at` of the first `len` elements, moving the rest up.
 fn insert_at<T>(slots: &mut [T], len: usize, at: usize, value: T) {
     slots[at..=len].rotate_right(1);
@@ -179,8 +186,8 @@ impl Leaf {
     fn lower_bound(&self, position: Position) -> usize {
         let prefix = prefix_of(position.key);
         let prefixes = &self.prefixes[..self.len()];
-        let start = prefixes.partition_point(|&p| p < prefix);
-        let ties = prefixes[start..].partition_point(|&p| p == prefix);
+        let start = count_below(prefixes, prefix);
+        let ties = prefixes[start..].iter().take_while(|&&p| p == prefix).count();
         let is_behind =
             |member: &Option<Member>| member.is_some_and(|member| position.is_behind(sort_key(member.score()), member));
         start + self.members[start..start + ties].partition_point(is_behind)
@@ -218,7 +225,7 @@ impl Leaf {
 
     /// Finds a member by its handle, so without touching any member.
     fn index_of(&self, prefix: u32, member: Member) -> usize {
-        let start = self.prefixes[..self.len()].partition_point(|&p| p < prefix);
+        let start = count_below(&self.prefixes[..self.len()], prefix);
         let found = self.members[start..self.len()].iter().position(|&m| m == Some(member));
         start + found.expect("the member is in the leaf that its position leads to")
     }
@@ -260,8 +267,8 @@ impl Inner {
     /// The child that the position falls into: the last that begins before it.
     fn child_at(&self, position: Position) -> usize {
         let keys = &self.keys[..self.len()];
-        let start = keys.partition_point(|&key| key < position.key);
-        let ties = keys[start..].partition_point(|&key| key == position.key);
+        let start = count_below(keys, position.key);
+        let ties = keys[start..].iter().take_while(|&&key| key == position.key).count();
         let is_behind = |min: &Option<Member>| min.is_some_and(|min| position.is_behind(position.key, min));
         let begun = start + self.mins[start..start + ties].partition_point(is_behind);
         begun.saturating_sub(1)
@@ -626,10 +633,23 @@ impl Tree {
 
     /// How many members lie before the position. O(log n).
     pub fn rank(&self, position: Position) -> usize {
+        let (leaf, before) = self.descend(position);
+        before + leaf.lower_bound(position)
+    }
+
+    /// The rank of a member that is there. O(log n).
+    pub fn rank_of(&self, member: Member) -> usize {
+        let position = Position::behind(member.score(), member.bytes());
+        let (leaf, before) = self.descend(position);
+        before + leaf.index_of(prefix_of(position.key), member)
+    }
+
+    /// The leaf that the position falls into, and how many members lie before that leaf.
+    fn descend(&self, position: Position) -> (&Leaf, usize) {
         let (mut node, mut rank) = (&self.root, 0);
         loop {
             match node {
-                Node::Leaf(leaf) => return rank + leaf.lower_bound(position),
+                Node::Leaf(leaf) => return (leaf, rank),
                 Node::Inner(inner) => {
                     let at = inner.child_at(position);
                     rank += inner.counts[..at].iter().map(|&count| count as usize).sum::<usize>();
