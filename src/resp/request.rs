@@ -352,8 +352,8 @@ pub fn split_words(line: &mut [u8], mut word: impl FnMut(usize, usize)) -> Optio
         while line.get(at).is_some_and(|b| is_space(*b)) {
             at += 1;
         }
-        if at >= line.len() {
-            return Some(());
+        if line.get(at).is_none_or(|b| *b == 0) {
+            return Some(()); // a C string ends at its first zero, and so does Redis's line
         }
         let start = at;
         let mut out = at;
@@ -372,9 +372,6 @@ pub fn split_words(line: &mut [u8], mut word: impl FnMut(usize, usize)) -> Optio
             }
         }
         word(start, out - start);
-        if line.get(at) == Some(&0) {
-            return Some(()); // a C string ends here, and so does Redis's line
-        }
     }
 }
 
