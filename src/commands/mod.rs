@@ -4,8 +4,14 @@
 //! family.
 
 pub mod connection;
+pub mod debug;
 pub mod expiry;
 pub mod handlers;
 pub mod introspect;
+pub mod latency;
+pub mod lolwut;
+pub mod memory;
+pub mod server;
+pub mod slowlog;
 pub mod strings;
 pub mod table;
