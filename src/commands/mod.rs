@@ -4,13 +4,19 @@
 //! family.
 
 pub mod connection;
+pub mod debug;
 pub mod expiry;
 pub mod handlers;
 pub mod introspect;
 pub mod keys;
+pub mod latency;
 pub mod lcs;
+pub mod lolwut;
+pub mod memory;
 pub mod object;
 pub mod scan;
+pub mod server;
+pub mod slowlog;
 pub mod strings;
 pub mod table;
 pub mod ttl;

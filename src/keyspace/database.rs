@@ -78,9 +78,19 @@ impl Database {
         average.clamp(0, i128::from(i64::MAX)) as i64
     }
 
-    /// Bytes of the table and the wheel, without the entries.
+    /// Bytes of the table, without the entries. O(1).
+    pub fn table_bytes(&self) -> usize {
+        self.table.memory()
+    }
+
+    /// Bytes of the timer wheel. O(1).
+    pub fn wheel_bytes(&self) -> usize {
+        self.wheel.as_ref().map_or(0, |wheel| wheel.memory())
+    }
+
+    /// Bytes of the table and the wheel, without the entries. O(1).
     pub fn overhead(&self) -> usize {
-        self.table.memory() + self.wheel.as_ref().map_or(0, |wheel| wheel.memory())
+        self.table_bytes() + self.wheel_bytes()
     }
 
     #[inline]

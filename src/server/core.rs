@@ -68,6 +68,9 @@ pub struct Core {
     pub ops_rate: Rate,
     pub input_rate: Rate,
     pub output_rate: Rate,
+    /// Ticks a second, and microseconds spent in them a second.
+    pub cycle_rate: Rate,
+    pub cycle_time_rate: Rate,
     sampled: Millis,
     /// The time of the present tick.
     pub moment: Moment,
@@ -110,6 +113,8 @@ impl Core {
             ops_rate: Rate::default(),
             input_rate: Rate::default(),
             output_rate: Rate::default(),
+            cycle_rate: Rate::default(),
+            cycle_time_rate: Rate::default(),
             sampled: now,
             moment: Moment::default(),
             monotonic: Millis::default(),
@@ -178,6 +183,9 @@ impl Core {
         self.input_rate.sample(self.stats.total_net_input_bytes, self.monotonic);
         self.output_rate
             .sample(self.stats.total_net_output_bytes, self.monotonic);
+        self.cycle_rate.sample(self.stats.eventloop_cycles, self.monotonic);
+        self.cycle_time_rate
+            .sample(self.stats.eventloop_duration_usec, self.monotonic);
         self.memory_peak = self.memory_peak.max(crate::memory::used());
     }
 

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::core::Core;
 use super::failure::Outcome;
 use super::session::{Blocked, ReplyMode, SessionIndex};
+use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::handlers::Handlers;
 use crate::commands::table::flags::Flag;
@@ -189,6 +190,11 @@ impl<'a> Executor<'a> {
     /// Why this session may not run this command now.
     #[inline]
     fn refusal(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
+        if spec.flags.contains(Flag::Admin)
+            && let Some(text) = self.protected(session, spec)
+        {
+            return Some(text.into());
+        }
         let session = self.core.session(session);
         if !session.authenticated && !spec.flags.contains(Flag::NoAuth) {
             return Some("NOAUTH Authentication required.".into());
@@ -207,6 +213,17 @@ impl<'a> Executor<'a> {
             }
         }
         None
+    }
+
+    /// Why a command that the configuration must allow first is not allowed to this client.
+    #[cold]
+    fn protected(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> Option<&'static str> {
+        if spec.name != "debug" {
+            return None;
+        }
+        let local = self.core.session(session).is_local();
+        let allowed = self.core.settings.enable_debug_command.allows(local);
+        (!allowed).then_some(DEBUG_NOT_ALLOWED)
     }
 
     /// Whether CLIENT PAUSE holds this command back.
@@ -285,7 +302,8 @@ fn slow(core: &mut Core, session: Option<SessionIndex>, spec: &'static CommandSp
         return;
     };
     let max = core.settings.slowlog_max_len as usize;
-    core.slowlog.add(args.iter(), second, micros, &peer, &name, max);
+    let shown = slowlog::redacted(spec, args);
+    core.slowlog.add(shown.into_iter(), second, micros, &peer, &name, max);
 }
 
 /// The value of a SET that arrived in a buffer of its own, for the keyspace to keep instead of a copy.
@@ -295,6 +313,8 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
     }
     Some(std::mem::take(&mut bigs[0]))
 }
+
+const DEBUG_NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
 
 fn allowed_in_subscriber_mode(spec: &CommandSpec) -> bool {
     matches!(

@@ -8,6 +8,7 @@ pub mod info;
 pub mod latency;
 pub mod memory_limit;
 pub mod notify;
+pub mod os;
 pub mod pubsub;
 pub mod session;
 pub mod slowlog;

@@ -4,7 +4,7 @@
 use super::core::{Core, Effect};
 use super::notify::Class;
 use super::session::Blocked;
-use super::stopwatch::Stopwatch;
+use super::stopwatch::{Stopwatch, Ticks};
 use crate::timer::Millis;
 
 /// Wheel items visited in one go; some hundred microseconds' worth at most.
@@ -22,6 +22,12 @@ impl Core {
             return false;
         }
         let started = Stopwatch::read();
+        let capped = self.expire_until_capped(started);
+        self.stats.expire_nanos += self.stopwatch.nanos(Stopwatch::read().since(started));
+        capped
+    }
+
+    fn expire_until_capped(&mut self, started: Ticks) -> bool {
         let now = self.moment.now;
         for index in 0..self.keyspace.len() {
             while self.keyspace.db(index).next_due().is_some_and(|due| due <= now) {
