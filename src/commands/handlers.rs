@@ -1,7 +1,7 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
-use super::{connection, strings};
+use super::{client, config, connection, introspect, pubsub, strings};
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 
@@ -16,7 +16,14 @@ pub struct Handlers {
 /// A family's commands: full names (`client|list`) and their code.
 pub type Family = &'static [(&'static str, Handler)];
 
-const FAMILIES: &[Family] = &[connection::COMMANDS, strings::COMMANDS];
+const FAMILIES: &[Family] = &[
+    client::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
+    introspect::COMMANDS,
+    pubsub::COMMANDS,
+    strings::COMMANDS,
+];
 
 impl Handlers {
     /// Gathers the families and tells the command table which commands exist.

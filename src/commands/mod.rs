@@ -3,9 +3,12 @@
 //! `table` has the facts of every command, `handlers` ties each to its function, and the functions stand in one file a
 //! family.
 
+pub mod client;
+pub mod config;
 pub mod connection;
 pub mod expiry;
 pub mod handlers;
 pub mod introspect;
+pub mod pubsub;
 pub mod strings;
 pub mod table;
