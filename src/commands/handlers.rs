@@ -1,7 +1,7 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
-use super::{client, config, connection, introspect, pubsub, strings};
+use super::{client, config, connection, introspect, keys, lcs, object, pubsub, scan, strings, ttl};
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 
@@ -21,8 +21,13 @@ const FAMILIES: &[Family] = &[
     config::COMMANDS,
     connection::COMMANDS,
     introspect::COMMANDS,
+    keys::COMMANDS,
+    lcs::COMMANDS,
+    object::COMMANDS,
     pubsub::COMMANDS,
+    scan::COMMANDS,
     strings::COMMANDS,
+    ttl::COMMANDS,
 ];
 
 impl Handlers {

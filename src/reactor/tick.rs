@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
+use mio::event::Event;
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
@@ -149,7 +150,7 @@ impl Reactor {
             match event.token().0 {
                 0 => self.take_signals(),
                 token if token < FIRST_CONNECTION => self.accept(token - FIRST_LISTENER),
-                token => self.note_ready(token - FIRST_CONNECTION, event.is_writable()),
+                token => self.note_ready(token - FIRST_CONNECTION, event),
             }
         }
         self.events = events;
@@ -175,11 +176,12 @@ impl Reactor {
         second.min(pause).min(due)
     }
 
-    fn note_ready(&mut self, index: usize, writable: bool) {
+    fn note_ready(&mut self, index: usize, event: &Event) {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        if writable && connection.backlog.is_some() {
+        connection.half_closed |= event.is_read_closed();
+        if event.is_writable() && connection.backlog.is_some() {
             self.core.mark_outgoing(SessionIndex(index));
         }
         self.queue(index);
@@ -336,6 +338,9 @@ impl Reactor {
             }
             ReadOutcome::Drained(read) => {
                 self.core.stats.total_net_input_bytes += read as u64;
+                if self.connections[index].half_closed {
+                    self.queue(index);
+                }
                 read
             }
             ReadOutcome::Closed => {
@@ -451,7 +456,8 @@ impl Reactor {
                 whole,
                 ..
             } = &mut **partial;
-            let step = if std::mem::take(whole) {
+            // Whole already: held back earlier, or its last argument was big and has just been filled.
+            let step = if std::mem::take(whole) || parser.at_start() && !spans.is_empty() {
                 Ok(Step::Request)
             } else {
                 let known = bigs.len();
