@@ -1,7 +1,7 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
-use super::{connection, debug, keys, latency, lcs, lolwut, memory, object, scan, server, slowlog, strings, ttl};
+use super::{client, config, connection, debug, introspect, keys, latency, lcs, lolwut, memory, object, pubsub, scan, server, slowlog, strings, ttl};
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 
@@ -17,14 +17,18 @@ pub struct Handlers {
 pub type Family = &'static [(&'static str, Handler)];
 
 const FAMILIES: &[Family] = &[
+    client::COMMANDS,
+    config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    introspect::COMMANDS,
     keys::COMMANDS,
     latency::COMMANDS,
     lcs::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
     object::COMMANDS,
+    pubsub::COMMANDS,
     scan::COMMANDS,
     server::COMMANDS,
     slowlog::COMMANDS,

@@ -3,6 +3,8 @@
 //! `table` has the facts of every command, `handlers` ties each to its function, and the functions stand in one file a
 //! family.
 
+pub mod client;
+pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod expiry;
@@ -14,6 +16,7 @@ pub mod lcs;
 pub mod lolwut;
 pub mod memory;
 pub mod object;
+pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod slowlog;

@@ -528,7 +528,7 @@ impl Reactor {
 
     fn limits(&mut self, index: usize) -> Limits {
         let bulk_len = self.core.settings.proto_max_bulk_len as usize;
-        let unauthenticated = !self.core.session(SessionIndex(index)).authenticated;
+        let unauthenticated = self.core.must_authenticate(SessionIndex(index));
         Limits {
             bulk_len,
             unauthenticated,
@@ -544,7 +544,7 @@ impl Reactor {
             return;
         }
         session.reply.error(format!("ERR Protocol error: {error}"));
-        let line = crate::server::info::client_line(session, now);
+        let line = crate::server::client_line::client_line(session, now);
         crate::log::verbose(&format!("Protocol error ({error}) from client: {line}"));
         self.core.mark_outgoing(SessionIndex(index));
         self.core.ask_close(SessionIndex(index), false);
@@ -664,7 +664,7 @@ impl Reactor {
         let session = self.core.session(SessionIndex(index));
         session.input_bytes = bytes;
         if bytes > limit {
-            let line = crate::server::info::client_line(session, now);
+            let line = crate::server::client_line::client_line(session, now);
             crate::log::warning(&format!(
                 "Closing client that reached max query buffer length: {line} (qbuf: {bytes} bytes)"
             ));
@@ -772,13 +772,16 @@ impl Reactor {
         }
     }
 
-    /// Opens the new sockets before the old ones close; if that fails the old ones stay.
+    /// Listens where the settings now say. On the same port the old sockets close first, or the addresses that stay
+    /// would be taken; on another the new ones open first, and if that fails the old ones stay.
     fn rebind(&mut self) {
+        let port = self.core.settings.port;
+        if self.listeners.iter().any(|listener| listener.port() == Some(port)) {
+            self.close_listeners();
+        }
         match super::process::open_listeners(&self.core.settings) {
             Ok(mut listeners) => {
-                for listener in &mut self.listeners {
-                    let _ = listener.deregister(self.poll.registry());
-                }
+                self.close_listeners();
                 for (at, listener) in listeners.iter_mut().enumerate() {
                     if let Err(error) = listener.register(self.poll.registry(), Token(FIRST_LISTENER + at)) {
                         crate::log::warning(&format!("Registering a listening socket failed: {error}"));
@@ -788,6 +791,14 @@ impl Reactor {
                 self.core.facts.listeners = self.listeners.iter().map(Listener::describe).collect();
             }
             Err(error) => crate::log::warning(&error.0),
+        }
+    }
+
+    fn close_listeners(&mut self) {
+        self.accept_again.clear();
+        for mut listener in self.listeners.drain(..) {
+            // Closing takes it out of the poll as well.
+            let _ = listener.deregister(self.poll.registry());
         }
     }
 

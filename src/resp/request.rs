@@ -286,7 +286,7 @@ fn header(input: &[u8], pos: usize, too_long: ProtocolError) -> Result<Option<(&
     // Lengths are short: looking at the first bytes one by one is quicker than starting a wide search.
     let near = rest.iter().take(12).position(|&b| b == b'\r');
     let Some(end) = near.or_else(|| memchr(b'\r', rest)) else {
-        return if rest.len() > INLINE_MAX {
+        return if rest.len() >= INLINE_MAX {
             Err(too_long)
         } else {
             Ok(None)

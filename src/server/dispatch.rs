@@ -7,6 +7,7 @@ use super::session::{Blocked, ReplyMode, SessionIndex};
 use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::handlers::Handlers;
+use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
 use crate::resp::reply::Reply;
@@ -67,12 +68,14 @@ impl<'a> Executor<'a> {
         if session.reply_mode == ReplyMode::SkipNext {
             session.reply_mode = ReplyMode::Skip;
         }
-        let (before, outgoing) = (self.reply.bytes.len(), self.core.outgoing.len());
+        let (before, pushes) = (self.reply.bytes.len(), self.core.pushes);
         let verdict = self.checked(request, argc, spec, started);
-        let pushed = self.core.outgoing.len() > outgoing;
+        let pushed = self.core.pushes > pushes;
         let session = self.core.session(index);
         match session.reply_mode {
             ReplyMode::On => {}
+            // It has not run: the reply to skip is still to come.
+            ReplyMode::Skip if verdict == Verdict::Held => session.reply_mode = ReplyMode::SkipNext,
             ReplyMode::Off | ReplyMode::SkipNext => self.reply.bytes.truncate(before),
             ReplyMode::Skip => {
                 self.reply.bytes.truncate(before);
@@ -134,16 +137,18 @@ impl<'a> Executor<'a> {
             Some(spec) if !spec.is_container() || argc == 1 => Ok(spec),
             _ => {
                 let words = Args::new(input, spans, bigs).to_vec();
-                errors::resolve(&words).map_err(|unresolved| unresolved.text(&words))
+                errors::resolve(&words).map_err(|unresolved| (unresolved, words))
             }
         };
         let spec = match resolved {
             Ok(spec) => spec,
-            Err(text) => return self.reject(None, text),
+            Err((unresolved, words)) => return self.reject_unresolved(unresolved, &words),
         };
         let Some(handler) = self.handlers.get(spec) else {
+            // Not built; or a container without its subcommand, which resolving tells from that.
             let words = Args::new(input, spans, bigs).to_vec();
-            return self.reject(None, errors::unknown_command(&words));
+            let unresolved = errors::resolve(&words).err().unwrap_or(Unresolved::UnknownCommand);
+            return self.reject_unresolved(unresolved, &words);
         };
         if !spec.accepts(argc) {
             return self.reject(Some(spec), errors::wrong_arity(spec.name));
@@ -151,7 +156,7 @@ impl<'a> Executor<'a> {
         if let Some(text) = self.refusal(session, spec) {
             return self.reject(Some(spec), text);
         }
-        if self.must_wait(session, spec) {
+        if self.must_wait(spec) {
             self.core.session(session).blocked = Some(Blocked::Paused);
             return Verdict::Held;
         }
@@ -178,6 +183,14 @@ impl<'a> Executor<'a> {
         Verdict::Done
     }
 
+    fn reject_unresolved(&mut self, unresolved: Unresolved, words: &[&[u8]]) -> Verdict {
+        let spec = match unresolved {
+            Unresolved::WrongArity(spec) => Some(spec),
+            Unresolved::UnknownCommand | Unresolved::UnknownSubcommand => None,
+        };
+        self.reject(spec, unresolved.text(words))
+    }
+
     fn reject(&mut self, spec: Option<&'static CommandSpec>, text: impl AsRef<[u8]>) -> Verdict {
         let text = text.as_ref();
         self.reply.error(text);
@@ -190,6 +203,7 @@ impl<'a> Executor<'a> {
     /// Why this session may not run this command now.
     #[inline]
     fn refusal(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
+<<<<<<< HEAD
         if spec.flags.contains(Flag::Admin)
             && let Some(text) = self.protected(session, spec)
         {
@@ -197,8 +211,12 @@ impl<'a> Executor<'a> {
         }
         let session = self.core.session(session);
         if !session.authenticated && !spec.flags.contains(Flag::NoAuth) {
+=======
+        if self.core.must_authenticate(session) && !spec.flags.contains(Flag::NoAuth) {
+>>>>>>> connection
             return Some("NOAUTH Authentication required.".into());
         }
+        let session = self.core.session(session);
         let restricted = session.subscriptions.is_some() && session.is_subscriber();
         if restricted && session.protocol == crate::resp::reply::Protocol::Resp2 && !allowed_in_subscriber_mode(spec) {
             return Some(format!(
@@ -228,15 +246,13 @@ impl<'a> Executor<'a> {
 
     /// Whether CLIENT PAUSE holds this command back.
     #[inline]
-    fn must_wait(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> bool {
+    fn must_wait(&mut self, spec: &'static CommandSpec) -> bool {
         let Some(pause) = self.core.pause else { return false };
         if pause.until <= self.core.monotonic {
             self.core.unpause();
             return false;
         }
-        let _ = session;
-        let writes = spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount");
-        (pause.all && spec.name != "client|unpause") || writes
+        pause.all || spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount")
     }
 
     /// Counts the call: time, failures, slow log.

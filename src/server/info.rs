@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! INFO's fields and the line CLIENT LIST shows of a client.
 //!
 //! [`table`] is the one list of everything INFO says: sections, and in each the fields in Redis 7.2's order with where
@@ -88,3 +89,6 @@ impl Section {
 
 #[cfg(test)]
 mod tests;
+=======
+//! INFO's fields.
+>>>>>>> connection
