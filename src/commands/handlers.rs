@@ -1,7 +1,7 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
-use super::{connection, strings};
+use super::{connection, hashes, lists, sets, sorted_sets, streams, strings};
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 
@@ -16,7 +16,15 @@ pub struct Handlers {
 /// A family's commands: full names (`client|list`) and their code.
 pub type Family = &'static [(&'static str, Handler)];
 
-const FAMILIES: &[Family] = &[connection::COMMANDS, strings::COMMANDS];
+const FAMILIES: &[Family] = &[
+    connection::COMMANDS,
+    hashes::COMMANDS,
+    lists::COMMANDS,
+    sets::COMMANDS,
+    sorted_sets::COMMANDS,
+    streams::COMMANDS,
+    strings::COMMANDS,
+];
 
 impl Handlers {
     /// Gathers the families and tells the command table which commands exist.

@@ -6,6 +6,13 @@
 pub mod connection;
 pub mod expiry;
 pub mod handlers;
+pub mod hashes;
 pub mod introspect;
+pub mod lists;
+pub mod ranges;
+pub mod sets;
+pub mod sorted_sets;
+pub mod streams;
 pub mod strings;
 pub mod table;
+pub mod values;
