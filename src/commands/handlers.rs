@@ -1,7 +1,7 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
-use super::{client, config, connection, debug, introspect, keys, latency, lcs, lolwut, memory, object, pubsub, scan, server, slowlog, strings, ttl};
+use super::{client, config, connection, debug, hashes, introspect, keys, latency, lcs, lists, lolwut, memory, object, pubsub, scan, server, sets, slowlog, sorted_sets, streams, strings, ttl};
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 
@@ -21,17 +21,22 @@ const FAMILIES: &[Family] = &[
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    hashes::COMMANDS,
     introspect::COMMANDS,
     keys::COMMANDS,
     latency::COMMANDS,
     lcs::COMMANDS,
+    lists::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
     scan::COMMANDS,
     server::COMMANDS,
+    sets::COMMANDS,
     slowlog::COMMANDS,
+    sorted_sets::COMMANDS,
+    streams::COMMANDS,
     strings::COMMANDS,
     ttl::COMMANDS,
 ];

@@ -100,7 +100,7 @@ impl<'a> Args<'a> {
         self.spans[index].resolve(self.input, self.bigs)
     }
 
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone + use<'a> {
         let Args { input, spans, bigs } = *self;
         spans.iter().map(move |span| span.resolve(input, bigs))
     }
