@@ -203,17 +203,12 @@ impl<'a> Executor<'a> {
     /// Why this session may not run this command now.
     #[inline]
     fn refusal(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
-<<<<<<< HEAD
         if spec.flags.contains(Flag::Admin)
             && let Some(text) = self.protected(session, spec)
         {
             return Some(text.into());
         }
-        let session = self.core.session(session);
-        if !session.authenticated && !spec.flags.contains(Flag::NoAuth) {
-=======
         if self.core.must_authenticate(session) && !spec.flags.contains(Flag::NoAuth) {
->>>>>>> connection
             return Some("NOAUTH Authentication required.".into());
         }
         let session = self.core.session(session);

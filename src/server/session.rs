@@ -142,12 +142,6 @@ impl Session {
         self.addresses.split(' ').next().unwrap_or("")
     }
 
-    /// Whether the client runs on this machine: it came by a Unix socket or from a loopback address.
-    pub fn is_local(&self) -> bool {
-        let peer: Option<std::net::SocketAddr> = self.peer().parse().ok();
-        self.unix_socket || peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
-    }
-
     pub fn own_address(&self) -> &str {
         self.addresses.split(' ').nth(1).unwrap_or("")
     }
