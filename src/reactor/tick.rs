@@ -32,7 +32,7 @@ use crate::commands::handlers::Handlers;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
-use crate::server::session::SessionIndex;
+use crate::server::session::{ReplyMode, SessionIndex};
 use crate::timer::Millis;
 
 /// Bytes read in one tick, from all sockets together. It fits the second-level cache with the keys' lines beside it.
@@ -501,7 +501,9 @@ impl Reactor {
         if self.batch.spans.len() > first_span {
             self.batch.push(connection, at, source, begin, first_span, has_bigs);
         }
-        let full = self.batch.is_full() && !has_bigs;
+        // A stranger's request runs at once: if it is AUTH, what follows may be larger.
+        let is_stranger = self.core.must_authenticate(SessionIndex(connection));
+        let full = (self.batch.is_full() || is_stranger) && !has_bigs;
         if full {
             self.run_batch();
         }
@@ -543,7 +545,9 @@ impl Reactor {
         if !session.is_runnable() {
             return;
         }
-        session.reply.error(format!("ERR Protocol error: {error}"));
+        if session.reply_mode == ReplyMode::On {
+            session.reply.error(format!("ERR Protocol error: {error}"));
+        }
         let line = crate::server::client_line::client_line(session, now);
         crate::log::verbose(&format!("Protocol error ({error}) from client: {line}"));
         self.core.mark_outgoing(SessionIndex(index));

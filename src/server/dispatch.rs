@@ -10,6 +10,7 @@ use crate::commands::handlers::Handlers;
 use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
+use crate::log;
 use crate::resp::reply::Reply;
 use crate::resp::request::{Args, Span};
 
@@ -186,9 +187,25 @@ impl<'a> Executor<'a> {
     fn reject_unresolved(&mut self, unresolved: Unresolved, words: &[&[u8]]) -> Verdict {
         let spec = match unresolved {
             Unresolved::WrongArity(spec) => Some(spec),
+            Unresolved::UnknownCommand if is_http(words) => {
+                return self.hang_up_on_http();
+            }
             Unresolved::UnknownCommand | Unresolved::UnknownSubcommand => None,
         };
         self.reject(spec, unresolved.text(words))
+    }
+
+    /// Closes without a word: a web page may be making a browser send requests here, and what follows its header is
+    /// whatever the page's author likes.
+    #[cold]
+    fn hang_up_on_http(&mut self) -> Verdict {
+        if let Some(index) = self.current {
+            log::warning(
+                "Closing a connection that speaks HTTP: a web page may be misusing a browser to reach this server.",
+            );
+            self.core.ask_close(index, true);
+        }
+        Verdict::Done
     }
 
     fn reject(&mut self, spec: Option<&'static CommandSpec>, text: impl AsRef<[u8]>) -> Verdict {
@@ -325,7 +342,16 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
     Some(std::mem::take(&mut bigs[0]))
 }
 
+<<<<<<< HEAD
 const DEBUG_NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+=======
+/// Whether a request is the start or the header of an HTTP request with a body.
+fn is_http(words: &[&[u8]]) -> bool {
+    words
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"post") || word.eq_ignore_ascii_case(b"host:"))
+}
+>>>>>>> connection
 
 fn allowed_in_subscriber_mode(spec: &CommandSpec) -> bool {
     matches!(
