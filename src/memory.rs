@@ -179,6 +179,76 @@ pub fn allocator_stats() -> AllocatorStats {
     }
 }
 
+/// How jemalloc is set up.
+///
+/// - one arena: one thread serves, and a second arena would only hold pages back;
+/// - dirty pages go back to the system 0.3 s after they were last used, see [`decay`];
+/// - the slabs of small entries span four pages or eight: each slab costs 128 bytes of bookkeeping, which for one-page
+///   slabs is a byte a key.
+// SAFETY: jemalloc looks for a `const char *` of this name, which a reference to a byte is.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+pub static MALLOC_CONF: &u8 = {
+    const CONFIGURATION: &std::ffi::CStr =
+        c"narenas:1,dirty_decay_ms:300,muzzy_decay_ms:0,slab_sizes:32-32:4|48-48:6|64-64:8";
+    &CONFIGURATION.to_bytes_with_nul()[0]
+};
+
+/// Lets jemalloc give back what has been free for a while. It does so by itself only while memory is being allocated,
+/// so an idle server has to ask.
+pub fn decay() {
+    // SAFETY: "arena.4096.decay" (4096 stands for all arenas) takes and returns nothing.
+    unsafe {
+        jemalloc::mallctl(
+            c"arena.4096.decay".as_ptr(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            0,
+        );
+    }
+}
+
+/// The release of jemalloc that is built in, as `5.3.1`.
+pub fn allocator_version() -> String {
+    let mut version: *const libc::c_char = std::ptr::null();
+    let mut size = std::mem::size_of_val(&version);
+    // SAFETY: "version" is a pointer to a constant C string, and the pointers are to a live pointer of the size given.
+    let text = unsafe {
+        jemalloc::mallctl(
+            c"version".as_ptr(),
+            (&raw mut version).cast(),
+            &raw mut size,
+            std::ptr::null_mut(),
+            0,
+        );
+        if version.is_null() {
+            return String::new();
+        }
+        std::ffi::CStr::from_ptr(version)
+    };
+    // Behind a dash comes the commit it was built from.
+    text.to_string_lossy().split('-').next().unwrap_or_default().to_owned()
+}
+
+/// Room for what jemalloc tells of itself: more than it needs with any number of size classes in use.
+const REPORT_BYTES: usize = 256 * 1024;
+
+/// Everything jemalloc tells of itself, as it prints it (`MEMORY MALLOC-STATS`).
+pub fn allocator_report() -> Vec<u8> {
+    /// SAFETY: `out` must point to a live `Vec<u8>` nobody else uses, and `text` to a C string.
+    unsafe extern "C" fn append(out: *mut libc::c_void, text: *const libc::c_char) {
+        // SAFETY: the caller's promise.
+        let (out, text) = unsafe { (&mut *out.cast::<Vec<u8>>(), std::ffi::CStr::from_ptr(text).to_bytes()) };
+        // jemalloc may hold its locks here, so the vector must not grow.
+        let room = out.capacity() - out.len();
+        out.extend_from_slice(&text[..text.len().min(room)]);
+    }
+    let mut out: Vec<u8> = Vec::with_capacity(REPORT_BYTES);
+    // SAFETY: jemalloc calls `append` with this vector, on this thread and before it returns; no options are given.
+    unsafe { jemalloc::malloc_stats_print(Some(append), (&raw mut out).cast(), std::ptr::null()) };
+    out
+}
+
 /// Gives dirty pages back to the system (`MEMORY PURGE`).
 pub fn purge() {
     // SAFETY: "arena.4096.purge" (4096 stands for all arenas) takes and returns nothing.

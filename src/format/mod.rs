@@ -5,3 +5,4 @@ pub mod glob;
 mod grisu;
 pub mod long_double;
 pub mod number;
+pub mod sparkline;

@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
+use mio::event::Event;
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
@@ -149,7 +150,7 @@ impl Reactor {
             match event.token().0 {
                 0 => self.take_signals(),
                 token if token < FIRST_CONNECTION => self.accept(token - FIRST_LISTENER),
-                token => self.note_ready(token - FIRST_CONNECTION, event.is_writable()),
+                token => self.note_ready(token - FIRST_CONNECTION, event),
             }
         }
         self.events = events;
@@ -175,11 +176,12 @@ impl Reactor {
         second.min(pause).min(due)
     }
 
-    fn note_ready(&mut self, index: usize, writable: bool) {
+    fn note_ready(&mut self, index: usize, event: &Event) {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        if writable && connection.backlog.is_some() {
+        connection.half_closed |= event.is_read_closed();
+        if event.is_writable() && connection.backlog.is_some() {
             self.core.mark_outgoing(SessionIndex(index));
         }
         self.queue(index);
@@ -336,6 +338,9 @@ impl Reactor {
             }
             ReadOutcome::Drained(read) => {
                 self.core.stats.total_net_input_bytes += read as u64;
+                if self.connections[index].half_closed {
+                    self.queue(index);
+                }
                 read
             }
             ReadOutcome::Closed => {
@@ -451,7 +456,8 @@ impl Reactor {
                 whole,
                 ..
             } = &mut **partial;
-            let step = if std::mem::take(whole) {
+            // Whole already: held back earlier, or its last argument was big and has just been filled.
+            let step = if std::mem::take(whole) || parser.at_start() && !spans.is_empty() {
                 Ok(Step::Request)
             } else {
                 let known = bigs.len();
@@ -522,7 +528,7 @@ impl Reactor {
 
     fn limits(&mut self, index: usize) -> Limits {
         let bulk_len = self.core.settings.proto_max_bulk_len as usize;
-        let unauthenticated = !self.core.session(SessionIndex(index)).authenticated;
+        let unauthenticated = self.core.must_authenticate(SessionIndex(index));
         Limits {
             bulk_len,
             unauthenticated,
@@ -538,7 +544,7 @@ impl Reactor {
             return;
         }
         session.reply.error(format!("ERR Protocol error: {error}"));
-        let line = crate::server::info::client_line(session, now);
+        let line = crate::server::client_line::client_line(session, now);
         crate::log::verbose(&format!("Protocol error ({error}) from client: {line}"));
         self.core.mark_outgoing(SessionIndex(index));
         self.core.ask_close(SessionIndex(index), false);
@@ -658,7 +664,7 @@ impl Reactor {
         let session = self.core.session(SessionIndex(index));
         session.input_bytes = bytes;
         if bytes > limit {
-            let line = crate::server::info::client_line(session, now);
+            let line = crate::server::client_line::client_line(session, now);
             crate::log::warning(&format!(
                 "Closing client that reached max query buffer length: {line} (qbuf: {bytes} bytes)"
             ));
@@ -766,13 +772,16 @@ impl Reactor {
         }
     }
 
-    /// Opens the new sockets before the old ones close; if that fails the old ones stay.
+    /// Listens where the settings now say. On the same port the old sockets close first, or the addresses that stay
+    /// would be taken; on another the new ones open first, and if that fails the old ones stay.
     fn rebind(&mut self) {
+        let port = self.core.settings.port;
+        if self.listeners.iter().any(|listener| listener.port() == Some(port)) {
+            self.close_listeners();
+        }
         match super::process::open_listeners(&self.core.settings) {
             Ok(mut listeners) => {
-                for listener in &mut self.listeners {
-                    let _ = listener.deregister(self.poll.registry());
-                }
+                self.close_listeners();
                 for (at, listener) in listeners.iter_mut().enumerate() {
                     if let Err(error) = listener.register(self.poll.registry(), Token(FIRST_LISTENER + at)) {
                         crate::log::warning(&format!("Registering a listening socket failed: {error}"));
@@ -782,6 +791,14 @@ impl Reactor {
                 self.core.facts.listeners = self.listeners.iter().map(Listener::describe).collect();
             }
             Err(error) => crate::log::warning(&error.0),
+        }
+    }
+
+    fn close_listeners(&mut self) {
+        self.accept_again.clear();
+        for mut listener in self.listeners.drain(..) {
+            // Closing takes it out of the poll as well.
+            let _ = listener.deregister(self.poll.registry());
         }
     }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::latency::LatencyMonitor;
+use super::notify::Class;
 use super::pubsub::PubSub;
 use super::session::{ClientId, Session, SessionIndex};
 use super::slowlog::Slowlog;
@@ -67,6 +68,9 @@ pub struct Core {
     pub ops_rate: Rate,
     pub input_rate: Rate,
     pub output_rate: Rate,
+    /// Ticks a second, and microseconds spent in them a second.
+    pub cycle_rate: Rate,
+    pub cycle_time_rate: Rate,
     sampled: Millis,
     /// The time of the present tick.
     pub moment: Moment,
@@ -84,6 +88,8 @@ pub struct Core {
     pub effects: Vec<Effect>,
     /// Sessions with replies that wait for the flush.
     pub outgoing: Vec<SessionIndex>,
+    /// Messages pushed to sessions so far; the executor sees by it whether a command pushed any.
+    pub pushes: u64,
     /// Changes to the keyspace since the last snapshot.
     pub dirty: u64,
     /// Whether the present command leaves access clocks alone (CLIENT NO-TOUCH).
@@ -109,6 +115,8 @@ impl Core {
             ops_rate: Rate::default(),
             input_rate: Rate::default(),
             output_rate: Rate::default(),
+            cycle_rate: Rate::default(),
+            cycle_time_rate: Rate::default(),
             sampled: now,
             moment: Moment::default(),
             monotonic: Millis::default(),
@@ -123,6 +131,7 @@ impl Core {
             pause: None,
             effects: Vec::new(),
             outgoing: Vec::new(),
+            pushes: 0,
             dirty: 0,
             no_touch: false,
             active_expire: true,
@@ -177,7 +186,21 @@ impl Core {
         self.input_rate.sample(self.stats.total_net_input_bytes, self.monotonic);
         self.output_rate
             .sample(self.stats.total_net_output_bytes, self.monotonic);
+        self.cycle_rate.sample(self.stats.eventloop_cycles, self.monotonic);
+        self.cycle_time_rate
+            .sample(self.stats.eventloop_duration_usec, self.monotonic);
         self.memory_peak = self.memory_peak.max(crate::memory::used());
+    }
+
+    /// Starts all counting anew (CONFIG RESETSTAT). The memory peak and the slow log are not counts and stay.
+    pub fn reset_stats(&mut self) {
+        self.stats = Stats::default();
+        self.command_stats.fill(CommandStats::default());
+        self.error_stats.clear();
+        for rate in [&mut self.ops_rate, &mut self.input_rate, &mut self.output_rate] {
+            *rate = Rate::default();
+            rate.sample(0, self.monotonic);
+        }
     }
 
     pub fn now(&self) -> Millis {
@@ -206,18 +229,9 @@ impl Core {
 
     /// Forgets a session and everything it was subscribed to.
     pub fn close(&mut self, index: SessionIndex) {
-        let Some(session) = self.sessions.get_mut(index.0).and_then(Option::take) else {
-            return;
-        };
-        self.session_count -= 1;
-        let Some(subscriptions) = session.subscriptions else {
-            return;
-        };
-        for channel in &subscriptions.channels {
-            self.pubsub.unsubscribe(channel, index);
-        }
-        for pattern in &subscriptions.patterns {
-            self.pubsub.unsubscribe_pattern(pattern, index);
+        self.unsubscribe_all(index);
+        if self.sessions.get_mut(index.0).and_then(Option::take).is_some() {
+            self.session_count -= 1;
         }
     }
 
@@ -269,6 +283,16 @@ impl Core {
         session.closing = true;
         session.doomed |= doomed;
         self.effects.push(Effect::Close(index));
+        if doomed {
+            self.unsubscribe_all(index);
+        }
+    }
+
+    /// Whether a session has to authenticate before it may run ordinary commands.
+    #[inline]
+    pub fn must_authenticate(&mut self, index: SessionIndex) -> bool {
+        // A password may be taken back after a client came that never gave it.
+        !self.settings.requirepass.is_empty() && !self.session(index).authenticated
     }
 
     // Lookups.
@@ -277,6 +301,9 @@ impl Core {
     #[inline]
     pub fn read(&mut self, database: usize, key: Key<'_>) -> Option<EntryRef<'_>> {
         self.drop_if_expired(database, key);
+        if self.settings.notify_keyspace_events.contains(Class::KEY_MISS) {
+            self.notify_if_missing(database, key);
+        }
         let (moment, random) = (&self.moment, &mut self.random);
         let Some(entry) = self.keyspace.db(database).find(key) else {
             self.stats.keyspace_misses += 1;
@@ -289,7 +316,33 @@ impl Core {
         Some(entry)
     }
 
-    /// The entry of `key` without a trace (TTL, OBJECT, TYPE).
+    /// Looks at an entry for a command that asks about the key, not for its value (EXISTS, TYPE, TTL): counted as a hit
+    /// or miss, but no access.
+    pub fn inspect<R>(&mut self, database: usize, key: Key<'_>, look: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
+        let seen = self.peek(database, key).map(look);
+        self.count_lookup(seen.is_some());
+        if seen.is_none() {
+            self.notify(Class::KEY_MISS, "keymiss", key.bytes, database);
+        }
+        seen
+    }
+
+    /// Counts a lookup that was made with [`Core::peek`].
+    pub fn count_lookup(&mut self, found: bool) {
+        match found {
+            true => self.stats.keyspace_hits += 1,
+            false => self.stats.keyspace_misses += 1,
+        }
+    }
+
+    #[cold]
+    fn notify_if_missing(&mut self, database: usize, key: Key<'_>) {
+        if self.keyspace.db(database).find(key).is_none() {
+            self.notify(Class::KEY_MISS, "keymiss", key.bytes, database);
+        }
+    }
+
+    /// The entry of `key` without a trace.
     pub fn peek(&mut self, database: usize, key: Key<'_>) -> Option<EntryRef<'_>> {
         self.drop_if_expired(database, key);
         self.keyspace.db(database).find(key)
@@ -326,12 +379,13 @@ impl Core {
         }
     }
 
+    /// Deletes a key that a command has found past its deadline before the wheel has.
     #[cold]
-    fn expire_now(&mut self, database: usize, key: Key<'_>) {
+    pub fn expire_now(&mut self, database: usize, key: Key<'_>) {
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard);
         self.stats.expired_keys += 1;
-        self.notify(super::notify::Class::EXPIRED, "expired", key.bytes, database);
+        self.notify(Class::EXPIRED, "expired", key.bytes, database);
     }
 
     /// The database, the graveyard and the moment, for a write.
@@ -345,6 +399,18 @@ impl Core {
     pub fn delete(&mut self, database: usize, key: Key<'_>) -> bool {
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard)
+    }
+
+    /// Deletes `key` for a command that counts deletions: a key past its deadline expires instead, and does not count.
+    pub fn delete_live(&mut self, database: usize, key: Key<'_>) -> bool {
+        self.drop_if_expired(database, key);
+        self.delete(database, key)
+    }
+
+    /// Sets or clears a key's deadline; false if there is no such key.
+    pub fn set_deadline(&mut self, database: usize, key: Key<'_>, deadline: Option<Millis>) -> bool {
+        let (db, _, moment) = self.writer(database);
+        db.set_deadline(key, deadline, moment.now)
     }
 
     /// A random 64-bit source for the keyspace.

@@ -4,8 +4,10 @@ use super::context::Context;
 use super::core::Core;
 use super::failure::Outcome;
 use super::session::{Blocked, ReplyMode, SessionIndex};
+use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::handlers::Handlers;
+use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
 use crate::resp::reply::Reply;
@@ -66,12 +68,14 @@ impl<'a> Executor<'a> {
         if session.reply_mode == ReplyMode::SkipNext {
             session.reply_mode = ReplyMode::Skip;
         }
-        let (before, outgoing) = (self.reply.bytes.len(), self.core.outgoing.len());
+        let (before, pushes) = (self.reply.bytes.len(), self.core.pushes);
         let verdict = self.checked(request, argc, spec, started);
-        let pushed = self.core.outgoing.len() > outgoing;
+        let pushed = self.core.pushes > pushes;
         let session = self.core.session(index);
         match session.reply_mode {
             ReplyMode::On => {}
+            // It has not run: the reply to skip is still to come.
+            ReplyMode::Skip if verdict == Verdict::Held => session.reply_mode = ReplyMode::SkipNext,
             ReplyMode::Off | ReplyMode::SkipNext => self.reply.bytes.truncate(before),
             ReplyMode::Skip => {
                 self.reply.bytes.truncate(before);
@@ -133,16 +137,18 @@ impl<'a> Executor<'a> {
             Some(spec) if !spec.is_container() || argc == 1 => Ok(spec),
             _ => {
                 let words = Args::new(input, spans, bigs).to_vec();
-                errors::resolve(&words).map_err(|unresolved| unresolved.text(&words))
+                errors::resolve(&words).map_err(|unresolved| (unresolved, words))
             }
         };
         let spec = match resolved {
             Ok(spec) => spec,
-            Err(text) => return self.reject(None, text),
+            Err((unresolved, words)) => return self.reject_unresolved(unresolved, &words),
         };
         let Some(handler) = self.handlers.get(spec) else {
+            // Not built; or a container without its subcommand, which resolving tells from that.
             let words = Args::new(input, spans, bigs).to_vec();
-            return self.reject(None, errors::unknown_command(&words));
+            let unresolved = errors::resolve(&words).err().unwrap_or(Unresolved::UnknownCommand);
+            return self.reject_unresolved(unresolved, &words);
         };
         if !spec.accepts(argc) {
             return self.reject(Some(spec), errors::wrong_arity(spec.name));
@@ -150,7 +156,7 @@ impl<'a> Executor<'a> {
         if let Some(text) = self.refusal(session, spec) {
             return self.reject(Some(spec), text);
         }
-        if self.must_wait(session, spec) {
+        if self.must_wait(spec) {
             self.core.session(session).blocked = Some(Blocked::Paused);
             return Verdict::Held;
         }
@@ -177,6 +183,14 @@ impl<'a> Executor<'a> {
         Verdict::Done
     }
 
+    fn reject_unresolved(&mut self, unresolved: Unresolved, words: &[&[u8]]) -> Verdict {
+        let spec = match unresolved {
+            Unresolved::WrongArity(spec) => Some(spec),
+            Unresolved::UnknownCommand | Unresolved::UnknownSubcommand => None,
+        };
+        self.reject(spec, unresolved.text(words))
+    }
+
     fn reject(&mut self, spec: Option<&'static CommandSpec>, text: impl AsRef<[u8]>) -> Verdict {
         let text = text.as_ref();
         self.reply.error(text);
@@ -189,10 +203,20 @@ impl<'a> Executor<'a> {
     /// Why this session may not run this command now.
     #[inline]
     fn refusal(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
+<<<<<<< HEAD
+        if spec.flags.contains(Flag::Admin)
+            && let Some(text) = self.protected(session, spec)
+        {
+            return Some(text.into());
+        }
         let session = self.core.session(session);
         if !session.authenticated && !spec.flags.contains(Flag::NoAuth) {
+=======
+        if self.core.must_authenticate(session) && !spec.flags.contains(Flag::NoAuth) {
+>>>>>>> connection
             return Some("NOAUTH Authentication required.".into());
         }
+        let session = self.core.session(session);
         let restricted = session.subscriptions.is_some() && session.is_subscriber();
         if restricted && session.protocol == crate::resp::reply::Protocol::Resp2 && !allowed_in_subscriber_mode(spec) {
             return Some(format!(
@@ -209,17 +233,26 @@ impl<'a> Executor<'a> {
         None
     }
 
+    /// Why a command that the configuration must allow first is not allowed to this client.
+    #[cold]
+    fn protected(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> Option<&'static str> {
+        if spec.name != "debug" {
+            return None;
+        }
+        let local = self.core.session(session).is_local();
+        let allowed = self.core.settings.enable_debug_command.allows(local);
+        (!allowed).then_some(DEBUG_NOT_ALLOWED)
+    }
+
     /// Whether CLIENT PAUSE holds this command back.
     #[inline]
-    fn must_wait(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> bool {
+    fn must_wait(&mut self, spec: &'static CommandSpec) -> bool {
         let Some(pause) = self.core.pause else { return false };
         if pause.until <= self.core.monotonic {
             self.core.unpause();
             return false;
         }
-        let _ = session;
-        let writes = spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount");
-        (pause.all && spec.name != "client|unpause") || writes
+        pause.all || spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount")
     }
 
     /// Counts the call: time, failures, slow log.
@@ -285,7 +318,8 @@ fn slow(core: &mut Core, session: Option<SessionIndex>, spec: &'static CommandSp
         return;
     };
     let max = core.settings.slowlog_max_len as usize;
-    core.slowlog.add(args.iter(), second, micros, &peer, &name, max);
+    let shown = slowlog::redacted(spec, args);
+    core.slowlog.add(shown.into_iter(), second, micros, &peer, &name, max);
 }
 
 /// The value of a SET that arrived in a buffer of its own, for the keyspace to keep instead of a copy.
@@ -295,6 +329,8 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
     }
     Some(std::mem::take(&mut bigs[0]))
 }
+
+const DEBUG_NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
 
 fn allowed_in_subscriber_mode(spec: &CommandSpec) -> bool {
     matches!(

@@ -47,11 +47,12 @@ impl LatencyMonitor {
         self.events.iter().map(|(name, spikes)| (*name, spikes))
     }
 
-    /// Forgets the named events, or all; gives how many there were.
+    /// Forgets the named events, or all; gives how many there were. Unlike the other lookups this one ignores case, as
+    /// in Redis.
     pub fn reset(&mut self, names: &[&[u8]]) -> usize {
         let before = self.events.len();
-        self.events
-            .retain(|name, _| !names.is_empty() && !names.contains(&name.as_bytes()));
+        let named = |event: &str| names.iter().any(|name| name.eq_ignore_ascii_case(event.as_bytes()));
+        self.events.retain(|event, _| !names.is_empty() && !named(event));
         before - self.events.len()
     }
 }

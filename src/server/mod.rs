@@ -1,5 +1,6 @@
 //! The server core: commands on keyspace and sessions, without any I/O.
 
+pub mod client_line;
 pub mod context;
 pub mod core;
 pub mod dispatch;
@@ -8,11 +9,14 @@ pub mod info;
 pub mod latency;
 pub mod memory_limit;
 pub mod notify;
+pub mod os;
 pub mod pubsub;
 pub mod session;
 pub mod slowlog;
 pub mod stats;
 pub mod stopwatch;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod upkeep;
 
 pub use self::context::Context;

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::commands::table::CommandSpec;
+use crate::resp::request::Args;
+
 /// Arguments kept of a command, and bytes kept of an argument.
 const MAX_ARGUMENTS: usize = 32;
 const MAX_ARGUMENT: usize = 128;
@@ -64,6 +67,47 @@ impl Slowlog {
     }
 }
 
+/// Settings whose values are passwords, or names that belong to one.
+const SECRET_SETTINGS: [&[u8]; 3] = [b"requirepass", b"masterauth", b"masteruser"];
+
+/// A command's arguments as others may see them: secrets give way to a placeholder.
+pub fn redacted<'a>(spec: &CommandSpec, args: Args<'a>) -> Vec<&'a [u8]> {
+    let mut shown = args.to_vec();
+    let is = |index: usize, word: &[u8]| args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word));
+    match spec.name {
+        "auth" => conceal(&mut shown, 1, usize::MAX),
+        "acl|setuser" => conceal(&mut shown, 2, usize::MAX),
+        "hello" => {
+            for index in (2..args.len()).filter(|&index| is(index, b"auth") && !is(index - 1, b"setname")) {
+                conceal(&mut shown, index + 1, 2);
+            }
+        }
+        "migrate" => {
+            for index in 6..args.len() {
+                if is(index, b"auth") {
+                    conceal(&mut shown, index + 1, 1);
+                } else if is(index, b"auth2") {
+                    conceal(&mut shown, index + 1, 2);
+                }
+            }
+        }
+        "config|set" => {
+            let secret = |index: usize| SECRET_SETTINGS.iter().any(|name| is(index, name));
+            for index in (2..args.len()).step_by(2).filter(|&index| secret(index)) {
+                conceal(&mut shown, index + 1, 1);
+            }
+        }
+        _ => {}
+    }
+    shown
+}
+
+fn conceal(arguments: &mut [&[u8]], from: usize, count: usize) {
+    for argument in arguments.iter_mut().skip(from).take(count) {
+        *argument = b"(redacted)";
+    }
+}
+
 fn shortened<'a>(arguments: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let count = arguments.len();
     let kept = if count > MAX_ARGUMENTS {
@@ -85,4 +129,74 @@ fn shortened_argument(argument: &[u8]) -> Vec<u8> {
     let mut out = argument[..MAX_ARGUMENT].to_vec();
     out.extend_from_slice(format!("... ({} more bytes)", argument.len() - MAX_ARGUMENT).as_bytes());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::table;
+    use crate::resp::request::Span;
+
+    /// What is shown of a command line whose command is `name`.
+    fn shown(name: &str, line: &str) -> String {
+        let start_of = |word: &str| word.as_ptr() as usize - line.as_ptr() as usize;
+        let spans: Vec<_> = line
+            .split(' ')
+            .map(|word| Span::new(start_of(word), word.len()))
+            .collect();
+        let spec = table::lookup_full(name.as_bytes()).expect("a command of the table");
+        let shown = redacted(spec, Args::new(line.as_bytes(), &spans, &[]));
+        String::from_utf8(shown.join(&b' ')).expect("text in, text out")
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let cases = [
+            ("auth", "AUTH a b", "AUTH (redacted) (redacted)"),
+            (
+                "hello",
+                "HELLO 2 auth u p SETNAME n",
+                "HELLO 2 auth (redacted) (redacted) SETNAME n",
+            ),
+            (
+                "hello",
+                "HELLO 3 SETNAME auth AUTH u p",
+                "HELLO 3 SETNAME auth AUTH (redacted) (redacted)",
+            ),
+            (
+                "config|set",
+                "CONFIG SET maxmemory 1 RequirePass x",
+                "CONFIG SET maxmemory 1 RequirePass (redacted)",
+            ),
+            (
+                "config|set",
+                "CONFIG SET appendonly masterauth",
+                "CONFIG SET appendonly masterauth",
+            ),
+            ("acl|setuser", "ACL SETUSER bob >x", "ACL SETUSER (redacted) (redacted)"),
+            (
+                "migrate",
+                "MIGRATE h 1 auth 0 10 AUTH2 u p",
+                "MIGRATE h 1 auth 0 10 AUTH2 (redacted) (redacted)",
+            ),
+            (
+                "migrate",
+                "MIGRATE h 1 k 0 10 COPY AUTH p",
+                "MIGRATE h 1 k 0 10 COPY AUTH (redacted)",
+            ),
+            ("set", "SET auth x", "SET auth x"),
+        ];
+        for (name, line, want) in cases {
+            assert_eq!(shown(name, line), want);
+        }
+    }
+
+    #[test]
+    fn long_commands_are_cut() {
+        let many = vec![&b"x"[..]; 40];
+        let cut = shortened(many.into_iter());
+        assert_eq!((cut.len(), &cut[31][..]), (32, &b"... (9 more arguments)"[..]));
+        let long = [b'x'; 130];
+        assert!(shortened_argument(&long).ends_with(b"x... (2 more bytes)"));
+    }
 }

@@ -19,6 +19,8 @@ pub struct Stats {
     pub expire_lag_sum_ms: u64,
     /// Ticks that left due keys to the next one.
     pub expire_time_cap_reached: u64,
+    /// Time spent on deleting keys whose time had come.
+    pub expire_nanos: u64,
     pub evicted_keys: u64,
     pub evicted_clients: u64,
     pub keyspace_hits: u64,
@@ -133,7 +135,9 @@ impl Histogram {
         0
     }
 
-    /// Cumulative counts at the powers of two of microseconds, from the first with any to the one that holds all.
+    /// Cumulative counts at doubling limits, from the first with any to the one that holds all; limits that would add
+    /// none are left out. The limits are labelled in microseconds as Redis labels them: 1024 ns, 2048 ns and so on are
+    /// each widened to the end of the 1/128 step they begin, hence 1, 2, 4, 8, 16 and then 33, 66, 132.
     pub fn by_doubling_micros(&self) -> Vec<(u64, u64)> {
         let mut out: Vec<(u64, u64)> = Vec::new();
         let mut limit = 1u64;
@@ -143,7 +147,8 @@ impl Histogram {
                 .map(|b| self.counts[b])
                 .sum::<u64>();
             if seen > out.last().map_or(0, |last| last.1) {
-                out.push((limit, seen));
+                let nanos = limit * 1024;
+                out.push(((nanos + nanos / 128 - 1) / 1000, seen));
             }
             if seen == self.total || limit > 1 << 40 {
                 return out;
@@ -167,6 +172,6 @@ mod tests {
             let got = histogram.percentile(percentile) as f64;
             assert!((got / want - 1.0).abs() < 0.13, "{percentile}: {got}");
         }
-        assert_eq!(histogram.by_doubling_micros().last().map(|last| last.1), Some(10_000));
+        assert_eq!(histogram.by_doubling_micros().last(), Some(&(1056, 10_000)));
     }
 }

@@ -4,7 +4,7 @@
 use super::core::{Core, Effect};
 use super::notify::Class;
 use super::session::Blocked;
-use super::stopwatch::Stopwatch;
+use super::stopwatch::{Stopwatch, Ticks};
 use crate::timer::Millis;
 
 /// Wheel items visited in one go; some hundred microseconds' worth at most.
@@ -22,6 +22,12 @@ impl Core {
             return false;
         }
         let started = Stopwatch::read();
+        let capped = self.expire_until_capped(started);
+        self.stats.expire_nanos += self.stopwatch.nanos(Stopwatch::read().since(started));
+        capped
+    }
+
+    fn expire_until_capped(&mut self, started: Ticks) -> bool {
         let now = self.moment.now;
         for index in 0..self.keyspace.len() {
             while self.keyspace.db(index).next_due().is_some_and(|due| due <= now) {
@@ -85,6 +91,7 @@ impl Core {
     /// The once-a-second round: idle clients, soft output limits, the stopwatch's scale.
     pub fn each_second(&mut self) {
         self.stopwatch.calibrate();
+        crate::memory::decay();
         self.memory_peak = self.memory_peak.max(crate::memory::used());
         let (now, timeout) = (self.moment.now, self.settings.timeout as i64);
         let mut late = Vec::new();
@@ -110,7 +117,7 @@ impl Core {
 
     /// Closes a session that is owed more than its class of client may be.
     pub fn check_output_limit(&mut self, index: super::SessionIndex) {
-        let now = self.monotonic;
+        let (now, unix_now) = (self.monotonic, self.moment.now);
         let limits = &self.settings.client_output_buffer_limit;
         let (normal, pubsub) = (limits.normal, limits.pubsub);
         let Some(session) = self.find_session(index) else {
@@ -127,8 +134,8 @@ impl Core {
             session.soft_limit_since = None;
         }
         if (hard || soft) && !session.doomed {
+            let text = super::client_line::client_line(session, unix_now);
             self.stats.client_output_buffer_limit_disconnections += 1;
-            let text = super::info::client_line(self.find_session(index).expect("found above"), now);
             crate::log::warning(&format!("Client {text} closed for overcoming of output buffer limits."));
             self.ask_close(index, true);
         }

@@ -93,6 +93,20 @@ pub fn wrong_arity(full_name: &str) -> String {
     format!("ERR wrong number of arguments for '{full_name}' command")
 }
 
+/// `ERR unknown subcommand or wrong number of arguments for 'x'. Try DEBUG HELP.`, for commands that look at the number
+/// of a subcommand's arguments themselves.
+pub fn unusable_subcommand(args: &[&[u8]]) -> Vec<u8> {
+    let arg = |i: usize| args.get(i).copied().unwrap_or_default();
+    [
+        b"ERR unknown subcommand or wrong number of arguments for '",
+        shown(arg(1), QUOTED),
+        b"'. Try ",
+        &arg(0).to_ascii_uppercase(),
+        b" HELP.",
+    ]
+    .concat()
+}
+
 /// What is shown of bytes a client sent: at most `limit` of them, and none after a NUL, at which Redis's texts end.
 fn shown(bytes: &[u8], limit: usize) -> &[u8] {
     let bytes = &bytes[..bytes.len().min(limit)];

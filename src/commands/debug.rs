@@ -1,0 +1,189 @@
+//! DEBUG: a look behind the scenes, and levers for tests.
+//!
+//! Only what tests of clients and operators use every day is here. `enable-debug-command` must allow it; the dispatcher
+//! sees to that before any other check, as Redis does.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::handlers::Family;
+use super::table::{errors, help};
+use crate::keyspace::{EntryRef, Key, Kind, ValueRef};
+use crate::resp::request::Args;
+use crate::server::context::integer;
+use crate::server::failure::{Failure, NO_SUCH_KEY};
+use crate::server::{Context, Outcome};
+
+pub const COMMANDS: Family = &[("debug", debug)];
+
+/// DEBUG subcommand [argument ...]
+fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let subcommand = args.at(1).to_ascii_lowercase();
+    match (subcommand.as_slice(), args.len()) {
+        (b"change-repl-id", 2) => change_replication_id(ctx),
+        (b"error", 3) => Err(Failure(args.at(2).to_vec().into())),
+        (b"help", 2) => {
+            help::help_reply(args.at(0), HELP, &mut ctx.reply);
+            Ok(())
+        }
+        (b"htstats", 3) => table_statistics(ctx, args.at(2)),
+        (b"log", 3) => log(ctx, args.at(2)),
+        (b"object", 3) => object(ctx, args.at(2)),
+        (b"set-active-expire", 3) => set_active_expire(ctx, args.at(2)),
+        (b"sleep", 3) => sleep(ctx, args.at(2)),
+        _ => Err(errors::unusable_subcommand(&args.to_vec()).into()),
+    }
+}
+
+const HELP: &[&str] = &[
+    "CHANGE-REPL-ID",
+    "    Draws a new replication ID.",
+    "ERROR <string>",
+    "    Answers with the error <string>.",
+    "HTSTATS <dbid>",
+    "    Describes the hash table of a database.",
+    "LOG <message>",
+    "    Writes <message> to the log.",
+    "OBJECT <key>",
+    "    Shows how <key> and its value are stored.",
+    "SET-ACTIVE-EXPIRE <0|1>",
+    "    With 0, keys expire only when somebody looks at them.",
+    "SLEEP <seconds>",
+    "    Stops the whole server for <seconds>, which may have decimals.",
+];
+
+/// DEBUG CHANGE-REPL-ID
+fn change_replication_id(ctx: &mut Context<'_>) -> Outcome {
+    crate::log::notice("Changing the replication ID because DEBUG CHANGE-REPL-ID was called");
+    ctx.core.replication_id = ctx.core.random_hex(40);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG LOG message
+fn log(ctx: &mut Context<'_>, message: &[u8]) -> Outcome {
+    crate::log::warning(&format!("DEBUG LOG: {}", String::from_utf8_lossy(message)));
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG SET-ACTIVE-EXPIRE number. What is no number is 0, as for C's `atoi`.
+fn set_active_expire(ctx: &mut Context<'_>, number: &[u8]) -> Outcome {
+    ctx.core.active_expire = leading_number(number).trunc() != 0.0;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG SLEEP seconds. The whole server sleeps, which is the point.
+fn sleep(ctx: &mut Context<'_>, seconds: &[u8]) -> Outcome {
+    if let Ok(duration) = Duration::try_from_secs_f64(leading_number(seconds)) {
+        std::thread::sleep(duration);
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// The decimal number that a text begins with, whatever follows; 0 if there is none.
+fn leading_number(text: &[u8]) -> f64 {
+    let end = text
+        .iter()
+        .position(|b| !b"+-.0123456789".contains(b))
+        .unwrap_or(text.len());
+    let digits = std::str::from_utf8(&text[..end]).unwrap_or_default();
+    (0..=digits.len())
+        .rev()
+        .find_map(|end| digits[..end].parse().ok())
+        .unwrap_or(0.0)
+}
+
+/// DEBUG HTSTATS dbid. O(keys): every probe is counted.
+fn table_statistics(ctx: &mut Context<'_>, database: &[u8]) -> Outcome {
+    let index = usize::try_from(integer(database)?).ok();
+    let Some(index) = index.filter(|&index| index < ctx.core.keyspace.len()) else {
+        return Err("ERR Out of range database".into());
+    };
+    let db = ctx.core.keyspace.db(index);
+    let stats = db.table_stats();
+    let mut out = String::from("[Dictionary HT]\n");
+    // Writing to a String cannot fail.
+    let _ = write!(
+        out,
+        "Hash table 0 stats (main hash table):\n table size: {}\n number of elements: {}\n segments: {}\n \
+         directory size: {}\n load: {:.2}\n avg probe length: {:.2}\n max probe length: {}\n bytes: {}\n",
+        stats.buckets,
+        stats.entries,
+        stats.segments,
+        stats.directory,
+        stats.load,
+        stats.mean_probe,
+        stats.longest_probe,
+        stats.memory
+    );
+    let _ = write!(
+        out,
+        "[Expires HT]\n number of elements: {}\n bytes: {}\n",
+        db.volatile(),
+        db.wheel_bytes()
+    );
+    ctx.reply.verbatim("txt", out);
+    Ok(())
+}
+
+/// DEBUG OBJECT key
+///
+/// Redis's `serializedlength` is left out: it is what a snapshot of the value would take, and there are no snapshots.
+fn object(ctx: &mut Context<'_>, key: &[u8]) -> Outcome {
+    let clock = ctx.core.moment.clock;
+    let Some(entry) = ctx.core.peek(ctx.database, Key::new(key)) else {
+        return Err(NO_SUCH_KEY.into());
+    };
+    let line = format!(
+        "Value at:{:p} refcount:1 encoding:{} lru:{} lru_seconds_idle:{}",
+        entry.key().as_ptr(),
+        encoding(entry),
+        entry.clock(),
+        clock.idle_ms(entry.clock()) / 1000
+    );
+    ctx.reply.simple(&line);
+    Ok(())
+}
+
+/// Up to this many bytes Redis keeps a string and its object in one allocation, and calls that `embstr`.
+const EMBEDDED_MAX: usize = 44;
+
+/// What OBJECT ENCODING calls the way a value is stored.
+fn encoding(entry: EntryRef<'_>) -> &'static str {
+    match entry.kind() {
+        Kind::Int => "int",
+        Kind::Str if matches!(entry.value(), ValueRef::Str(text) if text.len() <= EMBEDDED_MAX) => "embstr",
+        Kind::Str | Kind::StrEdited | Kind::StrHeap => "raw",
+        Kind::ListPacked | Kind::SetPacked | Kind::HashPacked | Kind::ZsetPacked => "listpack",
+        Kind::List => "quicklist",
+        Kind::SetInts => "intset",
+        Kind::Set | Kind::Hash => "hashtable",
+        Kind::Zset => "skiplist",
+        Kind::Stream => "stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_far_as_they_go() {
+        let cases: [(&str, f64); 8] = [
+            ("0.5", 0.5),
+            ("1x", 1.0),
+            ("1.5.2", 1.5),
+            ("-2", -2.0),
+            (".5", 0.5),
+            ("abc", 0.0),
+            ("", 0.0),
+            ("1-1", 1.0),
+        ];
+        for (text, want) in cases {
+            assert_eq!(leading_number(text.as_bytes()), want, "{text}");
+        }
+    }
+}

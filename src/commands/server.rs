@@ -1,0 +1,90 @@
+//! Commands about the server as a whole: INFO, TIME, SHUTDOWN, LASTSAVE.
+
+use super::expiry::syntax_error;
+use super::handlers::Family;
+use crate::config::compound::ShutdownOptions;
+use crate::resp::request::Args;
+use crate::server::failure::Failure;
+use crate::server::{Context, Effect, Outcome, info, os};
+
+pub const COMMANDS: Family = &[
+    ("info", info_command),
+    ("lastsave", lastsave),
+    ("shutdown", shutdown),
+    ("time", time),
+];
+
+/// INFO [section [section ...]]
+fn info_command(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let text = info::report(ctx.core, &args.from(1).to_vec());
+    ctx.reply.verbatim("txt", text);
+    Ok(())
+}
+
+/// TIME
+fn time(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    let micros = os::unix_micros();
+    ctx.reply.array(2);
+    ctx.reply.bulk_int(micros / 1_000_000);
+    ctx.reply.bulk_int(micros % 1_000_000);
+    Ok(())
+}
+
+/// LASTSAVE
+fn lastsave(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    ctx.reply.int(ctx.core.last_save.as_secs());
+    Ok(())
+}
+
+/// What SHUTDOWN was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shutdown {
+    Abort,
+    Exit(ShutdownOptions),
+}
+
+impl Shutdown {
+    fn parse(args: Args<'_>) -> Result<Self, Failure> {
+        let (mut options, mut abort) = (ShutdownOptions::default(), false);
+        for option in args.from(1).iter() {
+            match option.to_ascii_lowercase().as_slice() {
+                b"nosave" => options.nosave = true,
+                b"save" => options.save = true,
+                b"now" => options.now = true,
+                b"force" => options.force = true,
+                b"abort" => abort = true,
+                _ => return syntax_error(),
+            }
+        }
+        if options.save && options.nosave {
+            return syntax_error();
+        }
+        match abort {
+            true if options != ShutdownOptions::default() => syntax_error(),
+            true => Ok(Shutdown::Abort),
+            false => Ok(Shutdown::Exit(options)),
+        }
+    }
+}
+
+/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
+///
+/// There are no replicas to wait for, so a shutdown is over at once and there is never one to abort. There is no
+/// snapshot either: to be asked for one is to fail, unless FORCE says to exit all the same.
+fn shutdown(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let options = match Shutdown::parse(args)? {
+        Shutdown::Abort => return Err("ERR No shutdown in progress.".into()),
+        Shutdown::Exit(options) => options,
+    };
+    crate::log::warning("User requested shutdown...");
+    if options.save {
+        crate::log::warning("Snapshots are not saved, so nothing can be saved before the exit.");
+        if !options.force {
+            return Err("ERR Errors trying to SHUTDOWN. Check logs.".into());
+        }
+    }
+    ctx.core.effects.push(Effect::Shutdown);
+    // The connection closes instead of a reply, and what the client sent behind SHUTDOWN no longer runs.
+    ctx.session().closing = true;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! The lines of INFO whose number depends on what happened: a line a command, an error code, a database.
+
+use std::fmt::Write;
+
+use super::View;
+use crate::commands::table::{self, CommandSpec};
+use crate::config::compound::format_percentile;
+use crate::server::stats::CommandStats;
+
+// Writing to a String cannot fail, so the results of `write!` are dropped throughout.
+
+/// Addresses listened on, one line a kind of socket.
+pub fn listeners(view: &View<'_>, out: &mut String) {
+    let settings = &view.core.settings;
+    let mut kinds = Vec::new();
+    if settings.port != 0 {
+        let addresses = settings.bind.0.iter().map(|address| format!(",bind={address}"));
+        kinds.push(format!(
+            "name=tcp{},port={}",
+            addresses.collect::<String>(),
+            settings.port
+        ));
+    }
+    if !settings.unixsocket.is_empty() {
+        kinds.push(format!("name=unix,bind={}", settings.unixsocket));
+    }
+    for (index, kind) in kinds.iter().enumerate() {
+        let _ = write!(out, "listener{index}:{kind}\r\n");
+    }
+}
+
+/// What each command that was asked for has cost.
+pub fn command_stats(view: &View<'_>, out: &mut String) {
+    for (spec, stats) in by_command(view) {
+        if stats.calls + stats.rejected + stats.failed == 0 {
+            continue;
+        }
+        let micros = stats.nanos / 1000;
+        let each = micros as f64 / stats.calls.max(1) as f64;
+        let _ = write!(
+            out,
+            "cmdstat_{}:calls={},usec={micros},usec_per_call={each:.2},rejected_calls={},failed_calls={}\r\n",
+            spec.name, stats.calls, stats.rejected, stats.failed
+        );
+    }
+}
+
+/// Error replies by code, in the codes' order.
+pub fn error_stats(view: &View<'_>, out: &mut String) {
+    for (code, count) in &view.core.error_stats {
+        let _ = write!(out, "errorstat_{code}:count={count}\r\n");
+    }
+}
+
+/// The percentiles that `latency-tracking-info-percentiles` asks for, in microseconds.
+pub fn latency_stats(view: &View<'_>, out: &mut String) {
+    let settings = &view.core.settings;
+    if !settings.latency_tracking {
+        return;
+    }
+    for (spec, stats) in by_command(view) {
+        let Some(histogram) = &stats.latency else { continue };
+        let percentiles = settings.latency_tracking_info_percentiles.0.iter().map(|&percentile| {
+            let micros = histogram.percentile(percentile) as f64 / 1000.0;
+            format!("p{}={micros:.3}", format_percentile(percentile))
+        });
+        let percentiles: Vec<_> = percentiles.collect();
+        let _ = write!(
+            out,
+            "latency_percentiles_usec_{}:{}\r\n",
+            spec.name,
+            percentiles.join(",")
+        );
+    }
+}
+
+/// The databases that have keys.
+pub fn databases(view: &View<'_>, out: &mut String) {
+    let now = view.core.now();
+    for (index, db) in view.core.keyspace.databases().filter(|(_, db)| !db.is_empty()) {
+        let (keys, expires, ttl) = (db.len(), db.volatile(), db.average_ttl(now));
+        let _ = write!(out, "db{index}:keys={keys},expires={expires},avg_ttl={ttl}\r\n");
+    }
+}
+
+fn by_command<'a>(view: &'a View<'_>) -> impl Iterator<Item = (&'static CommandSpec, &'a CommandStats)> {
+    table::all().iter().zip(&view.core.command_stats)
+}

@@ -1,0 +1,350 @@
+//! The table of INFO: every section and field, in Redis 7.2's order, with the function of the core that gives its value.
+//!
+//! Our own fields stand at the ends of sections, where they move no other. A field about something that this server
+//! does not have is here all the same, since tools expect it: with zero, or the word Redis uses for "nothing of the
+//! kind happened".
+
+use std::fmt::{Display, Write};
+
+use super::View;
+use super::figures::human;
+use super::lines;
+use crate::config::REDIS_VERSION;
+use crate::config::choice::Supervised;
+use crate::server::core::Core;
+use crate::server::os;
+
+/// A part of INFO that can be asked for by name.
+pub struct Section {
+    /// As its heading has it; clients may write it in any case.
+    pub name: &'static str,
+    /// Whether it is shown when no section is named.
+    pub default: bool,
+    pub items: &'static [Item],
+}
+
+/// Writes values into a report.
+pub type Writer = fn(&View<'_>, &mut String);
+
+pub enum Item {
+    /// `name:value`.
+    Field(&'static str, Writer),
+    /// As many lines as there are things to tell of.
+    Lines(Writer),
+}
+
+/// Makes fields from `name => value` rows, and lines from `.. function;`; `$view` names the [`View`] in the values.
+macro_rules! items {
+    ($view:ident; $($name:literal => $value:expr,)* $(.. $lines:path; $($own:literal => $own_value:expr,)*)?) => {
+        &[
+            $(Item::Field($name, |#[allow(unused_variables)] $view, out| put(out, $value)),)*
+            $(Item::Lines($lines), $(Item::Field($own, |#[allow(unused_variables)] $view, out| put(out, $own_value)),)*)?
+        ]
+    };
+}
+
+fn put(out: &mut String, value: impl Display) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+/// The value of fields about what does not exist here.
+const NONE: u8 = 0;
+
+pub const SECTIONS: &[Section] = &[
+    section("Server", SERVER),
+    section("Clients", CLIENTS),
+    section("Memory", MEMORY),
+    section("Persistence", PERSISTENCE),
+    section("Stats", STATS),
+    section("Replication", REPLICATION),
+    section("CPU", CPU),
+    section("Modules", &[]),
+    on_request("Commandstats", &[Item::Lines(lines::command_stats)]),
+    section("Errorstats", &[Item::Lines(lines::error_stats)]),
+    on_request("Latencystats", &[Item::Lines(lines::latency_stats)]),
+    section("Cluster", CLUSTER),
+    section("Keyspace", &[Item::Lines(lines::databases)]),
+];
+
+const fn section(name: &'static str, items: &'static [Item]) -> Section {
+    Section {
+        name,
+        default: true,
+        items,
+    }
+}
+
+const fn on_request(name: &'static str, items: &'static [Item]) -> Section {
+    Section {
+        name,
+        default: false,
+        items,
+    }
+}
+
+const SERVER: &[Item] = items! { view;
+    "redis_version" => REDIS_VERSION,
+    "redis_git_sha1" => "00000000",
+    "redis_git_dirty" => NONE,
+    "redis_build_id" => NONE,
+    "redis_mode" => "standalone",
+    "os" => os::system_name(),
+    "arch_bits" => usize::BITS,
+    "monotonic_clock" => "POSIX clock_gettime",
+    "multiplexing_api" => if cfg!(target_os = "linux") { "epoll" } else { "kqueue" },
+    "atomicvar_api" => "c11-builtin",
+    // Redis's words for a compiler that is not gcc.
+    "gcc_version" => "0.0.0",
+    "process_id" => std::process::id(),
+    "process_supervised" => supervisor(view.core.settings.supervised),
+    "run_id" => &view.core.facts.run_id,
+    "tcp_port" => view.core.settings.port,
+    "server_time_usec" => os::unix_micros(),
+    "uptime_in_seconds" => view.core.monotonic.as_secs(),
+    "uptime_in_days" => view.core.monotonic.as_secs() / (24 * 3600),
+    "hz" => view.core.settings.hz,
+    "configured_hz" => view.core.settings.hz,
+    "lru_clock" => view.core.now().as_secs() & 0xff_ffff,
+    "executable" => &view.core.facts.executable,
+    "config_file" => &view.core.facts.config_file,
+    "io_threads_active" => NONE,
+    .. lines::listeners;
+    "aeolus_version" => env!("CARGO_PKG_VERSION"),
+};
+
+fn supervisor(supervised: Supervised) -> &'static str {
+    match supervised {
+        Supervised::Upstart => "upstart",
+        Supervised::Systemd => "systemd",
+        Supervised::Auto => "unknown",
+        Supervised::No => "no",
+    }
+}
+
+const CLIENTS: &[Item] = items! { view;
+    "connected_clients" => view.core.session_count(),
+    "cluster_connections" => NONE,
+    "maxclients" => view.core.settings.maxclients,
+    "client_recent_max_input_buffer" => view.core.sessions().map(|session| session.input_bytes).max().unwrap_or(0),
+    "client_recent_max_output_buffer" => view.core.sessions().map(|session| session.output_bytes()).max().unwrap_or(0),
+    "blocked_clients" => view.core.sessions().filter(|session| session.blocked.is_some()).count(),
+    "tracking_clients" => NONE,
+    "clients_in_timeout_table" => NONE,
+    "total_blocking_keys" => NONE,
+    "total_blocking_keys_on_nokey" => NONE,
+};
+
+const MEMORY: &[Item] = items! { view;
+    "used_memory" => view.memory.used,
+    "used_memory_human" => human(view.memory.used as u64),
+    "used_memory_rss" => view.memory.rss,
+    "used_memory_rss_human" => human(view.memory.rss as u64),
+    "used_memory_peak" => view.memory.peak,
+    "used_memory_peak_human" => human(view.memory.peak as u64),
+    "used_memory_peak_perc" => percent(view.memory.peak_percent()),
+    "used_memory_overhead" => view.memory.overhead(),
+    "used_memory_startup" => view.memory.startup,
+    "used_memory_dataset" => view.memory.dataset(),
+    "used_memory_dataset_perc" => percent(view.memory.dataset_percent()),
+    "allocator_allocated" => view.memory.allocator.allocated,
+    "allocator_active" => view.memory.allocator.active,
+    "allocator_resident" => view.memory.allocator.resident,
+    "total_system_memory" => os::installed_memory(),
+    "total_system_memory_human" => human(os::installed_memory()),
+    "used_memory_lua" => NONE,
+    "used_memory_vm_eval" => NONE,
+    "used_memory_lua_human" => human(0),
+    "used_memory_scripts_eval" => NONE,
+    "number_of_cached_scripts" => NONE,
+    "number_of_functions" => NONE,
+    "number_of_libraries" => NONE,
+    "used_memory_vm_functions" => NONE,
+    "used_memory_vm_total" => NONE,
+    "used_memory_vm_total_human" => human(0),
+    "used_memory_functions" => NONE,
+    "used_memory_scripts" => NONE,
+    "used_memory_scripts_human" => human(0),
+    "maxmemory" => view.core.settings.maxmemory,
+    "maxmemory_human" => human(view.core.settings.maxmemory),
+    "maxmemory_policy" => view.core.settings.maxmemory_policy.word(),
+    "allocator_frag_ratio" => hundredths(view.memory.allocator_fragmentation().ratio),
+    "allocator_frag_bytes" => view.memory.allocator_fragmentation().bytes,
+    "allocator_rss_ratio" => hundredths(view.memory.allocator_rss().ratio),
+    "allocator_rss_bytes" => view.memory.allocator_rss().bytes,
+    "rss_overhead_ratio" => hundredths(view.memory.rss_overhead().ratio),
+    "rss_overhead_bytes" => view.memory.rss_overhead().bytes,
+    "mem_fragmentation_ratio" => hundredths(view.memory.fragmentation().ratio),
+    "mem_fragmentation_bytes" => view.memory.fragmentation().bytes,
+    "mem_not_counted_for_evict" => NONE,
+    "mem_replication_backlog" => NONE,
+    "mem_total_replication_buffers" => NONE,
+    "mem_clients_slaves" => NONE,
+    "mem_clients_normal" => view.memory.clients,
+    "mem_cluster_links" => NONE,
+    "mem_aof_buffer" => NONE,
+    "mem_allocator" => format!("jemalloc-{}", crate::memory::allocator_version()),
+    "active_defrag_running" => NONE,
+    "lazyfree_pending_objects" => view.core.keyspace.graveyard.pending(),
+    "lazyfreed_objects" => view.core.keyspace.graveyard.freed,
+};
+
+const PERSISTENCE: &[Item] = items! { view;
+    "loading" => NONE,
+    "async_loading" => NONE,
+    "current_cow_peak" => NONE,
+    "current_cow_size" => NONE,
+    "current_cow_size_age" => NONE,
+    "current_fork_perc" => hundredths(0.0),
+    "current_save_keys_processed" => NONE,
+    "current_save_keys_total" => NONE,
+    "rdb_changes_since_last_save" => view.core.dirty,
+    "rdb_bgsave_in_progress" => NONE,
+    "rdb_last_save_time" => view.core.last_save.as_secs(),
+    "rdb_last_bgsave_status" => "ok",
+    "rdb_last_bgsave_time_sec" => NEVER,
+    "rdb_current_bgsave_time_sec" => NEVER,
+    "rdb_saves" => NONE,
+    "rdb_last_cow_size" => NONE,
+    "rdb_last_load_keys_expired" => NONE,
+    "rdb_last_load_keys_loaded" => NONE,
+    "aof_enabled" => NONE,
+    "aof_rewrite_in_progress" => NONE,
+    "aof_rewrite_scheduled" => NONE,
+    "aof_last_rewrite_time_sec" => NEVER,
+    "aof_current_rewrite_time_sec" => NEVER,
+    "aof_last_bgrewrite_status" => "ok",
+    "aof_rewrites" => NONE,
+    "aof_rewrites_consecutive_failures" => NONE,
+    "aof_last_write_status" => "ok",
+    "aof_last_cow_size" => NONE,
+    "module_fork_in_progress" => NONE,
+    "module_fork_last_cow_size" => NONE,
+};
+
+/// How long something took that has not been done yet.
+const NEVER: i8 = -1;
+
+const STATS: &[Item] = items! { view;
+    "total_connections_received" => view.core.stats.total_connections_received,
+    "total_commands_processed" => view.core.stats.total_commands_processed,
+    "instantaneous_ops_per_sec" => view.core.ops_rate.per_second(),
+    "total_net_input_bytes" => view.core.stats.total_net_input_bytes,
+    "total_net_output_bytes" => view.core.stats.total_net_output_bytes,
+    "total_net_repl_input_bytes" => NONE,
+    "total_net_repl_output_bytes" => NONE,
+    "instantaneous_input_kbps" => hundredths(view.core.input_rate.per_second() as f64 / 1024.0),
+    "instantaneous_output_kbps" => hundredths(view.core.output_rate.per_second() as f64 / 1024.0),
+    "instantaneous_input_repl_kbps" => hundredths(0.0),
+    "instantaneous_output_repl_kbps" => hundredths(0.0),
+    "rejected_connections" => view.core.stats.rejected_connections,
+    "sync_full" => NONE,
+    "sync_partial_ok" => NONE,
+    "sync_partial_err" => NONE,
+    "expired_keys" => view.core.stats.expired_keys,
+    // Redis estimates it by sampling; the wheel misses no key, so none it could have deleted is left to be stale.
+    "expired_stale_perc" => hundredths(0.0),
+    "expired_time_cap_reached_count" => view.core.stats.expire_time_cap_reached,
+    "expire_cycle_cpu_milliseconds" => view.core.stats.expire_nanos / 1_000_000,
+    "evicted_keys" => view.core.stats.evicted_keys,
+    "evicted_clients" => view.core.stats.evicted_clients,
+    "total_eviction_exceeded_time" => view.core.stats.total_eviction_exceeded_time_usec / 1000,
+    "current_eviction_exceeded_time" => NONE,
+    "keyspace_hits" => view.core.stats.keyspace_hits,
+    "keyspace_misses" => view.core.stats.keyspace_misses,
+    "pubsub_channels" => view.core.pubsub.channel_count(),
+    "pubsub_patterns" => view.core.pubsub.pattern_count(),
+    "pubsubshard_channels" => NONE,
+    "latest_fork_usec" => NONE,
+    "total_forks" => NONE,
+    "migrate_cached_sockets" => NONE,
+    "slave_expires_tracked_keys" => NONE,
+    "active_defrag_hits" => NONE,
+    "active_defrag_misses" => NONE,
+    "active_defrag_key_hits" => NONE,
+    "active_defrag_key_misses" => NONE,
+    "total_active_defrag_time" => NONE,
+    "current_active_defrag_time" => NONE,
+    "tracking_total_keys" => NONE,
+    "tracking_total_items" => NONE,
+    "tracking_total_prefixes" => NONE,
+    "unexpected_error_replies" => view.core.stats.unexpected_error_replies,
+    "total_error_replies" => view.core.stats.total_error_replies,
+    "dump_payload_sanitizations" => NONE,
+    "total_reads_processed" => view.core.stats.total_reads_processed,
+    "total_writes_processed" => view.core.stats.total_writes_processed,
+    "io_threaded_reads_processed" => NONE,
+    "io_threaded_writes_processed" => NONE,
+    "reply_buffer_shrinks" => NONE,
+    "reply_buffer_expands" => NONE,
+    "eventloop_cycles" => view.core.stats.eventloop_cycles,
+    "eventloop_duration_sum" => view.core.stats.eventloop_duration_usec,
+    "eventloop_duration_cmd_sum" => command_micros(view.core),
+    "instantaneous_eventloop_cycles_per_sec" => view.core.cycle_rate.per_second(),
+    "instantaneous_eventloop_duration_usec" => cycle_micros(view.core),
+    "acl_access_denied_auth" => view.core.stats.acl_access_denied_auth,
+    "acl_access_denied_cmd" => view.core.stats.acl_access_denied_cmd,
+    "acl_access_denied_key" => NONE,
+    "acl_access_denied_channel" => NONE,
+    "expire_lag_max_ms" => view.core.stats.expire_lag_max_ms,
+    "expire_lag_avg_ms" => hundredths(expire_lag_average(view.core)),
+    "expired_late_keys" => view.core.stats.expired_late_keys,
+    "expire_time_cap_reached" => view.core.stats.expire_time_cap_reached,
+    "client_query_buffer_limit_disconnections" => view.core.stats.client_query_buffer_limit_disconnections,
+    "client_output_buffer_limit_disconnections" => view.core.stats.client_output_buffer_limit_disconnections,
+};
+
+/// Microseconds spent in commands.
+fn command_micros(core: &Core) -> u64 {
+    core.command_stats.iter().map(|stats| stats.nanos).sum::<u64>() / 1000
+}
+
+/// Microseconds a tick takes, of late.
+fn cycle_micros(core: &Core) -> u64 {
+    let (busy, cycles) = (core.cycle_time_rate.per_second(), core.cycle_rate.per_second());
+    busy.checked_div(cycles).unwrap_or(0)
+}
+
+/// How far behind its deadline a key was deleted on average, in milliseconds.
+fn expire_lag_average(core: &Core) -> f64 {
+    core.stats.expire_lag_sum_ms as f64 / core.stats.expired_keys.max(1) as f64
+}
+
+const REPLICATION: &[Item] = items! { view;
+    "role" => "master",
+    "connected_slaves" => NONE,
+    "master_failover_state" => "no-failover",
+    "master_replid" => &view.core.replication_id,
+    "master_replid2" => "0000000000000000000000000000000000000000",
+    "master_repl_offset" => NONE,
+    "second_repl_offset" => NEVER,
+    "repl_backlog_active" => NONE,
+    "repl_backlog_size" => view.core.settings.repl_backlog_size,
+    "repl_backlog_first_byte_offset" => NONE,
+    "repl_backlog_histlen" => NONE,
+};
+
+const CPU: &[Item] = items! { view;
+    "used_cpu_sys" => cpu_seconds(view.cpu.system),
+    "used_cpu_user" => cpu_seconds(view.cpu.user),
+    "used_cpu_sys_children" => cpu_seconds(view.children_cpu.system),
+    "used_cpu_user_children" => cpu_seconds(view.children_cpu.user),
+    "used_cpu_sys_main_thread" => cpu_seconds(view.thread_cpu.system),
+    "used_cpu_user_main_thread" => cpu_seconds(view.thread_cpu.user),
+};
+
+const CLUSTER: &[Item] = items! { view;
+    "cluster_enabled" => NONE,
+};
+
+fn percent(value: f64) -> String {
+    format!("{value:.2}%")
+}
+
+fn hundredths(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+fn cpu_seconds(value: f64) -> String {
+    format!("{value:.6}")
+}

@@ -1,0 +1,104 @@
+use super::*;
+use crate::config::Settings;
+use crate::server::session::SessionIndex;
+
+const SECTION_NAMES: [&str; 13] = [
+    "Server",
+    "Clients",
+    "Memory",
+    "Persistence",
+    "Stats",
+    "Replication",
+    "CPU",
+    "Modules",
+    "Commandstats",
+    "Errorstats",
+    "Latencystats",
+    "Cluster",
+    "Keyspace",
+];
+
+fn core() -> Core {
+    let mut core = Core::new(Settings::default(), Millis(1_700_000_000_000));
+    core.open(SessionIndex(0));
+    core
+}
+
+fn headings(text: &str) -> Vec<&str> {
+    text.split("\r\n").filter_map(|line| line.strip_prefix("# ")).collect()
+}
+
+fn fields(text: &str) -> Vec<&str> {
+    text.split("\r\n")
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+#[test]
+fn fields_are_those_of_redis_in_its_order_and_then_ours() {
+    let reference = include_str!("../../../tests/fixtures/reference/info-redis-7.2.json");
+    let reference: serde_json::Value = serde_json::from_str(reference).expect("the fixture is JSON");
+    let core = core();
+    for section in [
+        "Server",
+        "Clients",
+        "Memory",
+        "Persistence",
+        "Stats",
+        "Replication",
+        "CPU",
+        "Cluster",
+    ] {
+        let text = report(&core, &[section.as_bytes()]);
+        let want = reference[section].as_array().expect("the fixture has every section");
+        let want: Vec<_> = want.iter().filter_map(|name| name.as_str()).collect();
+        let ours = fields(&text);
+        assert_eq!(ours[..want.len()], want, "{section}");
+    }
+}
+
+#[test]
+fn sections_are_chosen_by_name_and_come_once() {
+    let core = core();
+    assert_eq!(headings(&report(&core, &[b"ALL"])), SECTION_NAMES);
+    assert_eq!(headings(&report(&core, &[b"everything", b"cpu"])), SECTION_NAMES);
+    let default: Vec<_> = SECTION_NAMES
+        .into_iter()
+        .filter(|name| !["Commandstats", "Latencystats"].contains(name))
+        .collect();
+    assert_eq!(headings(&report(&core, &[])), default);
+    assert_eq!(
+        headings(&report(&core, &[b"keyspace", b"nosuch", b"Cpu", b"CPU"])),
+        ["CPU", "Keyspace"]
+    );
+    assert_eq!(report(&core, &[b"nosuch"]), "");
+}
+
+#[test]
+fn sections_stand_apart_by_an_empty_line() {
+    let core = core();
+    assert_eq!(report(&core, &[b"modules"]), "# Modules\r\n");
+    assert_eq!(
+        report(&core, &[b"modules", b"cluster", b"keyspace"]),
+        "# Modules\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\n"
+    );
+}
+
+#[test]
+fn what_happened_is_listed_by_command_and_code() {
+    let mut core = core();
+    let get = crate::commands::table::lookup(b"get").expect("GET is a command");
+    let stats = core.stats_of(get.id);
+    (stats.calls, stats.nanos) = (3, 10_000);
+    stats.latency.get_or_insert_default().record(1024);
+    core.count_error(Some(get), b"WRONGTYPE", false);
+    core.count_error(None, b"ERR", true);
+    let text = report(&core, &[b"commandstats", b"errorstats", b"latencystats"]);
+    assert_eq!(
+        text,
+        "# Commandstats\r\ncmdstat_get:calls=3,usec=10,usec_per_call=3.33,rejected_calls=0,failed_calls=1\r\n\
+         \r\n# Errorstats\r\nerrorstat_ERR:count=1\r\nerrorstat_WRONGTYPE:count=1\r\n\
+         \r\n# Latencystats\r\nlatency_percentiles_usec_get:p50=1.152,p99=1.152,p99.9=1.152\r\n"
+    );
+}
