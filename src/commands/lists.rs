@@ -109,7 +109,7 @@ fn pop_many(ctx: &mut Context<'_>, key: Key<'_>, end: End, count: usize) -> Outc
         ctx.reply.null_array();
         return Ok(());
     };
-    let len = list.len();
+    let len = list.view().len();
     let count = count.min(len);
     ctx.reply.array(count);
     if count == 0 {

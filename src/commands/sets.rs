@@ -135,7 +135,7 @@ fn pop_many(ctx: &mut Context<'_>, key: Key<'_>, count: usize) -> Outcome {
         ctx.reply.set(0);
         return Ok(());
     };
-    let len = set.len();
+    let len = set.view().len();
     let count = count.min(len);
     let reply = &mut ctx.reply;
     reply.set(count);

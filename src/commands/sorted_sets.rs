@@ -269,7 +269,7 @@ fn pop(ctx: &mut Context<'_>, args: Args<'_>, extreme: Extreme) -> Outcome {
         ctx.reply.array(0);
         return Ok(());
     };
-    let len = zset.len();
+    let len = zset.view().len();
     let popped = len.min(count.unwrap_or(1) as usize);
     if popped == 0 {
         ctx.reply.array(0);

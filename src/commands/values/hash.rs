@@ -57,10 +57,6 @@ impl<'a> HashMut<'a> {
         }
     }
 
-    pub fn len(&mut self) -> usize {
-        self.view().len()
-    }
-
     /// Sets the fields of `pairs` and gives how many are new. O(1) each, in a listpack O(n).
     pub fn set_all<'p>(&mut self, pairs: impl Pairs<'p>) -> usize {
         if self.entry.kind() == Kind::HashPacked

@@ -57,10 +57,6 @@ impl<'a> ListMut<'a> {
         }
     }
 
-    pub fn len(&mut self) -> usize {
-        self.view().len()
-    }
-
     /// Pushes texts one after the other and gives the new length. O(1) each; in front of a listpack O(bytes) for all.
     pub fn push<'t>(&mut self, end: End, texts: impl Texts<'t>) -> usize {
         self.unpack_for(texts.clone());
@@ -111,7 +107,7 @@ impl<'a> ListMut<'a> {
     pub fn remove_at(&mut self, end: End, count: usize) -> Option<Box<List>> {
         let start = match end {
             End::Head => 0,
-            End::Tail => self.len() - count,
+            End::Tail => self.view().len() - count,
         };
         match self.form() {
             Form::Quick(list) => Some(Box::new(list.remove_range(start, count))),

@@ -57,10 +57,6 @@ impl<'a> SetMut<'a> {
         }
     }
 
-    pub fn len(&mut self) -> usize {
-        self.view().len()
-    }
-
     /// Turns a small set that is about to get so many arguments that it will not stay small into a table.
     pub fn expect(&mut self, count: usize) {
         let form = self.view().form();

@@ -54,10 +54,6 @@ impl<'a> ZsetMut<'a> {
         }
     }
 
-    pub fn len(&mut self) -> usize {
-        self.view().len()
-    }
-
     /// Unpacks a small set that is about to get so many members that it will not stay small.
     pub fn expect(&mut self, count: usize) {
         if self.entry.kind() == Kind::ZsetPacked && count > self.limits.max_entries {
