@@ -93,6 +93,8 @@ pub struct Connection {
     pub backlog: Option<Box<Backlog>>,
     /// Whether it stands in the queue of connections to be read.
     pub queued: bool,
+    /// The other side has closed its half: whatever it sent before is still to be read, and no event will say so.
+    pub half_closed: bool,
 }
 
 /// What a read came to.

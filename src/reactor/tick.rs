@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
+use mio::event::Event;
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
@@ -149,7 +150,7 @@ impl Reactor {
             match event.token().0 {
                 0 => self.take_signals(),
                 token if token < FIRST_CONNECTION => self.accept(token - FIRST_LISTENER),
-                token => self.note_ready(token - FIRST_CONNECTION, event.is_writable()),
+                token => self.note_ready(token - FIRST_CONNECTION, event),
             }
         }
         self.events = events;
@@ -336,6 +337,9 @@ impl Reactor {
             }
             ReadOutcome::Drained(read) => {
                 self.core.stats.total_net_input_bytes += read as u64;
+                if self.connections[index].half_closed {
+                    self.queue(index);
+                }
                 read
             }
             ReadOutcome::Closed => {
@@ -451,7 +455,8 @@ impl Reactor {
                 whole,
                 ..
             } = &mut **partial;
-            let step = if std::mem::take(whole) {
+            // Whole already: held back earlier, or its last argument was big and has just been filled.
+            let step = if std::mem::take(whole) || parser.at_start() && !spans.is_empty() {
                 Ok(Step::Request)
             } else {
                 let known = bigs.len();

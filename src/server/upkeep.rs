@@ -91,6 +91,7 @@ impl Core {
     /// The once-a-second round: idle clients, soft output limits, the stopwatch's scale.
     pub fn each_second(&mut self) {
         self.stopwatch.calibrate();
+        crate::memory::decay();
         self.memory_peak = self.memory_peak.max(crate::memory::used());
         let (now, timeout) = (self.moment.now, self.settings.timeout as i64);
         let mut late = Vec::new();

@@ -33,10 +33,10 @@ pub(super) const MAX_SIZE: usize = u16::MAX as usize;
 /// a table on the border does not split and merge by turns.
 pub(super) const MERGE_COUNT: usize = SPLIT_SIZE * SLOTS * 9 / 20;
 
-/// Entries a segment of `size` buckets may hold before it grows: nine in ten cells; the smallest sizes a little more.
+/// Entries a segment of `size` buckets may hold before it grows: thirteen in fourteen cells.
 pub(super) fn capacity(size: usize) -> usize {
     let cells = size * SLOTS;
-    if size == MAX_SIZE { cells } else { cells - cells / 10 }
+    if size == MAX_SIZE { cells } else { cells - cells / 14 }
 }
 
 /// The bucket count that a full segment of `size` buckets grows to, when it does not split.

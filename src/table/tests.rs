@@ -316,7 +316,7 @@ fn no_operation_rebuilds_more_than_a_segment() {
 
 #[test]
 fn bucket_counts_step_gently() {
-    assert_eq!((capacity(1), capacity(32), capacity(56)), (7, 202, 353));
+    assert_eq!((capacity(1), capacity(32), capacity(56)), (7, 208, 364));
     assert_eq!(
         (fitting_size(0), fitting_size(6), fitting_size(7), fitting_size(177)),
         (1, 1, 2, 32)
@@ -627,7 +627,7 @@ fn pointers_to_the_heap_come_back_whole() {
     }
     assert_eq!(
         table.iter().map(key).sum::<u64>(),
-        (0..30_000).filter(|id| id % 3 != 1).sum()
+        (0..30_000).filter(|id| id % 3 != 1).sum::<u64>()
     );
     while !table.drain_step(1000, free) {}
 }
@@ -638,6 +638,6 @@ fn stats_measure_the_table() {
     let stats = harness.table.stats();
     assert_eq!((stats.entries, stats.memory), (10_000, harness.table.memory()));
     assert!(stats.segments <= stats.directory && stats.directory.is_power_of_two());
-    assert!((0.7..0.91).contains(&stats.load) && stats.buckets * SLOTS >= 10_000);
+    assert!((0.7..0.94).contains(&stats.load) && stats.buckets * SLOTS >= 10_000);
     assert!((1..40).contains(&stats.longest_probe) && (1.0..1.4).contains(&stats.mean_probe));
 }
