@@ -1,7 +1,7 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
-use super::{connection, debug, latency, lolwut, memory, server, slowlog, strings};
+use super::{connection, debug, keys, latency, lcs, lolwut, memory, object, scan, server, slowlog, strings, ttl};
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 
@@ -19,12 +19,17 @@ pub type Family = &'static [(&'static str, Handler)];
 const FAMILIES: &[Family] = &[
     connection::COMMANDS,
     debug::COMMANDS,
+    keys::COMMANDS,
     latency::COMMANDS,
+    lcs::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
+    object::COMMANDS,
+    scan::COMMANDS,
     server::COMMANDS,
     slowlog::COMMANDS,
     strings::COMMANDS,
+    ttl::COMMANDS,
 ];
 
 impl Handlers {

@@ -106,11 +106,19 @@ fn histogram(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let core = &*ctx.core;
     ctx.reply.deferred(Reply::map, |reply| {
         if named.len() == 0 {
-            return table::all().iter().filter(|spec| reply_histogram(reply, core, spec)).count();
+            return table::all()
+                .iter()
+                .filter(|spec| reply_histogram(reply, core, spec))
+                .count();
         }
-        let specs = named.iter().filter_map(table::lookup_full).filter(|spec| is_visible(spec));
+        let specs = named
+            .iter()
+            .filter_map(table::lookup_full)
+            .filter(|spec| is_visible(spec));
         let with_subcommands = specs.flat_map(|spec| std::iter::once(spec).chain(spec.subcommands()));
-        with_subcommands.filter(|spec| reply_histogram(reply, core, spec)).count()
+        with_subcommands
+            .filter(|spec| reply_histogram(reply, core, spec))
+            .count()
     });
     Ok(())
 }
@@ -145,7 +153,9 @@ fn diagnosis(core: &Core) -> String {
     let threshold = core.settings.latency_monitor_threshold;
     if core.latency.iter().len() == 0 {
         return match threshold {
-            0 => "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n".into(),
+            0 => {
+                "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n".into()
+            }
             _ => format!("No command or event has taken {threshold} ms or longer so far.\n"),
         };
     }
@@ -192,7 +202,13 @@ impl Summary {
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Summary { count, average, deviation, period, worst } = self;
+        let Summary {
+            count,
+            average,
+            deviation,
+            period,
+            worst,
+        } = self;
         write!(
             f,
             "{count} spikes (average {average} ms, mean deviation {deviation} ms, one in {period:.2} s), worst ever {worst} ms."
@@ -203,7 +219,9 @@ impl std::fmt::Display for Summary {
 fn advice(core: &Core) -> Vec<String> {
     let settings = &core.settings;
     let threshold_micros = settings.latency_monitor_threshold.saturating_mul(1000);
-    let (limit, saw) = (settings.slowlog_log_slower_than, |event: &[u8]| core.latency.get(event).is_some());
+    let (limit, saw) = (settings.slowlog_log_slower_than, |event: &[u8]| {
+        core.latency.get(event).is_some()
+    });
     let mut advice = Vec::new();
     if limit < 0 || settings.slowlog_max_len == 0 {
         advice.push("The slow log is off, so the commands that were slow are not known. Turn it on.".into());
@@ -251,7 +269,8 @@ mod tests {
             )
         );
         let ages = [(59, "59s"), (60, "1m"), (7200, "2h"), (90_000, "1d")];
-        ages.into_iter().for_each(|(seconds, want)| assert_eq!(age(seconds), want));
+        ages.into_iter()
+            .for_each(|(seconds, want)| assert_eq!(age(seconds), want));
     }
 
     #[test]

@@ -22,7 +22,11 @@ fn lolwut(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (columns, lines) = size(args)?;
     let field = Wind::new(ctx.core.random.u64(..));
     let mut picture = field.draw(columns, lines);
-    picture.push_str(concat!("\nThe winds are out of the bag. Aeolus ver. ", env!("CARGO_PKG_VERSION"), "\n"));
+    picture.push_str(concat!(
+        "\nThe winds are out of the bag. Aeolus ver. ",
+        env!("CARGO_PKG_VERSION"),
+        "\n"
+    ));
     ctx.reply.verbatim("txt", picture);
     Ok(())
 }
@@ -129,7 +133,15 @@ mod tests {
 
     #[test]
     fn strokes_point_where_the_wind_blows() {
-        let strokes = [(9.0, 0.0), (-9.0, 0.1), (9.0, 9.0), (0.0, 9.0), (-9.0, 9.0), (2.0, 0.0), (0.0, 0.0)];
+        let strokes = [
+            (9.0, 0.0),
+            (-9.0, 0.1),
+            (9.0, 9.0),
+            (0.0, 9.0),
+            (-9.0, 9.0),
+            (2.0, 0.0),
+            (0.0, 0.0),
+        ];
         assert_eq!(strokes.map(stroke).iter().collect::<String>(), "--\\|/. ");
     }
 }

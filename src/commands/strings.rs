@@ -11,7 +11,6 @@ use crate::server::context::integer;
 use crate::server::failure::{Failure, NOT_INTEGER, OUT_OF_RANGE, WRONG_TYPE};
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
-use crate::timer::Millis;
 
 pub const COMMANDS: Family = &[
     ("append", append),
@@ -299,21 +298,16 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             ctx.changed(Class::GENERIC, "del", key.bytes);
         }
         Some(at) => {
-            set_deadline(ctx, key, Some(at));
+            ctx.core.set_deadline(ctx.database, key, Some(at));
             ctx.changed(Class::GENERIC, "expire", key.bytes);
         }
         None if persist && volatile => {
-            set_deadline(ctx, key, None);
+            ctx.core.set_deadline(ctx.database, key, None);
             ctx.changed(Class::GENERIC, "persist", key.bytes);
         }
         None => {}
     }
     Ok(())
-}
-
-fn set_deadline(ctx: &mut Context<'_>, key: Key<'_>, deadline: Option<Millis>) {
-    let (db, _, moment) = ctx.core.writer(ctx.database);
-    db.set_deadline(key, deadline, moment.now);
 }
 
 /// MGET key [key ...]

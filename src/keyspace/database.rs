@@ -235,6 +235,12 @@ impl Database {
         true
     }
 
+    /// A copy of the entry of `from` under the key `to`, for [`Database::adopt`].
+    pub(super) fn copy_entry(&self, from: Key<'_>, to: Key<'_>, moment: &Moment) -> Option<EntryPointer> {
+        let slot = self.slot(from)?;
+        Some(self.table.at(slot).copied(to.bytes, moment.clock.fresh()))
+    }
+
     /// Moves a key to another database, where it must be absent. False if it is not here.
     pub fn move_to(&mut self, key: Key<'_>, other: &mut Database, now: Millis) -> bool {
         let Some(slot) = self.slot(key) else { return false };
@@ -244,7 +250,8 @@ impl Database {
         true
     }
 
-    fn adopt(&mut self, entry: EntryPointer, hash: u64, now: Millis) {
+    /// Takes in an entry made elsewhere, whose key must be absent here.
+    pub(super) fn adopt(&mut self, entry: EntryPointer, hash: u64, now: Millis) {
         entry.set_armed(crate::timer::Place::NONE);
         self.table.insert(hash, entry, rehash);
         if let Some(deadline) = entry.deadline() {
@@ -255,7 +262,7 @@ impl Database {
 
     /// SCAN: tells the entries at `cursor` and gives the next cursor, 0 at the end. A key that is there throughout is
     /// told at least once. O(1) a call.
-    pub fn scan(&self, cursor: u64, mut tell: impl FnMut(EntryRef<'_>)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, mut tell: impl FnMut(EntryRef<'a>)) -> u64 {
         self.table.scan(cursor, |entry| tell(EntryRef::new(entry)))
     }
 

@@ -580,6 +580,34 @@ impl EntryPointer {
         entry
     }
 
+    /// A new entry with a copy of the value, whole and deep, and the same deadline. O(elements).
+    pub(super) fn copied(self, key: &[u8], clock: u32) -> EntryPointer {
+        EntryPointer::create(key, self.copied_value(), self.deadline(), clock)
+    }
+
+    fn copied_value<'a>(self) -> NewValue<'a> {
+        fn copy<'a, T: Boxed + Clone>(entry: EntryPointer) -> NewValue<'a> {
+            let value: &T = entry.boxed().expect("the kind has just been matched");
+            NewValue::boxed(Box::new(value.clone()))
+        }
+        match self.kind() {
+            Kind::StrHeap => copy::<Vec<u8>>(self),
+            Kind::List => copy::<crate::types::list::List>(self),
+            Kind::Set => copy::<crate::types::set::Set>(self),
+            Kind::Hash => copy::<crate::types::hash::Hash>(self),
+            Kind::Zset => copy::<crate::types::zset::Zset>(self),
+            Kind::Stream => copy::<crate::types::stream::Stream>(self),
+            inline @ (Kind::Str
+            | Kind::StrEdited
+            | Kind::Int
+            | Kind::ListPacked
+            | Kind::SetInts
+            | Kind::SetPacked
+            | Kind::HashPacked
+            | Kind::ZsetPacked) => NewValue::Inline(inline, self.value_bytes()),
+        }
+    }
+
     pub(super) fn value_bytes<'a>(self) -> &'a [u8] {
         let parts = self.parts();
         self.slice(parts.value_at(), parts.value_len)

@@ -156,6 +156,11 @@ pub fn is_lfu(policy: MaxmemoryPolicy) -> bool {
     matches!(policy, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu)
 }
 
+/// Whether `policy` chooses by access clocks, so that every value needs one of its own.
+pub fn reads_clock(policy: MaxmemoryPolicy) -> bool {
+    is_lfu(policy) || matches!(policy, MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru)
+}
+
 fn is_random(policy: MaxmemoryPolicy) -> bool {
     matches!(policy, MaxmemoryPolicy::VolatileRandom | MaxmemoryPolicy::AllkeysRandom)
 }

@@ -12,6 +12,7 @@ pub mod graveyard;
 
 use crate::timer::Millis;
 pub use clock::{AccessClock, ClockMode};
+use database::Moment;
 pub use database::{Database, Deadline, Key};
 pub use entry::{EntryRef, Kind, NewValue, Type, ValueRef};
 pub use graveyard::Graveyard;
@@ -57,6 +58,24 @@ impl Keyspace {
 
     pub fn databases(&self) -> impl Iterator<Item = (usize, &Database)> {
         self.databases.iter().enumerate()
+    }
+
+    /// Moves a key between two databases, to where it must be absent. False if it is not there to be moved. O(1).
+    pub fn move_key(&mut self, key: Key<'_>, from: usize, to: usize, now: Millis) -> bool {
+        match self.databases.get_disjoint_mut([from, to]) {
+            Ok([from, to]) => from.move_to(key, to, now),
+            Err(_) => false,
+        }
+    }
+
+    /// Copies a key with its deadline to another key, of any database, which must be absent. False if there is nothing
+    /// to copy. O(elements).
+    pub fn copy(&mut self, (from, source): (usize, Key<'_>), (to, target): (usize, Key<'_>), moment: &Moment) -> bool {
+        let Some(entry) = self.databases[from].copy_entry(source, target, moment) else {
+            return false;
+        };
+        self.databases[to].adopt(entry, target.hash, moment.now);
+        true
     }
 
     pub fn swap(&mut self, a: usize, b: usize) {

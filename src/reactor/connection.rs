@@ -123,6 +123,7 @@ impl Connection {
             partial: None,
             backlog: None,
             queued: false,
+            half_closed: false,
         }
     }
 

@@ -176,11 +176,12 @@ impl Reactor {
         second.min(pause).min(due)
     }
 
-    fn note_ready(&mut self, index: usize, writable: bool) {
+    fn note_ready(&mut self, index: usize, event: &Event) {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        if writable && connection.backlog.is_some() {
+        connection.half_closed |= event.is_read_closed();
+        if event.is_writable() && connection.backlog.is_some() {
             self.core.mark_outgoing(SessionIndex(index));
         }
         self.queue(index);

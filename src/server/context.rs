@@ -73,6 +73,18 @@ pub fn integer(text: &[u8]) -> Result<i64, Failure> {
     crate::format::number::parse_i64(text).ok_or_else(|| Failure::from(super::failure::NOT_INTEGER))
 }
 
+/// Parses a 32-bit integer, with Redis's error.
+pub fn int32(text: &[u8]) -> Result<i32, Failure> {
+    i32::try_from(integer(text)?).map_err(|_| {
+        format!(
+            "ERR value is out of range, value must between {} and {}",
+            i32::MIN,
+            i32::MAX
+        )
+        .into()
+    })
+}
+
 /// Parses a count that must not be negative.
 pub fn positive(text: &[u8]) -> Result<i64, Failure> {
     match integer(text) {

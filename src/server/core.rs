@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::latency::LatencyMonitor;
+use super::notify::Class;
 use super::pubsub::PubSub;
 use super::session::{ClientId, Session, SessionIndex};
 use super::slowlog::Slowlog;
@@ -285,6 +286,9 @@ impl Core {
     #[inline]
     pub fn read(&mut self, database: usize, key: Key<'_>) -> Option<EntryRef<'_>> {
         self.drop_if_expired(database, key);
+        if self.settings.notify_keyspace_events.contains(Class::KEY_MISS) {
+            self.notify_if_missing(database, key);
+        }
         let (moment, random) = (&self.moment, &mut self.random);
         let Some(entry) = self.keyspace.db(database).find(key) else {
             self.stats.keyspace_misses += 1;
@@ -297,7 +301,33 @@ impl Core {
         Some(entry)
     }
 
-    /// The entry of `key` without a trace (TTL, OBJECT, TYPE).
+    /// Looks at an entry for a command that asks about the key, not for its value (EXISTS, TYPE, TTL): counted as a hit
+    /// or miss, but no access.
+    pub fn inspect<R>(&mut self, database: usize, key: Key<'_>, look: impl FnOnce(EntryRef<'_>) -> R) -> Option<R> {
+        let seen = self.peek(database, key).map(look);
+        self.count_lookup(seen.is_some());
+        if seen.is_none() {
+            self.notify(Class::KEY_MISS, "keymiss", key.bytes, database);
+        }
+        seen
+    }
+
+    /// Counts a lookup that was made with [`Core::peek`].
+    pub fn count_lookup(&mut self, found: bool) {
+        match found {
+            true => self.stats.keyspace_hits += 1,
+            false => self.stats.keyspace_misses += 1,
+        }
+    }
+
+    #[cold]
+    fn notify_if_missing(&mut self, database: usize, key: Key<'_>) {
+        if self.keyspace.db(database).find(key).is_none() {
+            self.notify(Class::KEY_MISS, "keymiss", key.bytes, database);
+        }
+    }
+
+    /// The entry of `key` without a trace.
     pub fn peek(&mut self, database: usize, key: Key<'_>) -> Option<EntryRef<'_>> {
         self.drop_if_expired(database, key);
         self.keyspace.db(database).find(key)
@@ -334,12 +364,13 @@ impl Core {
         }
     }
 
+    /// Deletes a key that a command has found past its deadline before the wheel has.
     #[cold]
-    fn expire_now(&mut self, database: usize, key: Key<'_>) {
+    pub fn expire_now(&mut self, database: usize, key: Key<'_>) {
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard);
         self.stats.expired_keys += 1;
-        self.notify(super::notify::Class::EXPIRED, "expired", key.bytes, database);
+        self.notify(Class::EXPIRED, "expired", key.bytes, database);
     }
 
     /// The database, the graveyard and the moment, for a write.
@@ -353,6 +384,18 @@ impl Core {
     pub fn delete(&mut self, database: usize, key: Key<'_>) -> bool {
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard)
+    }
+
+    /// Deletes `key` for a command that counts deletions: a key past its deadline expires instead, and does not count.
+    pub fn delete_live(&mut self, database: usize, key: Key<'_>) -> bool {
+        self.drop_if_expired(database, key);
+        self.delete(database, key)
+    }
+
+    /// Sets or clears a key's deadline; false if there is no such key.
+    pub fn set_deadline(&mut self, database: usize, key: Key<'_>, deadline: Option<Millis>) -> bool {
+        let (db, _, moment) = self.writer(database);
+        db.set_deadline(key, deadline, moment.now)
     }
 
     /// A random 64-bit source for the keyspace.

@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::core::Core;
 use super::failure::Outcome;
-use super::slowlog;
 use super::session::{Blocked, ReplyMode, SessionIndex};
+use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::handlers::Handlers;
 use crate::commands::table::flags::Flag;
@@ -303,8 +303,7 @@ fn slow(core: &mut Core, session: Option<SessionIndex>, spec: &'static CommandSp
     };
     let max = core.settings.slowlog_max_len as usize;
     let shown = slowlog::redacted(spec, args);
-    core.slowlog
-        .add(shown.into_iter(), second, micros, &peer, &name, max);
+    core.slowlog.add(shown.into_iter(), second, micros, &peer, &name, max);
 }
 
 /// The value of a SET that arrived in a buffer of its own, for the keyspace to keep instead of a copy.

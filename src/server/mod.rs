@@ -14,6 +14,8 @@ pub mod session;
 pub mod slowlog;
 pub mod stats;
 pub mod stopwatch;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod upkeep;
 
 pub use self::context::Context;

@@ -140,7 +140,10 @@ mod tests {
     /// What is shown of a command line whose command is `name`.
     fn shown(name: &str, line: &str) -> String {
         let start_of = |word: &str| word.as_ptr() as usize - line.as_ptr() as usize;
-        let spans: Vec<_> = line.split(' ').map(|word| Span::new(start_of(word), word.len())).collect();
+        let spans: Vec<_> = line
+            .split(' ')
+            .map(|word| Span::new(start_of(word), word.len()))
+            .collect();
         let spec = table::lookup_full(name.as_bytes()).expect("a command of the table");
         let shown = redacted(spec, Args::new(line.as_bytes(), &spans, &[]));
         String::from_utf8(shown.join(&b' ')).expect("text in, text out")
@@ -150,13 +153,37 @@ mod tests {
     fn secrets_are_not_shown() {
         let cases = [
             ("auth", "AUTH a b", "AUTH (redacted) (redacted)"),
-            ("hello", "HELLO 2 auth u p SETNAME n", "HELLO 2 auth (redacted) (redacted) SETNAME n"),
-            ("hello", "HELLO 3 SETNAME auth AUTH u p", "HELLO 3 SETNAME auth AUTH (redacted) (redacted)"),
-            ("config|set", "CONFIG SET maxmemory 1 RequirePass x", "CONFIG SET maxmemory 1 RequirePass (redacted)"),
-            ("config|set", "CONFIG SET appendonly masterauth", "CONFIG SET appendonly masterauth"),
+            (
+                "hello",
+                "HELLO 2 auth u p SETNAME n",
+                "HELLO 2 auth (redacted) (redacted) SETNAME n",
+            ),
+            (
+                "hello",
+                "HELLO 3 SETNAME auth AUTH u p",
+                "HELLO 3 SETNAME auth AUTH (redacted) (redacted)",
+            ),
+            (
+                "config|set",
+                "CONFIG SET maxmemory 1 RequirePass x",
+                "CONFIG SET maxmemory 1 RequirePass (redacted)",
+            ),
+            (
+                "config|set",
+                "CONFIG SET appendonly masterauth",
+                "CONFIG SET appendonly masterauth",
+            ),
             ("acl|setuser", "ACL SETUSER bob >x", "ACL SETUSER (redacted) (redacted)"),
-            ("migrate", "MIGRATE h 1 auth 0 10 AUTH2 u p", "MIGRATE h 1 auth 0 10 AUTH2 (redacted) (redacted)"),
-            ("migrate", "MIGRATE h 1 k 0 10 COPY AUTH p", "MIGRATE h 1 k 0 10 COPY AUTH (redacted)"),
+            (
+                "migrate",
+                "MIGRATE h 1 auth 0 10 AUTH2 u p",
+                "MIGRATE h 1 auth 0 10 AUTH2 (redacted) (redacted)",
+            ),
+            (
+                "migrate",
+                "MIGRATE h 1 k 0 10 COPY AUTH p",
+                "MIGRATE h 1 k 0 10 COPY AUTH (redacted)",
+            ),
             ("set", "SET auth x", "SET auth x"),
         ];
         for (name, line, want) in cases {

@@ -455,6 +455,16 @@ impl<const VALUED: bool> CellTable<VALUED> {
     }
 }
 
+impl<const VALUED: bool> Clone for CellTable<VALUED> {
+    fn clone(&self) -> Self {
+        let mut copy = CellTable::new();
+        for (key, value) in self.iter() {
+            copy.table.insert(hash_bytes(key), Cell::new(key, value), rehash);
+        }
+        copy
+    }
+}
+
 impl<const VALUED: bool> Drop for CellTable<VALUED> {
     fn drop(&mut self) {
         while !self.free_step(usize::MAX) {}

@@ -63,6 +63,7 @@ pub fn remove_from_listpack(buf: &mut impl PackedBuf, field: &[u8]) -> bool {
 }
 
 /// The large form of a hash: a hash table.
+#[derive(Clone)]
 pub struct Hash {
     table: CellTable<true>,
 }

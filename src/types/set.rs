@@ -125,6 +125,7 @@ pub fn remove_from_listpack(buf: &mut impl PackedBuf, member: &[u8]) -> bool {
 }
 
 /// The large form of a set: a hash table.
+#[derive(Clone)]
 pub struct Set {
     table: CellTable<false>,
 }

@@ -15,7 +15,11 @@ pub fn listeners(view: &View<'_>, out: &mut String) {
     let mut kinds = Vec::new();
     if settings.port != 0 {
         let addresses = settings.bind.0.iter().map(|address| format!(",bind={address}"));
-        kinds.push(format!("name=tcp{},port={}", addresses.collect::<String>(), settings.port));
+        kinds.push(format!(
+            "name=tcp{},port={}",
+            addresses.collect::<String>(),
+            settings.port
+        ));
     }
     if !settings.unixsocket.is_empty() {
         kinds.push(format!("name=unix,bind={}", settings.unixsocket));
@@ -61,7 +65,12 @@ pub fn latency_stats(view: &View<'_>, out: &mut String) {
             format!("p{}={micros:.3}", format_percentile(percentile))
         });
         let percentiles: Vec<_> = percentiles.collect();
-        let _ = write!(out, "latency_percentiles_usec_{}:{}\r\n", spec.name, percentiles.join(","));
+        let _ = write!(
+            out,
+            "latency_percentiles_usec_{}:{}\r\n",
+            spec.name,
+            percentiles.join(",")
+        );
     }
 }
 

@@ -29,7 +29,10 @@ fn headings(text: &str) -> Vec<&str> {
 }
 
 fn fields(text: &str) -> Vec<&str> {
-    text.split("\r\n").filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect()
+    text.split("\r\n")
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 #[test]
@@ -37,7 +40,16 @@ fn fields_are_those_of_redis_in_its_order_and_then_ours() {
     let reference = include_str!("../../../tests/fixtures/reference/info-redis-7.2.json");
     let reference: serde_json::Value = serde_json::from_str(reference).expect("the fixture is JSON");
     let core = core();
-    for section in ["Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Cluster"] {
+    for section in [
+        "Server",
+        "Clients",
+        "Memory",
+        "Persistence",
+        "Stats",
+        "Replication",
+        "CPU",
+        "Cluster",
+    ] {
         let text = report(&core, &[section.as_bytes()]);
         let want = reference[section].as_array().expect("the fixture has every section");
         let want: Vec<_> = want.iter().filter_map(|name| name.as_str()).collect();
@@ -56,7 +68,10 @@ fn sections_are_chosen_by_name_and_come_once() {
         .filter(|name| !["Commandstats", "Latencystats"].contains(name))
         .collect();
     assert_eq!(headings(&report(&core, &[])), default);
-    assert_eq!(headings(&report(&core, &[b"keyspace", b"nosuch", b"Cpu", b"CPU"])), ["CPU", "Keyspace"]);
+    assert_eq!(
+        headings(&report(&core, &[b"keyspace", b"nosuch", b"Cpu", b"CPU"])),
+        ["CPU", "Keyspace"]
+    );
     assert_eq!(report(&core, &[b"nosuch"]), "");
 }
 

@@ -53,6 +53,7 @@ pub enum Beside {
 }
 
 /// The large form of a list: a quicklist.
+#[derive(Clone)]
 pub struct List {
     /// None of them is empty.
     nodes: VecDeque<Node>,

@@ -19,6 +19,13 @@ pub(super) struct Node {
     count: u32,
 }
 
+impl Clone for Node {
+    /// The same elements in a buffer without gaps.
+    fn clone(&self) -> Self {
+        Node::from_run(self.run(), self.count())
+    }
+}
+
 /// Which side of a node keeps a gap for pushes to come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {

@@ -28,7 +28,7 @@ pub struct Pending {
 }
 
 /// A consumer of a group.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Consumer {
     name: Box<[u8]>,
     /// When it last tried something, Unix milliseconds.
@@ -39,7 +39,7 @@ pub struct Consumer {
 }
 
 /// A consumer group.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Group {
     /// The last entry delivered to anyone; `>` reads behind it.
     pub last_id: StreamId,

@@ -69,7 +69,7 @@ pub struct Trim {
 }
 
 /// A stream.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Stream {
     nodes: Nodes,
     len: u64,

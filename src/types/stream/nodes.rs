@@ -24,12 +24,13 @@ const SEGMENT: usize = 64 * 1024;
 const FIRST: usize = 64;
 
 /// Where a node begins in its segment.
+#[derive(Clone)]
 struct NodeStart {
     master_id: StreamId,
     start: u32,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Segment {
     bytes: Vec<u8>,
     nodes: Vec<NodeStart>,
@@ -42,7 +43,7 @@ pub(super) struct Place {
     node: usize,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Nodes {
     segments: VecDeque<Segment>,
     len: usize,

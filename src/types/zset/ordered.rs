@@ -207,6 +207,17 @@ impl Zset {
     }
 }
 
+impl Clone for Zset {
+    /// O(n log n), though each member goes to the end of the tree.
+    fn clone(&self) -> Self {
+        let mut copy = Zset::new();
+        for (member, score) in self.iter(0..self.len(), false) {
+            copy.insert(member, score);
+        }
+        copy
+    }
+}
+
 impl Drop for Zset {
     fn drop(&mut self) {
         while !self.free_step(usize::MAX) {}

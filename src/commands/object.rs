@@ -1,0 +1,135 @@
+//! OBJECT: how a value is stored and when it was last used.
+
+use super::handlers::Family;
+use crate::commands::table::help::help;
+use crate::keyspace::evict::{is_lfu, reads_clock};
+use crate::keyspace::{EntryRef, Kind, ValueRef};
+use crate::resp::request::Args;
+use crate::server::{Context, Outcome};
+
+pub const COMMANDS: Family = &[
+    ("object|encoding", encoding),
+    ("object|freq", freq),
+    ("object|help", object_help),
+    ("object|idletime", idletime),
+    ("object|refcount", refcount),
+];
+
+/// Redis keeps strings up to this length in one allocation with their header, and calls them `embstr`.
+const EMBEDDED_MAX: usize = 44;
+/// Redis shares one object among all values that are an integer below this, unless the eviction policy needs a clock
+/// for each.
+const SHARED_INTEGERS: i64 = 10_000;
+/// The reference count of a shared object.
+const SHARED: i64 = i32::MAX as i64;
+
+/// Replies with what `look` finds out about the key at `args[2]`, or null. The lookup is counted but is no access.
+fn describe(ctx: &mut Context<'_>, args: Args<'_>, look: impl FnOnce(&mut Context<'_>, Seen) -> Outcome) -> Outcome {
+    let key = ctx.key(&args, 2);
+    let seen = ctx.core.peek(ctx.database, key).map(Seen::of);
+    ctx.core.count_lookup(seen.is_some());
+    match seen {
+        Some(seen) => look(ctx, seen),
+        None => {
+            ctx.reply.null();
+            Ok(())
+        }
+    }
+}
+
+/// What OBJECT's subcommands want to know of an entry.
+#[derive(Clone, Copy)]
+struct Seen {
+    encoding: &'static str,
+    int: Option<i64>,
+    clock: u32,
+}
+
+impl Seen {
+    fn of(entry: EntryRef<'_>) -> Self {
+        let int = match entry.value() {
+            ValueRef::Int(value) => Some(value),
+            _ => None,
+        };
+        Seen {
+            encoding: encoding_of(entry),
+            int,
+            clock: entry.clock(),
+        }
+    }
+}
+
+/// The name Redis has for the way an entry's value is stored.
+pub fn encoding_of(entry: EntryRef<'_>) -> &'static str {
+    match entry.kind() {
+        Kind::Int => "int",
+        Kind::Str => match entry.value() {
+            ValueRef::Str(bytes) if bytes.len() <= EMBEDDED_MAX => "embstr",
+            _ => "raw",
+        },
+        Kind::StrEdited | Kind::StrHeap => "raw",
+        Kind::ListPacked | Kind::SetPacked | Kind::HashPacked | Kind::ZsetPacked => "listpack",
+        Kind::List => "quicklist",
+        Kind::SetInts => "intset",
+        Kind::Set | Kind::Hash => "hashtable",
+        Kind::Zset => "skiplist",
+        Kind::Stream => "stream",
+    }
+}
+
+/// OBJECT ENCODING key
+fn encoding(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    describe(ctx, args, |ctx, seen| {
+        ctx.reply.bulk(seen.encoding);
+        Ok(())
+    })
+}
+
+/// OBJECT REFCOUNT key. Values are never shared here; the small integers that Redis shares are told as if they were.
+fn refcount(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    describe(ctx, args, |ctx, seen| {
+        let settings = &ctx.core.settings;
+        let keeps_clocks = settings.maxmemory > 0 && reads_clock(settings.maxmemory_policy);
+        let shared = seen.int.is_some_and(|value| (0..SHARED_INTEGERS).contains(&value)) && !keeps_clocks;
+        ctx.reply.int(if shared { SHARED } else { 1 });
+        Ok(())
+    })
+}
+
+/// OBJECT IDLETIME key: seconds since the last access.
+fn idletime(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    describe(ctx, args, |ctx, seen| {
+        if is_lfu(ctx.core.settings.maxmemory_policy) {
+            return Err(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+                        switching between policies at runtime LRU and LFU data will take some time to adjust."
+                    .into(),
+            );
+        }
+        let idle = ctx.core.moment.clock.idle_ms(seen.clock) / 1000;
+        ctx.reply.int(idle);
+        Ok(())
+    })
+}
+
+/// OBJECT FREQ key: the logarithmic counter of accesses.
+fn freq(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    describe(ctx, args, |ctx, seen| {
+        if !is_lfu(ctx.core.settings.maxmemory_policy) {
+            return Err(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that \
+                        when switching between policies at runtime LRU and LFU data will take some time to adjust."
+                    .into(),
+            );
+        }
+        let frequency = ctx.core.moment.clock.frequency(seen.clock);
+        ctx.reply.int(i64::from(frequency));
+        Ok(())
+    })
+}
+
+/// OBJECT HELP
+fn object_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    help(args.at(0), "object", &mut ctx.reply);
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! A core without sockets, driven by tests with a clock of their own.
+
+use super::core::Core;
+use super::dispatch::{Executor, Request, look_up};
+use super::session::SessionIndex;
+use crate::commands::handlers::Handlers;
+use crate::config::Settings;
+use crate::config::compound::KeyspaceEvents;
+use crate::resp::reply::Protocol;
+use crate::resp::request::Span;
+use crate::timer::Millis;
+
+/// When the clock starts: some moment well behind the epoch, so that deadlines may lie before it.
+pub const START: i64 = 1_700_000_000_000;
+
+/// A core with default settings and one client, who is logged in.
+pub struct Server {
+    pub core: Core,
+    handlers: Handlers,
+    pool: Vec<Vec<u8>>,
+}
+
+const CLIENT: SessionIndex = SessionIndex(0);
+
+impl Server {
+    pub fn start() -> Self {
+        let mut core = Core::new(Settings::default(), Millis(START));
+        core.open(CLIENT);
+        Server {
+            core,
+            handlers: Handlers::new(),
+            pool: Vec::new(),
+        }
+    }
+
+    /// Sets the clock to so many milliseconds after [`START`].
+    pub fn at(&mut self, ms: i64) -> &mut Self {
+        self.core.begin_tick(Millis(START + ms), Millis(ms));
+        self
+    }
+
+    /// Runs one command and gives its reply as it goes over the wire, with `|` for each end of line.
+    pub fn run(&mut self, words: &[&[u8]]) -> String {
+        let (mut input, mut spans) = (Vec::new(), Vec::new());
+        for word in words {
+            spans.push(Span::new(input.len(), word.len()));
+            input.extend_from_slice(word);
+        }
+        let request = Request {
+            session: CLIENT,
+            input: &input,
+            spans: &spans,
+            spec: look_up(words[0]),
+            hashes: &[],
+            bigs: &mut Vec::new(),
+        };
+        let mut executor = Executor::new(&mut self.core, &self.handlers, &mut self.pool);
+        executor.run(request);
+        executor.finish();
+        self.take_reply()
+    }
+
+    /// The same for a command whose words are divided by spaces.
+    pub fn ask(&mut self, line: &str) -> String {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        self.run(&words)
+    }
+
+    /// Lets the client listen for keyspace events of all classes; they stand in the replies from now on, behind the
+    /// reply to the command that caused them.
+    pub fn listen(&mut self) {
+        self.core.settings.notify_keyspace_events = KeyspaceEvents::parse(b"KEAmn").expect("letters of classes");
+        self.core.session(CLIENT).protocol = Protocol::Resp3;
+        self.core.pubsub.subscribe_pattern(b"__keyevent@*", CLIENT);
+    }
+
+    /// Deletes what is due, as a tick of the reactor would, and gives what the client was told.
+    pub fn expire_due(&mut self) -> String {
+        while self.core.expire_due() {}
+        self.take_reply()
+    }
+
+    fn take_reply(&mut self) -> String {
+        let session = self.core.session(CLIENT);
+        session.has_output = false;
+        let reply = std::mem::take(&mut session.reply.bytes);
+        self.core.outgoing.clear();
+        String::from_utf8_lossy(&reply).replace("\r\n", "|")
+    }
+}
