@@ -342,16 +342,14 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
     Some(std::mem::take(&mut bigs[0]))
 }
 
-<<<<<<< HEAD
 const DEBUG_NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
-=======
+
 /// Whether a request is the start or the header of an HTTP request with a body.
 fn is_http(words: &[&[u8]]) -> bool {
     words
         .first()
         .is_some_and(|word| word.eq_ignore_ascii_case(b"post") || word.eq_ignore_ascii_case(b"host:"))
 }
->>>>>>> connection
 
 fn allowed_in_subscriber_mode(spec: &CommandSpec) -> bool {
     matches!(
