@@ -10,6 +10,17 @@ pub enum Protocol {
     Resp3,
 }
 
+/// `text` without line breaks at its ends.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let start = text.iter().position(|byte| !is_break(byte)).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .rposition(|byte| !is_break(byte))
+        .map_or(start, |last| last + 1);
+    &text[start..end]
+}
+
 /// A growing reply. Values that RESP2 lacks fall back to what Redis sends instead.
 #[derive(Debug, Default)]
 pub struct Reply {
@@ -48,10 +59,11 @@ impl Reply {
         self.line(b'+', text.as_bytes());
     }
 
-    /// `text` begins with its code: `ERR ...`, `WRONGTYPE ...`. Line breaks become spaces, or they would end the reply.
+    /// `text` begins with its code: `ERR ...`, `WRONGTYPE ...`. Line breaks become spaces, or they would end the reply;
+    /// those at either end are dropped, as Redis does.
     pub fn error(&mut self, text: impl AsRef<[u8]>) {
         let start = self.bytes.len();
-        self.line(b'-', text.as_ref());
+        self.line(b'-', trimmed(text.as_ref()));
         let end = self.bytes.len() - 2;
         for byte in &mut self.bytes[start..end] {
             if *byte == b'\r' || *byte == b'\n' {

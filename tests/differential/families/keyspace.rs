@@ -42,7 +42,6 @@ pub const FAMILY: Family = Family {
         form(1, "OBJECT IDLETIME anykey", Compare::Shape),
         exact(1, "OBJECT FREQ anykey"),
         exact(1, "OBJECT REFCOUNT lexkey"),
-        exact(1, "OBJECT HELP"),
         exact(1, "OBJECT <NOSUCH anykey|ENCODING|HELP X>").steady(),
     ],
 };
