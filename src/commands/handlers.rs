@@ -38,12 +38,19 @@ impl Handlers {
     /// # Panics
     /// If a family names a command the table does not have: a mistake of ours that any start shows.
     pub fn new() -> Self {
+        let handlers = Handlers::gather();
+        let built = |id: &u16| handlers.by_id[usize::from(*id)].is_some();
+        table::set_built((0..COMMAND_COUNT as u16).filter(built));
+        handlers
+    }
+
+    /// The families alone. Which commands exist is known to the whole process, and tests of the table count on all.
+    pub(crate) fn gather() -> Self {
         let mut by_id = [None; COMMAND_COUNT];
         for (name, handler) in FAMILIES.iter().copied().flatten() {
             let spec = table::lookup_full(name.as_bytes()).unwrap_or_else(|| panic!("no command is called {name}"));
             by_id[usize::from(spec.id)] = Some(*handler);
         }
-        table::set_built((0..COMMAND_COUNT as u16).filter(|id| by_id[usize::from(*id)].is_some()));
         Handlers { by_id }
     }
 

@@ -143,7 +143,7 @@ impl<'a> SetOptions<'a> {
             } else if is(b"keepttl") && options.deadline.is_none() {
                 options.keep_ttl = true;
             } else if let Some(form) = DeadlineForm::parse(option)
-                && options.deadline.is_none()
+                && options.deadline.is_none_or(|(earlier, _)| earlier == form)
                 && !options.keep_ttl
                 && let Some(value) = args.get(at)
             {
@@ -269,11 +269,13 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (mut persist, mut deadline) = (false, None);
     let mut at = 2;
     while let Some(option) = args.get(at) {
-        let taken = persist || deadline.is_some();
-        if option.eq_ignore_ascii_case(b"persist") && !taken {
+        if option.eq_ignore_ascii_case(b"persist") && deadline.is_none() {
             persist = true;
             at += 1;
-        } else if let (Some(form), Some(value), false) = (DeadlineForm::parse(option), args.get(at + 1), taken) {
+        } else if let (Some(form), Some(value)) = (DeadlineForm::parse(option), args.get(at + 1))
+            && deadline.is_none_or(|(earlier, _)| earlier == form)
+            && !persist
+        {
             deadline = Some((form, value));
             at += 2;
         } else {

@@ -28,7 +28,7 @@ impl Server {
         core.open(CLIENT);
         Server {
             core,
-            handlers: Handlers::new(),
+            handlers: Handlers::gather(),
             pool: Vec::new(),
         }
     }

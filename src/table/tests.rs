@@ -627,7 +627,7 @@ fn pointers_to_the_heap_come_back_whole() {
     }
     assert_eq!(
         table.iter().map(key).sum::<u64>(),
-        (0..30_000).filter(|id| id % 3 != 1).sum()
+        (0..30_000).filter(|id| id % 3 != 1).sum::<u64>()
     );
     while !table.drain_step(1000, free) {}
 }
