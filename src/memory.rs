@@ -179,35 +179,6 @@ pub fn allocator_stats() -> AllocatorStats {
     }
 }
 
-/// How jemalloc is set up.
-///
-/// - one arena: one thread serves, and a second arena would only hold pages back;
-/// - dirty pages go back to the system 0.3 s after they were last used, see [`decay`];
-/// - the slabs of small entries span four pages or eight: each slab costs 128 bytes of bookkeeping, which for one-page
-///   slabs is a byte a key.
-// SAFETY: jemalloc looks for a `const char *` of this name, which a reference to a byte is.
-#[unsafe(export_name = "_rjem_malloc_conf")]
-pub static MALLOC_CONF: &u8 = {
-    const CONFIGURATION: &std::ffi::CStr =
-        c"narenas:1,dirty_decay_ms:300,muzzy_decay_ms:0,slab_sizes:32-32:4|48-48:6|64-64:8";
-    &CONFIGURATION.to_bytes_with_nul()[0]
-};
-
-/// Lets jemalloc give back what has been free for a while. It does so by itself only while memory is being allocated,
-/// so an idle server has to ask.
-pub fn decay() {
-    // SAFETY: "arena.4096.decay" (4096 stands for all arenas) takes and returns nothing.
-    unsafe {
-        jemalloc::mallctl(
-            c"arena.4096.decay".as_ptr(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            0,
-        );
-    }
-}
-
 /// The release of jemalloc that is built in, as `5.3.1`.
 pub fn allocator_version() -> String {
     let mut version: *const libc::c_char = std::ptr::null();
@@ -247,6 +218,35 @@ pub fn allocator_report() -> Vec<u8> {
     // SAFETY: jemalloc calls `append` with this vector, on this thread and before it returns; no options are given.
     unsafe { jemalloc::malloc_stats_print(Some(append), (&raw mut out).cast(), std::ptr::null()) };
     out
+}
+
+/// How jemalloc is set up.
+///
+/// - one arena: one thread serves, and a second arena would only hold pages back;
+/// - dirty pages go back to the system 0.3 s after they were last used, see [`decay`];
+/// - the slabs of small entries span four pages or eight: each slab costs 128 bytes of bookkeeping, which for one-page
+///   slabs is a byte a key.
+// SAFETY: jemalloc looks for a `const char *` of this name, which a reference to a byte is.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+pub static MALLOC_CONF: &u8 = {
+    const CONFIGURATION: &std::ffi::CStr =
+        c"narenas:1,dirty_decay_ms:300,muzzy_decay_ms:0,slab_sizes:32-32:4|48-48:6|64-64:8";
+    &CONFIGURATION.to_bytes_with_nul()[0]
+};
+
+/// Lets jemalloc give back what has been free for a while. It does so by itself only while memory is being allocated,
+/// so an idle server has to ask.
+pub fn decay() {
+    // SAFETY: "arena.4096.decay" (4096 stands for all arenas) takes and returns nothing.
+    unsafe {
+        jemalloc::mallctl(
+            c"arena.4096.decay".as_ptr(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            0,
+        );
+    }
 }
 
 /// Gives dirty pages back to the system (`MEMORY PURGE`).

@@ -1,11 +1,28 @@
-//! Commands about the connection itself.
+//! Commands about the connection itself: who the client is, which protocol it speaks, which database it uses.
+//!
+//! There is one user, `default`, whose password is `requirepass`. While that is empty every password fits, as for a
+//! Redis user with `nopass`.
 
+use super::expiry::syntax_error;
 use super::handlers::Family;
+use crate::config::REDIS_VERSION;
 use crate::resp::reply::Protocol;
 use crate::resp::request::Args;
+use crate::server::context::integer;
+use crate::server::failure::Failure;
 use crate::server::{Context, Outcome};
 
-pub const COMMANDS: Family = &[("ping", ping), ("echo", echo)];
+pub const COMMANDS: Family = &[
+    ("auth", auth),
+    ("echo", echo),
+    ("hello", hello),
+    ("ping", ping),
+    ("quit", quit),
+    ("reset", reset),
+    ("select", select),
+];
+
+const DEFAULT_USER: &[u8] = b"default";
 
 /// PING [message]. To a RESP2 subscriber it answers as a message would come.
 fn ping(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -26,7 +43,206 @@ fn ping(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// ECHO message
 fn echo(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ctx.reply.bulk(args.at(1));
     Ok(())
+}
+
+/// AUTH [username] password
+fn auth(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    match args.len() {
+        2 if ctx.core.settings.requirepass.is_empty() => {
+            return Err(
+                "ERR AUTH <password> called without any password configured for the default user. \
+                        Are you sure your configuration is correct?"
+                    .into(),
+            );
+        }
+        2 => authenticate(ctx, DEFAULT_USER, args.at(1))?,
+        3 => authenticate(ctx, args.at(1), args.at(2))?,
+        _ => return syntax_error(),
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Lets the client in if user and password are right.
+fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Outcome {
+    let required = ctx.core.settings.requirepass.as_bytes();
+    if user != DEFAULT_USER || !(required.is_empty() || is_same_secret(required, password)) {
+        ctx.core.stats.acl_access_denied_auth += 1;
+        return Err("WRONGPASS invalid username-password pair or user is disabled.".into());
+    }
+    ctx.session().authenticated = true;
+    Ok(())
+}
+
+/// Compares without stopping at the first difference: how long it takes must not tell how much of a guess was right.
+fn is_same_secret(secret: &[u8], guess: &[u8]) -> bool {
+    let different = secret.iter().zip(guess).fold(0, |all, (a, b)| all | (a ^ b));
+    secret.len() == guess.len() && std::hint::black_box(different) == 0
+}
+
+/// What HELLO was asked for beyond the protocol.
+#[derive(Default)]
+struct HelloOptions<'a> {
+    credentials: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> HelloOptions<'a> {
+    fn parse(args: Args<'a>) -> Result<Self, Failure> {
+        let mut options = HelloOptions::default();
+        let mut at = 2;
+        while let Some(option) = args.get(at) {
+            if option.eq_ignore_ascii_case(b"auth")
+                && let (Some(user), Some(password)) = (args.get(at + 1), args.get(at + 2))
+            {
+                options.credentials = Some((user, password));
+                at += 3;
+            } else if option.eq_ignore_ascii_case(b"setname")
+                && let Some(name) = args.get(at + 1)
+            {
+                check_client_name(name)?;
+                options.name = Some(name);
+                at += 2;
+            } else {
+                return Err([b"ERR Syntax error in HELLO option '", option, b"'"].concat().into());
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// HELLO [protover [AUTH username password] [SETNAME clientname]]
+fn hello(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let protocol = args.get(1).map(parse_protocol).transpose()?;
+    let options = HelloOptions::parse(args)?;
+    if let Some((user, password)) = options.credentials {
+        authenticate(ctx, user, password)?;
+    }
+    if !ctx.session().authenticated {
+        return Err(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> \
+                    AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol \
+                    version at the same time"
+                .into(),
+        );
+    }
+    if let Some(name) = options.name {
+        ctx.session().names_mut().name = name.into();
+    }
+    if let Some(protocol) = protocol {
+        speak(ctx, protocol);
+    }
+    introduce(ctx);
+    Ok(())
+}
+
+fn parse_protocol(text: &[u8]) -> Result<Protocol, Failure> {
+    match integer(text) {
+        Ok(2) => Ok(Protocol::Resp2),
+        Ok(3) => Ok(Protocol::Resp3),
+        Ok(_) => Err("NOPROTO unsupported protocol version".into()),
+        Err(_) => Err("ERR Protocol version is not an integer or out of range".into()),
+    }
+}
+
+/// Changes the protocol, of the reply to the present command as well.
+fn speak(ctx: &mut Context<'_>, protocol: Protocol) {
+    ctx.session().protocol = protocol;
+    ctx.reply.protocol = protocol;
+}
+
+/// The server's facts, as HELLO ends.
+fn introduce(ctx: &mut Context<'_>) {
+    let session = ctx.session();
+    let (id, protocol) = (session.id.0, session.protocol);
+    let reply = &mut ctx.reply;
+    reply.map(7);
+    for (field, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
+        reply.bulk(field);
+        reply.bulk(value);
+    }
+    reply.bulk("proto");
+    reply.int(if protocol == Protocol::Resp3 { 3 } else { 2 });
+    reply.bulk("id");
+    reply.int(id as i64);
+    for (field, value) in [("mode", "standalone"), ("role", "master")] {
+        reply.bulk(field);
+        reply.bulk(value);
+    }
+    reply.bulk("modules");
+    reply.array(0);
+}
+
+/// A client's name stands in CLIENT LIST between spaces, one client a line.
+pub fn check_client_name(name: &[u8]) -> Outcome {
+    if is_printable_word(name) {
+        return Ok(());
+    }
+    Err("ERR Client names cannot contain spaces, newlines or special characters.".into())
+}
+
+/// Whether a text has only visible ASCII characters.
+pub fn is_printable_word(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_graphic)
+}
+
+/// SELECT index
+fn select(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let index = integer(args.at(1))?;
+    if i32::try_from(index).is_err() {
+        return Err(format!(
+            "ERR value is out of range, value must between {} and {}",
+            i32::MIN,
+            i32::MAX
+        )
+        .into());
+    }
+    if index < 0 || index >= i64::from(ctx.core.settings.databases) {
+        return Err("ERR DB index is out of range".into());
+    }
+    ctx.session().database = index as u32;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// QUIT: goodbye, behind all replies.
+fn quit(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    ctx.reply.ok();
+    ctx.core.ask_close(ctx.session, false);
+    Ok(())
+}
+
+/// RESET: the connection as it was when it was accepted.
+fn reset(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    ctx.core.unsubscribe_all(ctx.session);
+    let authenticated = ctx.core.settings.requirepass.is_empty();
+    ctx.session().reset(authenticated);
+    ctx.reply.protocol = Protocol::Resp2;
+    ctx.reply.simple("RESET");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_compared_whole() {
+        assert!(is_same_secret(b"secret", b"secret"));
+        for guess in ["", "secre", "secreT", "secrets", "Secret"] {
+            assert!(!is_same_secret(b"secret", guess.as_bytes()), "{guess}");
+        }
+    }
+
+    #[test]
+    fn names_are_visible_words() {
+        assert!(is_printable_word(b"") && is_printable_word(b"a-b!~"));
+        for name in [&b"a b"[..], b"a\n", b"\x7f", b"\xc3\xa9", b"\0"] {
+            assert!(check_client_name(name).is_err());
+        }
+    }
 }

@@ -7,8 +7,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::handlers::Family;
+use super::object::encoding_of;
 use super::table::{errors, help};
-use crate::keyspace::{EntryRef, Key, Kind, ValueRef};
+use crate::keyspace::Key;
 use crate::resp::request::Args;
 use crate::server::context::integer;
 use crate::server::failure::{Failure, NO_SUCH_KEY};
@@ -140,30 +141,12 @@ fn object(ctx: &mut Context<'_>, key: &[u8]) -> Outcome {
     let line = format!(
         "Value at:{:p} refcount:1 encoding:{} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),
-        encoding(entry),
+        encoding_of(entry),
         entry.clock(),
         clock.idle_ms(entry.clock()) / 1000
     );
     ctx.reply.simple(&line);
     Ok(())
-}
-
-/// Up to this many bytes Redis keeps a string and its object in one allocation, and calls that `embstr`.
-const EMBEDDED_MAX: usize = 44;
-
-/// What OBJECT ENCODING calls the way a value is stored.
-fn encoding(entry: EntryRef<'_>) -> &'static str {
-    match entry.kind() {
-        Kind::Int => "int",
-        Kind::Str if matches!(entry.value(), ValueRef::Str(text) if text.len() <= EMBEDDED_MAX) => "embstr",
-        Kind::Str | Kind::StrEdited | Kind::StrHeap => "raw",
-        Kind::ListPacked | Kind::SetPacked | Kind::HashPacked | Kind::ZsetPacked => "listpack",
-        Kind::List => "quicklist",
-        Kind::SetInts => "intset",
-        Kind::Set | Kind::Hash => "hashtable",
-        Kind::Zset => "skiplist",
-        Kind::Stream => "stream",
-    }
 }
 
 #[cfg(test)]

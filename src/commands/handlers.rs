@@ -1,7 +1,10 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
-use super::{connection, debug, keys, latency, lcs, lolwut, memory, object, scan, server, slowlog, strings, ttl};
+use super::{
+    client, config, connection, debug, hashes, introspect, keys, latency, lcs, lists, lolwut, memory, object, pubsub,
+    scan, server, sets, slowlog, sorted_sets, streams, strings, ttl,
+};
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 
@@ -17,17 +20,26 @@ pub struct Handlers {
 pub type Family = &'static [(&'static str, Handler)];
 
 const FAMILIES: &[Family] = &[
+    client::COMMANDS,
+    config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    hashes::COMMANDS,
+    introspect::COMMANDS,
     keys::COMMANDS,
     latency::COMMANDS,
     lcs::COMMANDS,
+    lists::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
     object::COMMANDS,
+    pubsub::COMMANDS,
     scan::COMMANDS,
     server::COMMANDS,
+    sets::COMMANDS,
     slowlog::COMMANDS,
+    sorted_sets::COMMANDS,
+    streams::COMMANDS,
     strings::COMMANDS,
     ttl::COMMANDS,
 ];

@@ -4,6 +4,7 @@
 //! commands that have a handler are shown: see [`crate::commands::table::visible`]. Elements come in table order, where
 //! Redis gives the order of its hash table.
 
+use super::handlers::Family;
 use super::table::docs::history::{Changes, history};
 use super::table::docs::{Arg, Status};
 use super::table::errors::{self, wrong_arity};
@@ -14,6 +15,25 @@ use super::table::keys::{KeyError, KeyRef, keys};
 use super::table::{CommandSpec, is_visible, lookup, lookup_full, top_level, visible};
 use crate::format::glob;
 use crate::resp::reply::Reply;
+use crate::resp::request::Args;
+use crate::server::{Context, Outcome};
+
+pub const COMMANDS: Family = &[
+    ("command", run),
+    ("command|count", run),
+    ("command|docs", run),
+    ("command|getkeys", run),
+    ("command|getkeysandflags", run),
+    ("command|help", run),
+    ("command|info", run),
+    ("command|list", run),
+];
+
+/// COMMAND [subcommand [argument ...]]
+fn run(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    command(&args.to_vec(), &mut ctx.reply);
+    Ok(())
+}
 
 /// COMMAND with or without a subcommand. `args[0]` is `command`.
 pub fn command(args: &[&[u8]], reply: &mut Reply) {

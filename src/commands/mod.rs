@@ -3,20 +3,30 @@
 //! `table` has the facts of every command, `handlers` ties each to its function, and the functions stand in one file a
 //! family.
 
+pub mod client;
+pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod expiry;
 pub mod handlers;
+pub mod hashes;
 pub mod introspect;
 pub mod keys;
 pub mod latency;
 pub mod lcs;
+pub mod lists;
 pub mod lolwut;
 pub mod memory;
 pub mod object;
+pub mod pubsub;
+pub mod ranges;
 pub mod scan;
 pub mod server;
+pub mod sets;
 pub mod slowlog;
+pub mod sorted_sets;
+pub mod streams;
 pub mod strings;
 pub mod table;
 pub mod ttl;
+pub mod values;

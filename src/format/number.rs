@@ -46,6 +46,25 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
     Some(if literal.negative { -magnitude } else { magnitude })
 }
 
+/// Parses one end of a range of doubles, which Redis hands to C's `strtod` without asking more than that it reads all up
+/// to the end or a NUL byte: nothing at all is zero, leading spaces are skipped, and what is too large is infinite.
+pub fn parse_bound(text: &[u8]) -> Option<f64> {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or(text);
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let spaces = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r'));
+    let text = &text[spaces.count()..];
+    let literal = Literal::read(text)?;
+    let magnitude = match literal.body {
+        Body::Infinity => f64::INFINITY,
+        Body::Decimal(_) => std::str::from_utf8(text).ok()?.parse::<f64>().ok()?.abs(),
+        Body::Hexadecimal(digits) if digits.is_zero() => 0.0,
+        Body::Hexadecimal(digits) => hexadecimal(&digits),
+    };
+    Some(if literal.negative { -magnitude } else { magnitude })
+}
+
 fn in_range(magnitude: f64) -> Option<f64> {
     (magnitude > 0.0 && magnitude.is_finite()).then_some(magnitude)
 }

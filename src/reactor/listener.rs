@@ -152,6 +152,14 @@ impl Listener {
         }
     }
 
+    /// The TCP port, if it is a TCP socket.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Listener::Unix(..) => None,
+        }
+    }
+
     /// How INFO lists it.
     pub fn describe(&self) -> String {
         match self {

@@ -44,17 +44,26 @@ impl Signals {
 
 /// Opens every socket the settings name.
 pub fn open_listeners(settings: &Settings) -> Result<Vec<Listener>, ListenError> {
-    let backlog = settings.tcp_backlog as i32;
+    let backlog = settings.tcp_backlog;
     let mut listeners = Vec::new();
     if settings.port != 0 {
-        let bind: Vec<String> = settings.bind.0.iter().map(|address| address.to_string()).collect();
-        listeners.extend(open_tcp(&bind, settings.port as u16, backlog)?);
+        listeners.extend(open_tcp(&bound_addresses(settings), settings.port, backlog)?);
     }
     if !settings.unixsocket.is_empty() {
         let path = settings.unixsocket.to_string();
-        listeners.push(open_unix(Path::new(&path), settings.unixsocketperm as u32, backlog)?);
+        listeners.push(open_unix(Path::new(&path), settings.unixsocketperm, backlog)?);
     }
     Ok(listeners)
+}
+
+fn bound_addresses(settings: &Settings) -> Vec<String> {
+    settings.bind.0.iter().map(|address| address.to_string()).collect()
+}
+
+/// Whether the addresses of `settings` can be listened on at `port`, or at any free port if that is 0. Sockets are
+/// opened and closed again.
+pub fn can_listen(settings: &Settings, port: u16) -> bool {
+    open_tcp(&bound_addresses(settings), port, settings.tcp_backlog).is_ok()
 }
 
 /// Raises the descriptor limit to what `maxclients` needs; gives the clients that fit.

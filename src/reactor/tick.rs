@@ -32,7 +32,7 @@ use crate::commands::handlers::Handlers;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
-use crate::server::session::SessionIndex;
+use crate::server::session::{ReplyMode, SessionIndex};
 use crate::timer::Millis;
 
 /// Bytes read in one tick, from all sockets together. It fits the second-level cache with the keys' lines beside it.
@@ -501,7 +501,9 @@ impl Reactor {
         if self.batch.spans.len() > first_span {
             self.batch.push(connection, at, source, begin, first_span, has_bigs);
         }
-        let full = self.batch.is_full() && !has_bigs;
+        // A stranger's request runs at once: if it is AUTH, what follows may be larger.
+        let is_stranger = self.core.must_authenticate(SessionIndex(connection));
+        let full = (self.batch.is_full() || is_stranger) && !has_bigs;
         if full {
             self.run_batch();
         }
@@ -528,7 +530,7 @@ impl Reactor {
 
     fn limits(&mut self, index: usize) -> Limits {
         let bulk_len = self.core.settings.proto_max_bulk_len as usize;
-        let unauthenticated = !self.core.session(SessionIndex(index)).authenticated;
+        let unauthenticated = self.core.must_authenticate(SessionIndex(index));
         Limits {
             bulk_len,
             unauthenticated,
@@ -543,8 +545,10 @@ impl Reactor {
         if !session.is_runnable() {
             return;
         }
-        session.reply.error(format!("ERR Protocol error: {error}"));
-        let line = crate::server::info::client_line(session, now);
+        if session.reply_mode == ReplyMode::On {
+            session.reply.error(format!("ERR Protocol error: {error}"));
+        }
+        let line = crate::server::client_line::client_line(session, now);
         crate::log::verbose(&format!("Protocol error ({error}) from client: {line}"));
         self.core.mark_outgoing(SessionIndex(index));
         self.core.ask_close(SessionIndex(index), false);
@@ -664,7 +668,7 @@ impl Reactor {
         let session = self.core.session(SessionIndex(index));
         session.input_bytes = bytes;
         if bytes > limit {
-            let line = crate::server::info::client_line(session, now);
+            let line = crate::server::client_line::client_line(session, now);
             crate::log::warning(&format!(
                 "Closing client that reached max query buffer length: {line} (qbuf: {bytes} bytes)"
             ));
@@ -772,13 +776,16 @@ impl Reactor {
         }
     }
 
-    /// Opens the new sockets before the old ones close; if that fails the old ones stay.
+    /// Listens where the settings now say. On the same port the old sockets close first, or the addresses that stay
+    /// would be taken; on another the new ones open first, and if that fails the old ones stay.
     fn rebind(&mut self) {
+        let port = self.core.settings.port;
+        if self.listeners.iter().any(|listener| listener.port() == Some(port)) {
+            self.close_listeners();
+        }
         match super::process::open_listeners(&self.core.settings) {
             Ok(mut listeners) => {
-                for listener in &mut self.listeners {
-                    let _ = listener.deregister(self.poll.registry());
-                }
+                self.close_listeners();
                 for (at, listener) in listeners.iter_mut().enumerate() {
                     if let Err(error) = listener.register(self.poll.registry(), Token(FIRST_LISTENER + at)) {
                         crate::log::warning(&format!("Registering a listening socket failed: {error}"));
@@ -788,6 +795,14 @@ impl Reactor {
                 self.core.facts.listeners = self.listeners.iter().map(Listener::describe).collect();
             }
             Err(error) => crate::log::warning(&error.0),
+        }
+    }
+
+    fn close_listeners(&mut self) {
+        self.accept_again.clear();
+        for mut listener in self.listeners.drain(..) {
+            // Closing takes it out of the poll as well.
+            let _ = listener.deregister(self.poll.registry());
         }
     }
 

@@ -1,5 +1,7 @@
 //! Writing replies: one method a RESP type, in the protocol the client asked for.
 
+use crate::types::listpack::Element;
+
 /// The protocol version a client speaks, chosen with HELLO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
@@ -78,6 +80,15 @@ impl Reply {
     pub fn bulk_int(&mut self, value: i64) {
         let mut digits = itoa::Buffer::new();
         self.bulk(digits.format(value).as_bytes());
+    }
+
+    /// An element of a packed value as a bulk string.
+    #[inline]
+    pub fn element(&mut self, element: Element<'_>) {
+        match element {
+            Element::Str(text) => self.bulk(text),
+            Element::Int(value) => self.bulk_int(value),
+        }
     }
 
     pub fn bulk_or_null(&mut self, value: Option<impl AsRef<[u8]>>) {

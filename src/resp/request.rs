@@ -100,7 +100,7 @@ impl<'a> Args<'a> {
         self.spans[index].resolve(self.input, self.bigs)
     }
 
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone + use<'a> {
         let Args { input, spans, bigs } = *self;
         spans.iter().map(move |span| span.resolve(input, bigs))
     }
@@ -286,7 +286,7 @@ fn header(input: &[u8], pos: usize, too_long: ProtocolError) -> Result<Option<(&
     // Lengths are short: looking at the first bytes one by one is quicker than starting a wide search.
     let near = rest.iter().take(12).position(|&b| b == b'\r');
     let Some(end) = near.or_else(|| memchr(b'\r', rest)) else {
-        return if rest.len() > INLINE_MAX {
+        return if rest.len() >= INLINE_MAX {
             Err(too_long)
         } else {
             Ok(None)

@@ -61,6 +61,13 @@ impl<'a> Context<'a> {
         self.core.notify(class, event, key, self.database);
     }
 
+    /// The same for one event that stands for `count` writes (RPUSH of three elements, LPOP of three).
+    #[inline]
+    pub fn changed_times(&mut self, count: usize, class: Class, event: &str, key: &[u8]) {
+        self.core.dirty += count as u64;
+        self.core.notify(class, event, key, self.database);
+    }
+
     /// Tells an event that is not a write of its own.
     #[inline]
     pub fn notify(&mut self, class: Class, event: &str, key: &[u8]) {

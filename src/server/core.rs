@@ -88,6 +88,8 @@ pub struct Core {
     pub effects: Vec<Effect>,
     /// Sessions with replies that wait for the flush.
     pub outgoing: Vec<SessionIndex>,
+    /// Messages pushed to sessions so far; the executor sees by it whether a command pushed any.
+    pub pushes: u64,
     /// Changes to the keyspace since the last snapshot.
     pub dirty: u64,
     /// Whether the present command leaves access clocks alone (CLIENT NO-TOUCH).
@@ -129,6 +131,7 @@ impl Core {
             pause: None,
             effects: Vec::new(),
             outgoing: Vec::new(),
+            pushes: 0,
             dirty: 0,
             no_touch: false,
             active_expire: true,
@@ -189,6 +192,17 @@ impl Core {
         self.memory_peak = self.memory_peak.max(crate::memory::used());
     }
 
+    /// Starts all counting anew (CONFIG RESETSTAT). The memory peak and the slow log are not counts and stay.
+    pub fn reset_stats(&mut self) {
+        self.stats = Stats::default();
+        self.command_stats.fill(CommandStats::default());
+        self.error_stats.clear();
+        for rate in [&mut self.ops_rate, &mut self.input_rate, &mut self.output_rate] {
+            *rate = Rate::default();
+            rate.sample(0, self.monotonic);
+        }
+    }
+
     pub fn now(&self) -> Millis {
         self.moment.now
     }
@@ -215,18 +229,9 @@ impl Core {
 
     /// Forgets a session and everything it was subscribed to.
     pub fn close(&mut self, index: SessionIndex) {
-        let Some(session) = self.sessions.get_mut(index.0).and_then(Option::take) else {
-            return;
-        };
-        self.session_count -= 1;
-        let Some(subscriptions) = session.subscriptions else {
-            return;
-        };
-        for channel in &subscriptions.channels {
-            self.pubsub.unsubscribe(channel, index);
-        }
-        for pattern in &subscriptions.patterns {
-            self.pubsub.unsubscribe_pattern(pattern, index);
+        self.unsubscribe_all(index);
+        if self.sessions.get_mut(index.0).and_then(Option::take).is_some() {
+            self.session_count -= 1;
         }
     }
 
@@ -278,6 +283,16 @@ impl Core {
         session.closing = true;
         session.doomed |= doomed;
         self.effects.push(Effect::Close(index));
+        if doomed {
+            self.unsubscribe_all(index);
+        }
+    }
+
+    /// Whether a session has to authenticate before it may run ordinary commands.
+    #[inline]
+    pub fn must_authenticate(&mut self, index: SessionIndex) -> bool {
+        // A password may be taken back after a client came that never gave it.
+        !self.settings.requirepass.is_empty() && !self.session(index).authenticated
     }
 
     // Lookups.

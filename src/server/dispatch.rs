@@ -7,8 +7,10 @@ use super::session::{Blocked, ReplyMode, SessionIndex};
 use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::handlers::Handlers;
+use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
+use crate::log;
 use crate::resp::reply::Reply;
 use crate::resp::request::{Args, Span};
 
@@ -67,12 +69,14 @@ impl<'a> Executor<'a> {
         if session.reply_mode == ReplyMode::SkipNext {
             session.reply_mode = ReplyMode::Skip;
         }
-        let (before, outgoing) = (self.reply.bytes.len(), self.core.outgoing.len());
+        let (before, pushes) = (self.reply.bytes.len(), self.core.pushes);
         let verdict = self.checked(request, argc, spec, started);
-        let pushed = self.core.outgoing.len() > outgoing;
+        let pushed = self.core.pushes > pushes;
         let session = self.core.session(index);
         match session.reply_mode {
             ReplyMode::On => {}
+            // It has not run: the reply to skip is still to come.
+            ReplyMode::Skip if verdict == Verdict::Held => session.reply_mode = ReplyMode::SkipNext,
             ReplyMode::Off | ReplyMode::SkipNext => self.reply.bytes.truncate(before),
             ReplyMode::Skip => {
                 self.reply.bytes.truncate(before);
@@ -134,16 +138,18 @@ impl<'a> Executor<'a> {
             Some(spec) if !spec.is_container() => Ok(spec),
             _ => {
                 let words = Args::new(input, spans, bigs).to_vec();
-                errors::resolve(&words).map_err(|unresolved| unresolved.text(&words))
+                errors::resolve(&words).map_err(|unresolved| (unresolved, words))
             }
         };
         let spec = match resolved {
             Ok(spec) => spec,
-            Err(text) => return self.reject(None, text),
+            Err((unresolved, words)) => return self.reject_unresolved(unresolved, &words),
         };
         let Some(handler) = self.handlers.get(spec) else {
+            // Not built; or a container without its subcommand, which resolving tells from that.
             let words = Args::new(input, spans, bigs).to_vec();
-            return self.reject(None, errors::unknown_command(&words));
+            let unresolved = errors::resolve(&words).err().unwrap_or(Unresolved::UnknownCommand);
+            return self.reject_unresolved(unresolved, &words);
         };
         if !spec.accepts(argc) {
             return self.reject(Some(spec), errors::wrong_arity(spec.name));
@@ -151,7 +157,7 @@ impl<'a> Executor<'a> {
         if let Some(text) = self.refusal(session, spec) {
             return self.reject(Some(spec), text);
         }
-        if self.must_wait(session, spec) {
+        if self.must_wait(spec) {
             self.core.session(session).blocked = Some(Blocked::Paused);
             return Verdict::Held;
         }
@@ -178,6 +184,30 @@ impl<'a> Executor<'a> {
         Verdict::Done
     }
 
+    fn reject_unresolved(&mut self, unresolved: Unresolved, words: &[&[u8]]) -> Verdict {
+        let spec = match unresolved {
+            Unresolved::WrongArity(spec) => Some(spec),
+            Unresolved::UnknownCommand if is_http(words) => {
+                return self.hang_up_on_http();
+            }
+            Unresolved::UnknownCommand | Unresolved::UnknownSubcommand => None,
+        };
+        self.reject(spec, unresolved.text(words))
+    }
+
+    /// Closes without a word: a web page may be making a browser send requests here, and what follows its header is
+    /// whatever the page's author likes.
+    #[cold]
+    fn hang_up_on_http(&mut self) -> Verdict {
+        if let Some(index) = self.current {
+            log::warning(
+                "Closing a connection that speaks HTTP: a web page may be misusing a browser to reach this server.",
+            );
+            self.core.ask_close(index, true);
+        }
+        Verdict::Done
+    }
+
     fn reject(&mut self, spec: Option<&'static CommandSpec>, text: impl AsRef<[u8]>) -> Verdict {
         let text = text.as_ref();
         self.reply.error(text);
@@ -195,10 +225,10 @@ impl<'a> Executor<'a> {
         {
             return Some(text.into());
         }
-        let session = self.core.session(session);
-        if !session.authenticated && !spec.flags.contains(Flag::NoAuth) {
+        if self.core.must_authenticate(session) && !spec.flags.contains(Flag::NoAuth) {
             return Some("NOAUTH Authentication required.".into());
         }
+        let session = self.core.session(session);
         let restricted = session.subscriptions.is_some() && session.is_subscriber();
         if restricted && session.protocol == crate::resp::reply::Protocol::Resp2 && !allowed_in_subscriber_mode(spec) {
             return Some(format!(
@@ -228,15 +258,13 @@ impl<'a> Executor<'a> {
 
     /// Whether CLIENT PAUSE holds this command back.
     #[inline]
-    fn must_wait(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> bool {
+    fn must_wait(&mut self, spec: &'static CommandSpec) -> bool {
         let Some(pause) = self.core.pause else { return false };
         if pause.until <= self.core.monotonic {
             self.core.unpause();
             return false;
         }
-        let _ = session;
-        let writes = spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount");
-        (pause.all && spec.name != "client|unpause") || writes
+        pause.all || spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount")
     }
 
     /// Counts the call: time, failures, slow log.
@@ -315,6 +343,13 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
 }
 
 const DEBUG_NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+
+/// Whether a request is the start or the header of an HTTP request with a body.
+fn is_http(words: &[&[u8]]) -> bool {
+    words
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"post") || word.eq_ignore_ascii_case(b"host:"))
+}
 
 fn allowed_in_subscriber_mode(spec: &CommandSpec) -> bool {
     matches!(

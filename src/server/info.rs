@@ -1,4 +1,4 @@
-//! INFO's fields and the line CLIENT LIST shows of a client.
+//! INFO's fields.
 //!
 //! [`table`] is the one list of everything INFO says: sections, and in each the fields in Redis 7.2's order with where
 //! their values come from. Tools find fields by name and people by place, so neither may change by accident.
@@ -9,15 +9,8 @@ mod table;
 
 use super::core::Core;
 use super::os::{CpuTime, Whose};
-use super::session::Session;
-use crate::timer::Millis;
 use figures::Figures;
 use table::{Item, SECTIONS, Section};
-
-/// One client as CLIENT LIST and the log show it.
-pub fn client_line(session: &Session, _now: Millis) -> String {
-    format!("id={} addr={}", session.id.0, session.peer())
-}
 
 /// What a report is written from: the core, and what is measured once for all fields.
 struct View<'a> {

@@ -29,6 +29,7 @@ impl Core {
         }
         let policy = self.settings.maxmemory_policy;
         if policy == MaxmemoryPolicy::Noeviction {
+            self.evicting = false;
             return false;
         }
         let started = Stopwatch::read();

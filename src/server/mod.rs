@@ -1,5 +1,6 @@
 //! The server core: commands on keyspace and sessions, without any I/O.
 
+pub mod client_line;
 pub mod context;
 pub mod core;
 pub mod dispatch;

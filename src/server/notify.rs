@@ -37,23 +37,21 @@ impl Core {
             .map(|(pattern, to)| (pattern.map(<[u8]>::to_vec), to))
             .collect();
         for (pattern, to) in &listeners {
-            let session = self.session(*to);
-            let reply = &mut session.reply;
-            reply.protocol = session.protocol;
-            match pattern {
-                Some(pattern) => {
-                    reply.push(4);
-                    reply.bulk(b"pmessage");
-                    reply.bulk(pattern);
+            self.push(*to, |reply| {
+                match pattern {
+                    Some(pattern) => {
+                        reply.push(4);
+                        reply.bulk(b"pmessage");
+                        reply.bulk(pattern);
+                    }
+                    None => {
+                        reply.push(3);
+                        reply.bulk(b"message");
+                    }
                 }
-                None => {
-                    reply.push(3);
-                    reply.bulk(b"message");
-                }
-            }
-            reply.bulk(channel);
-            reply.bulk(message);
-            self.mark_outgoing(*to);
+                reply.bulk(channel);
+                reply.bulk(message);
+            });
         }
         listeners.len()
     }

@@ -1,11 +1,23 @@
 //! Channels and patterns, and who listens.
+//!
+//! A subscription is known twice: the server looks from a channel to its listeners when a message comes, a session
+//! looks at its own names to count and to leave them. Both are changed only here, together.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::core::Core;
 use super::session::SessionIndex;
 use crate::format::glob;
+use crate::resp::reply::Reply;
 
 type Listeners = HashSet<SessionIndex>;
+
+/// What a subscription names: one channel, or every channel that matches a glob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    Channel,
+    Pattern,
+}
 
 #[derive(Default)]
 pub struct PubSub {
@@ -14,32 +26,28 @@ pub struct PubSub {
 }
 
 impl PubSub {
-    pub fn subscribe(&mut self, channel: &[u8], session: SessionIndex) {
-        self.channels.entry(channel.into()).or_default().insert(session);
-    }
-
-    pub fn unsubscribe(&mut self, channel: &[u8], session: SessionIndex) {
-        let Some(listeners) = self.channels.get_mut(channel) else {
-            return;
+    fn add(&mut self, topic: Topic, name: &[u8], session: SessionIndex) {
+        let listeners = match topic {
+            Topic::Channel => self.channels.entry(name.into()).or_default(),
+            Topic::Pattern => self.patterns.entry(name.into()).or_default(),
         };
-        listeners.remove(&session);
-        if listeners.is_empty() {
-            self.channels.remove(channel);
-        }
+        listeners.insert(session);
     }
 
-    pub fn subscribe_pattern(&mut self, pattern: &[u8], session: SessionIndex) {
-        self.patterns.entry(pattern.into()).or_default().insert(session);
-    }
-
-    pub fn unsubscribe_pattern(&mut self, pattern: &[u8], session: SessionIndex) {
-        let Some(listeners) = self.patterns.get_mut(pattern) else {
-            return;
+    fn remove(&mut self, topic: Topic, name: &[u8], session: SessionIndex) {
+        let listeners = match topic {
+            Topic::Channel => self.channels.get_mut(name),
+            Topic::Pattern => self.patterns.get_mut(name),
         };
+        let Some(listeners) = listeners else { return };
         listeners.remove(&session);
-        if listeners.is_empty() {
-            self.patterns.remove(pattern);
+        if !listeners.is_empty() {
+            return;
         }
+        match topic {
+            Topic::Channel => self.channels.remove(name),
+            Topic::Pattern => self.patterns.remove(name),
+        };
     }
 
     /// Everyone who hears a message on `channel`, with the pattern it came by.
@@ -77,5 +85,113 @@ impl PubSub {
     /// Clients subscribed to `channel` itself.
     pub fn subscribers(&self, channel: &[u8]) -> usize {
         self.channels.get(channel).map_or(0, HashSet::len)
+    }
+}
+
+impl Core {
+    /// Subscribes a session to `name`; once is enough.
+    pub fn subscribe(&mut self, index: SessionIndex, topic: Topic, name: &[u8]) {
+        let Some(session) = self.find_session(index) else {
+            return;
+        };
+        if session
+            .subscriptions
+            .get_or_insert_default()
+            .of_mut(topic)
+            .insert(name.into())
+        {
+            self.pubsub.add(topic, name, index);
+        }
+    }
+
+    /// Ends one subscription of a session, if there is such.
+    pub fn unsubscribe(&mut self, index: SessionIndex, topic: Topic, name: &[u8]) {
+        let Some(session) = self.find_session(index) else {
+            return;
+        };
+        let Some(subscriptions) = &mut session.subscriptions else {
+            return;
+        };
+        if !subscriptions.of_mut(topic).remove(name) {
+            return;
+        }
+        if subscriptions.is_empty() {
+            session.subscriptions = None;
+        }
+        self.pubsub.remove(topic, name, index);
+    }
+
+    /// Ends all subscriptions of a session, unheard. O(subscriptions).
+    pub fn unsubscribe_all(&mut self, index: SessionIndex) {
+        let taken = self
+            .find_session(index)
+            .and_then(|session| session.subscriptions.take());
+        let Some(subscriptions) = taken else { return };
+        for topic in [Topic::Channel, Topic::Pattern] {
+            for name in subscriptions.of(topic) {
+                self.pubsub.remove(topic, name, index);
+            }
+        }
+    }
+
+    /// Writes to a session what is not the reply to a command: to its own command's client too, behind the reply, and
+    /// whether or not that client wants replies.
+    pub fn push(&mut self, to: SessionIndex, write: impl FnOnce(&mut Reply)) {
+        let Some(session) = self.find_session(to) else { return };
+        session.reply.protocol = session.protocol;
+        write(&mut session.reply);
+        self.pushes += 1;
+        self.mark_outgoing(to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::timer::Millis;
+
+    fn core(sessions: usize) -> Core {
+        let mut core = Core::new(Settings::default(), Millis(1));
+        for index in 0..sessions {
+            core.open(SessionIndex(index));
+        }
+        core
+    }
+
+    #[test]
+    fn session_and_server_agree_about_subscriptions() {
+        let (mut core, a, b) = (core(2), SessionIndex(0), SessionIndex(1));
+        for _ in 0..2 {
+            core.subscribe(a, Topic::Channel, b"news");
+        }
+        core.subscribe(b, Topic::Channel, b"news");
+        core.subscribe(a, Topic::Pattern, b"n*");
+        assert_eq!(
+            (
+                core.session(a).subscription_count(),
+                core.session(b).subscription_count()
+            ),
+            (2, 1)
+        );
+        assert_eq!((core.pubsub.subscribers(b"news"), core.pubsub.pattern_count()), (2, 1));
+        core.unsubscribe(b, Topic::Channel, b"other");
+        core.unsubscribe(b, Topic::Channel, b"news");
+        core.unsubscribe(b, Topic::Channel, b"news");
+        assert!(core.session(b).subscriptions.is_none());
+        assert_eq!(core.pubsub.subscribers(b"news"), 1);
+        core.unsubscribe_all(a);
+        assert!(core.pubsub.is_idle() && !core.session(a).is_subscriber());
+    }
+
+    #[test]
+    fn a_closed_session_hears_nothing_more() {
+        let (mut core, a) = (core(1), SessionIndex(0));
+        core.subscribe(a, Topic::Channel, b"news");
+        assert_eq!(core.publish(b"news", b"one"), 1);
+        core.ask_close(a, true);
+        assert_eq!(core.publish(b"news", b"two"), 0);
+        core.close(a);
+        assert!(core.pubsub.is_idle());
     }
 }

@@ -1,7 +1,9 @@
 //! A client as the core knows it: who it is, what it has chosen, what it is owed. Sockets are the reactor's business.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
+use super::pubsub::Topic;
 use crate::commands::table::CommandSpec;
 use crate::resp::reply::{Protocol, Reply};
 use crate::timer::Millis;
@@ -38,6 +40,26 @@ pub enum Blocked {
 pub struct Subscriptions {
     pub channels: BTreeSet<Box<[u8]>>,
     pub patterns: BTreeSet<Box<[u8]>>,
+}
+
+impl Subscriptions {
+    pub fn of(&self, topic: Topic) -> &BTreeSet<Box<[u8]>> {
+        match topic {
+            Topic::Channel => &self.channels,
+            Topic::Pattern => &self.patterns,
+        }
+    }
+
+    pub fn of_mut(&mut self, topic: Topic) -> &mut BTreeSet<Box<[u8]>> {
+        match topic {
+            Topic::Channel => &mut self.channels,
+            Topic::Pattern => &mut self.patterns,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty() && self.patterns.is_empty()
+    }
 }
 
 /// Names a client gave itself or its library.
@@ -120,12 +142,6 @@ impl Session {
         self.addresses.split(' ').next().unwrap_or("")
     }
 
-    /// Whether the client runs on this machine: it came by a Unix socket or from a loopback address.
-    pub fn is_local(&self) -> bool {
-        let peer: Option<std::net::SocketAddr> = self.peer().parse().ok();
-        self.unix_socket || peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
-    }
-
     pub fn own_address(&self) -> &str {
         self.addresses.split(' ').nth(1).unwrap_or("")
     }
@@ -153,6 +169,15 @@ impl Session {
         self.blocked.is_none() && !self.closing && !self.doomed
     }
 
+    /// Whether the client runs on this machine.
+    pub fn is_local(&self) -> bool {
+        let host = self
+            .peer()
+            .rsplit_once(':')
+            .map_or("", |(host, _)| host.trim_matches(['[', ']']));
+        self.unix_socket || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+
     /// Bytes owed to the client.
     pub fn output_bytes(&self) -> usize {
         self.backlog_bytes + self.reply.bytes.len()
@@ -163,7 +188,10 @@ impl Session {
         self.database = 0;
         self.protocol = Protocol::Resp2;
         self.authenticated = authenticated;
-        self.reply_mode = ReplyMode::On;
+        // Skipping the reply to RESET itself was asked for before it.
+        if self.reply_mode != ReplyMode::Skip {
+            self.reply_mode = ReplyMode::On;
+        }
         self.no_evict = false;
         self.no_touch = false;
         if let Some(names) = &mut self.names {

@@ -117,7 +117,7 @@ impl Core {
 
     /// Closes a session that is owed more than its class of client may be.
     pub fn check_output_limit(&mut self, index: super::SessionIndex) {
-        let now = self.monotonic;
+        let (now, unix_now) = (self.monotonic, self.moment.now);
         let limits = &self.settings.client_output_buffer_limit;
         let (normal, pubsub) = (limits.normal, limits.pubsub);
         let Some(session) = self.find_session(index) else {
@@ -134,8 +134,8 @@ impl Core {
             session.soft_limit_since = None;
         }
         if (hard || soft) && !session.doomed {
+            let text = super::client_line::client_line(session, unix_now);
             self.stats.client_output_buffer_limit_disconnections += 1;
-            let text = super::info::client_line(self.find_session(index).expect("found above"), now);
             crate::log::warning(&format!("Client {text} closed for overcoming of output buffer limits."));
             self.ask_close(index, true);
         }

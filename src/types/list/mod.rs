@@ -482,6 +482,40 @@ pub struct Walk<'a> {
     rest: Option<(&'a VecDeque<Node>, usize)>,
 }
 
+impl Walk<'_> {
+    /// Shows the next `count` elements to `f`. Each node is walked in a loop of its own: quicker than `next` for each.
+    pub fn show(mut self, count: usize, mut f: impl FnMut(Element)) {
+        let mut left = count;
+        while left > 0 {
+            let mut shown = 0;
+            let tell = |entry: listpack::Entry| {
+                f(entry.element);
+                shown += 1;
+            };
+            match self.direction {
+                Direction::Forward => self.entries.clone().take(left).for_each(tell),
+                Direction::Backward => self.entries.clone().rev().take(left).for_each(tell),
+            }
+            left -= shown;
+            if self.enter_next_node().is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Goes on to the next node in the walk's direction; `None` behind the last.
+    fn enter_next_node(&mut self) -> Option<()> {
+        let (nodes, number) = self.rest?;
+        let number = match self.direction {
+            Direction::Forward => number + 1,
+            Direction::Backward => number.checked_sub(1)?,
+        };
+        self.entries = nodes.get(number)?.entries();
+        self.rest = Some((nodes, number));
+        Some(())
+    }
+}
+
 impl Default for Walk<'_> {
     fn default() -> Self {
         Walk {
@@ -505,13 +539,7 @@ impl<'a> Iterator for Walk<'a> {
             if let Some(entry) = entry {
                 return Some(entry.element);
             }
-            let (nodes, number) = self.rest?;
-            let number = match self.direction {
-                Direction::Forward => number + 1,
-                Direction::Backward => number.checked_sub(1)?,
-            };
-            self.entries = nodes.get(number)?.entries();
-            self.rest = Some((nodes, number));
+            self.enter_next_node()?;
         }
     }
 }

@@ -66,11 +66,34 @@ impl Zset {
             }
             return Some(old);
         }
+        self.add(hash, member, score);
+        None
+    }
+
+    /// Gives the member the score that `decide` names, which is told the one it has; changes nothing when it names none.
+    /// O(log n).
+    pub fn update(&mut self, member: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) {
+        let hash = hash_bytes(member);
+        let Some(known) = self.table.get(hash, |known| known.bytes() == member) else {
+            if let Some(score) = decide(None) {
+                self.add(hash, member, score);
+            }
+            return;
+        };
+        let old = known.score();
+        if let Some(score) = decide(Some(old))
+            && score != old
+        {
+            self.tree.update(known, score);
+        }
+    }
+
+    /// Adds a member that is not there.
+    fn add(&mut self, hash: u64, member: &[u8], score: f64) {
         let new = Member::new(score, member);
         self.member_bytes += new.memory();
         self.tree.insert(new);
         self.table.insert(hash, new, rehash);
-        None
     }
 
     /// Takes the member out; returns its score. O(log n).

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::Limits;
 use super::range::{LexRange, ScoreRange};
 use crate::format::number;
 use crate::types::listpack::{self, Element, Entries, Listpack, Needle};
@@ -124,6 +125,32 @@ pub fn insert(buf: &mut impl PackedBuf, member: &[u8], score: f64) -> Option<f64
         return Some(old);
     }
     insert_new(buf, member, score);
+    None
+}
+
+/// Gives the member the score that `decide` names, which is told the one it has; changes nothing when it names none.
+///
+/// A member that is not there is added only if the limits allow it. If not, its score is returned: unpack the set and add
+/// the member there.
+pub fn update(
+    buf: &mut impl PackedBuf,
+    member: &[u8],
+    limits: &Limits,
+    decide: impl FnOnce(Option<f64>) -> Option<f64>,
+) -> Option<f64> {
+    let Some((old, at)) = find(buf.bytes(), member).map(|(_, pair)| (pair.score, pair.at)) else {
+        let score = decide(None)?;
+        if !limits.allow_adding(len(buf.bytes()), member.len()) {
+            return Some(score);
+        }
+        insert_new(buf, member, score);
+        return None;
+    };
+    let score = decide(Some(old))?;
+    if score != old {
+        listpack::remove_span(buf, at, 2);
+        insert_new(buf, member, score);
+    }
     None
 }
 

@@ -1,0 +1,376 @@
+//! CLIENT: the connections, seen and steered from one of them.
+
+use super::connection::{check_client_name, is_printable_word};
+use super::expiry::syntax_error;
+use super::handlers::Family;
+use super::table::help::help;
+use crate::resp::request::Args;
+use crate::server::client_line::client_line;
+use crate::server::context::integer;
+use crate::server::core::Pause;
+use crate::server::failure::Failure;
+use crate::server::session::{Blocked, ClientId, ReplyMode, Session};
+use crate::server::{Context, Core, Outcome, SessionIndex};
+use crate::timer::Millis;
+
+pub const COMMANDS: Family = &[
+    ("client|getname", getname),
+    ("client|help", client_help),
+    ("client|id", id),
+    ("client|info", info),
+    ("client|kill", kill),
+    ("client|list", list),
+    ("client|no-evict", no_evict),
+    ("client|no-touch", no_touch),
+    ("client|pause", pause),
+    ("client|reply", reply),
+    ("client|setinfo", setinfo),
+    ("client|setname", setname),
+    ("client|unblock", unblock),
+    ("client|unpause", unpause),
+];
+
+/// What a connection is for. Nobody replicates to or from this server, so two of them have no members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClientType {
+    Normal,
+    Master,
+    Replica,
+    PubSub,
+}
+
+impl ClientType {
+    fn parse(text: &[u8]) -> Result<Self, Failure> {
+        let types: [(&[u8], Self); 5] = [
+            (b"normal", Self::Normal),
+            (b"master", Self::Master),
+            (b"replica", Self::Replica),
+            (b"slave", Self::Replica),
+            (b"pubsub", Self::PubSub),
+        ];
+        let found = types.into_iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
+        found
+            .map(|(_, kind)| kind)
+            .ok_or_else(|| [b"ERR Unknown client type '", text, b"'"].concat().into())
+    }
+
+    fn of(session: &Session) -> Self {
+        if session.is_subscriber() {
+            Self::PubSub
+        } else {
+            Self::Normal
+        }
+    }
+}
+
+/// The clients, oldest first. Those that are being torn down are gone already to everyone who asks.
+fn clients(core: &Core) -> Vec<&Session> {
+    let mut sessions: Vec<&Session> = core.sessions().filter(|session| !session.doomed).collect();
+    sessions.sort_unstable_by_key(|session| session.id);
+    sessions
+}
+
+/// CLIENT ID
+fn id(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    let id = ctx.session().id.0;
+    ctx.reply.int(id as i64);
+    Ok(())
+}
+
+/// CLIENT INFO
+fn info(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    let now = ctx.now();
+    let line = client_line(ctx.session(), now);
+    ctx.reply.verbatim("txt", line + "\n");
+    Ok(())
+}
+
+/// CLIENT LIST [TYPE type | ID id [id ...]]
+fn list(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let option = |name: &[u8]| args.get(2).is_some_and(|option| option.eq_ignore_ascii_case(name));
+    let clients = clients(ctx.core);
+    let listed: Vec<&Session> = match args.len() {
+        2 => clients,
+        4 if option(b"type") => {
+            let wanted = ClientType::parse(args.at(3))?;
+            clients
+                .into_iter()
+                .filter(|session| ClientType::of(session) == wanted)
+                .collect()
+        }
+        4.. if option(b"id") => with_ids(&clients, args.from(3))?,
+        _ => return syntax_error(),
+    };
+    let now = ctx.now();
+    let lines: String = listed
+        .into_iter()
+        .map(|session| client_line(session, now) + "\n")
+        .collect();
+    ctx.reply.verbatim("txt", lines);
+    Ok(())
+}
+
+/// The clients that `ids` name, in their order; ids of no client are passed over. O(ids × log clients).
+fn with_ids<'s>(clients: &[&'s Session], ids: Args<'_>) -> Result<Vec<&'s Session>, Failure> {
+    let mut found = Vec::new();
+    for text in ids.iter() {
+        let id = integer(text).map_err(|_| Failure::from("ERR Invalid client ID"))?;
+        let id = ClientId(u64::try_from(id).unwrap_or_default());
+        found.extend(
+            clients
+                .binary_search_by_key(&id, |session| session.id)
+                .map(|at| clients[at]),
+        );
+    }
+    Ok(found)
+}
+
+/// CLIENT GETNAME
+fn getname(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    let name = ctx.core.session(ctx.session).name();
+    ctx.reply.bulk_or_null((!name.is_empty()).then_some(name));
+    Ok(())
+}
+
+/// CLIENT SETNAME name
+fn setname(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    check_client_name(args.at(2))?;
+    ctx.session().names_mut().name = args.at(2).into();
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT SETINFO <LIB-NAME name | LIB-VER version>
+fn setinfo(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (attribute, value) = (args.at(2), args.at(3));
+    let names = ctx.session().names_mut();
+    let field = if attribute.eq_ignore_ascii_case(b"lib-name") {
+        &mut names.lib_name
+    } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
+        &mut names.lib_version
+    } else {
+        return Err([b"ERR Unrecognized option '", attribute, b"'"].concat().into());
+    };
+    if !is_printable_word(value) {
+        let reason = b" cannot contain spaces, newlines or special characters.";
+        return Err([b"ERR ", attribute, reason].concat().into());
+    }
+    *field = value.into();
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Which clients CLIENT KILL means: those that everything given fits.
+#[derive(Debug, Default)]
+struct KillFilter<'a> {
+    id: Option<ClientId>,
+    kind: Option<ClientType>,
+    address: Option<&'a [u8]>,
+    own_address: Option<&'a [u8]>,
+    /// The least age in seconds.
+    max_age: Option<i64>,
+    with_caller: bool,
+}
+
+impl<'a> KillFilter<'a> {
+    /// Reads pairs of option and value.
+    fn parse(args: Args<'a>) -> Result<Self, Failure> {
+        let mut filter = KillFilter::default();
+        for at in (2..args.len()).step_by(2) {
+            let (option, Some(value)) = (args.at(at), args.get(at + 1)) else {
+                return syntax_error();
+            };
+            filter.add(&option.to_ascii_lowercase(), value)?;
+        }
+        Ok(filter)
+    }
+
+    fn add(&mut self, option: &[u8], value: &'a [u8]) -> Result<(), Failure> {
+        match option {
+            b"id" => self.id = Some(parse_id(value)?),
+            b"type" => self.kind = Some(ClientType::parse(value)?),
+            b"addr" => self.address = Some(value),
+            b"laddr" => self.own_address = Some(value),
+            b"user" if value == b"default" => {} // everybody's user
+            b"user" => return Err([b"ERR No such user '", value, b"'"].concat().into()),
+            b"skipme" if value.eq_ignore_ascii_case(b"yes") => self.with_caller = false,
+            b"skipme" if value.eq_ignore_ascii_case(b"no") => self.with_caller = true,
+            b"maxage" => self.max_age = Some(parse_max_age(value)?),
+            _ => return syntax_error(),
+        }
+        Ok(())
+    }
+
+    fn fits(&self, session: &Session, caller: SessionIndex, now: Millis) -> bool {
+        self.id.is_none_or(|id| id == session.id)
+            && self.kind.is_none_or(|kind| kind == ClientType::of(session))
+            && self.address.is_none_or(|address| address == session.peer().as_bytes())
+            && self
+                .own_address
+                .is_none_or(|address| address == session.own_address().as_bytes())
+            && self
+                .max_age
+                .is_none_or(|age| now.as_secs() - session.created.as_secs() >= age)
+            && (self.with_caller || session.index != caller)
+    }
+}
+
+fn parse_id(text: &[u8]) -> Result<ClientId, Failure> {
+    match integer(text).map(u64::try_from) {
+        Ok(Ok(id)) if id > 0 => Ok(ClientId(id)),
+        _ => Err("ERR client-id should be greater than 0".into()),
+    }
+}
+
+fn parse_max_age(text: &[u8]) -> Result<i64, Failure> {
+    match integer(text) {
+        Ok(age) if age > 0 => Ok(age),
+        Ok(_) => Err("ERR maxage should be greater than 0".into()),
+        Err(_) => Err("ERR maxage is not an integer or out of range".into()),
+    }
+}
+
+/// CLIENT KILL <ip:port | option value [option value ...]>. Options are ID, TYPE, ADDR, LADDR, USER, SKIPME and MAXAGE.
+fn kill(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.len() == 3 {
+        let filter = KillFilter {
+            address: Some(args.at(2)),
+            with_caller: true,
+            ..KillFilter::default()
+        };
+        if kill_fitting(ctx, &filter) == 0 {
+            return Err("ERR No such client".into());
+        }
+        ctx.reply.ok();
+        return Ok(());
+    }
+    let filter = KillFilter::parse(args)?;
+    let killed = kill_fitting(ctx, &filter);
+    ctx.reply.len(killed);
+    Ok(())
+}
+
+/// Closes the clients that fit and counts them. The caller, if it is one of them, still gets its reply.
+fn kill_fitting(ctx: &mut Context<'_>, filter: &KillFilter<'_>) -> usize {
+    let (caller, now) = (ctx.session, ctx.now());
+    let clients = clients(ctx.core).into_iter();
+    let fitting: Vec<SessionIndex> = clients
+        .filter(|session| filter.fits(session, caller, now))
+        .map(|session| session.index)
+        .collect();
+    for &index in &fitting {
+        ctx.core.ask_close(index, index != caller);
+    }
+    fitting.len()
+}
+
+/// CLIENT PAUSE timeout [WRITE | ALL]. A second pause may prolong the first or make it stricter, never the reverse.
+fn pause(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let all = match args.get(3) {
+        _ if args.len() > 4 => return Err(wrong_form("PAUSE")),
+        None => true,
+        Some(mode) if mode.eq_ignore_ascii_case(b"all") => true,
+        Some(mode) if mode.eq_ignore_ascii_case(b"write") => false,
+        Some(_) => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL".into()),
+    };
+    let timeout = parse_timeout(args.at(2), ctx.now())?;
+    let until = ctx.core.monotonic.saturating_add(timeout);
+    let former = ctx.core.pause.filter(|pause| pause.until > ctx.core.monotonic);
+    ctx.core.pause = Some(Pause {
+        until: former.map_or(until, |pause| pause.until.max(until)),
+        all: all || former.is_some_and(|pause| pause.all),
+    });
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Milliseconds from now that do not reach beyond the end of time.
+fn parse_timeout(text: &[u8], now: Millis) -> Result<i64, Failure> {
+    match integer(text) {
+        Err(_) => Err("ERR timeout is not an integer or out of range".into()),
+        Ok(timeout) if timeout < 0 => Err("ERR timeout is negative".into()),
+        Ok(timeout) if timeout.checked_add(now.0).is_none() => Err("ERR timeout is out of range".into()),
+        Ok(timeout) => Ok(timeout),
+    }
+}
+
+/// CLIENT UNPAUSE
+fn unpause(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    ctx.core.unpause();
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT REPLY <ON | OFF | SKIP>. Only ON is answered: the other two say not to.
+fn reply(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let mode = args.at(2);
+    let session = ctx.session();
+    if mode.eq_ignore_ascii_case(b"on") {
+        session.reply_mode = ReplyMode::On;
+        ctx.reply.ok();
+    } else if mode.eq_ignore_ascii_case(b"off") {
+        session.reply_mode = ReplyMode::Off;
+    } else if mode.eq_ignore_ascii_case(b"skip") {
+        if session.reply_mode != ReplyMode::Off {
+            session.reply_mode = ReplyMode::SkipNext;
+        }
+    } else {
+        return syntax_error();
+    }
+    Ok(())
+}
+
+fn on_or_off(text: &[u8]) -> Result<bool, Failure> {
+    match text {
+        _ if text.eq_ignore_ascii_case(b"on") => Ok(true),
+        _ if text.eq_ignore_ascii_case(b"off") => Ok(false),
+        _ => syntax_error(),
+    }
+}
+
+/// CLIENT NO-EVICT <ON | OFF>
+fn no_evict(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    ctx.session().no_evict = on_or_off(args.at(2))?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT NO-TOUCH <ON | OFF>
+fn no_touch(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    ctx.session().no_touch = on_or_off(args.at(2))?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]. A client that waits for a pause to end is not waiting for data and stays.
+fn unblock(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    match args.get(3) {
+        _ if args.len() > 4 => return Err(wrong_form("UNBLOCK")),
+        Some(reason) if !reason.eq_ignore_ascii_case(b"timeout") && !reason.eq_ignore_ascii_case(b"error") => {
+            return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".into());
+        }
+        Some(_) | None => {}
+    }
+    let id = integer(args.at(2))?;
+    let blocked = ctx
+        .core
+        .sessions()
+        .find(|session| session.id.0 as i64 == id)
+        .and_then(|session| session.blocked);
+    let unblocked = match blocked {
+        None | Some(Blocked::Paused) => false,
+    };
+    ctx.reply.int(i64::from(unblocked));
+    Ok(())
+}
+
+/// The error for a number of arguments that the command table lets through.
+fn wrong_form(subcommand: &str) -> Failure {
+    format!("ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try CLIENT HELP.").into()
+}
+
+/// CLIENT HELP
+fn client_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    help(args.at(0), "client", &mut ctx.reply);
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! CONFIG: the settings, read and changed while the server runs.
+//!
+//! The settings themselves, their ranges and texts are [`crate::config`]'s. Here a change takes effect: most settings
+//! are simply read where they matter, some have to be told to the core, and those that concern sockets and the log go
+//! out as an effect. Whatever can fail is tried before the reply, so that a CONFIG SET that fails has changed nothing.
+
+use super::expiry::syntax_error;
+use super::handlers::Family;
+use super::table::help::help;
+use crate::config::{SetError, Settings};
+use crate::log;
+use crate::reactor::{listener, process};
+use crate::resp::request::Args;
+use crate::server::{Context, Core, Effect, Outcome};
+
+pub const COMMANDS: Family = &[
+    ("config|get", get),
+    ("config|help", config_help),
+    ("config|resetstat", resetstat),
+    ("config|rewrite", rewrite),
+    ("config|set", set),
+];
+
+/// CONFIG GET pattern [pattern ...]
+fn get(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let found = ctx.core.settings.get(&args.from(2).to_vec());
+    ctx.reply.map(found.len());
+    for (name, value) in found {
+        ctx.reply.bulk(name.as_bytes());
+        ctx.reply.bulk(value);
+    }
+    Ok(())
+}
+
+/// CONFIG SET directive value [directive value ...]: all or none.
+fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if !args.len().is_multiple_of(2) {
+        return syntax_error();
+    }
+    let pairs: Vec<_> = (2..args.len())
+        .step_by(2)
+        .map(|at| (args.at(at), args.at(at + 1)))
+        .collect();
+    let is_local = ctx.session().is_local();
+    let before = ctx.core.settings.clone();
+    let changed = ctx
+        .core
+        .settings
+        .set_many(&pairs, is_local)
+        .map_err(|error| error.to_string())?;
+    if let Err(error) = try_out(&before, &ctx.core.settings, &changed) {
+        ctx.core.settings = before;
+        return Err(error.to_string().into());
+    }
+    take_effect(ctx.core, &changed);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Checks with the system what it may refuse. The directory comes last, being the one that is changed here.
+fn try_out(before: &Settings, after: &Settings, changed: &[&'static str]) -> Result<(), SetError> {
+    let has = |name: &str| changed.contains(&name);
+    if has("bind") && after.port != 0 && !process::can_listen(after, 0) {
+        return Err(SetError::rejected(b"bind", "Failed to bind to specified addresses."));
+    }
+    if has("port") && after.port != 0 && !process::can_listen(after, after.port) {
+        return Err(SetError::rejected(
+            b"port",
+            "Unable to listen on this port. Check server logs.",
+        ));
+    }
+    if has("maxclients") {
+        try_maxclients(before, after)?;
+    }
+    if has("dir") {
+        let changed = std::env::set_current_dir(after.dir.as_path());
+        changed.map_err(|error| SetError::rejected(b"dir", listener::reason(&error)))?;
+    }
+    Ok(())
+}
+
+/// Every client needs a descriptor.
+fn try_maxclients(before: &Settings, after: &Settings) -> Result<(), SetError> {
+    let wanted = u64::from(after.maxclients);
+    let fits = process::fit_descriptor_limit(wanted);
+    if after.maxclients <= before.maxclients || fits >= wanted {
+        return Ok(());
+    }
+    let reason = format!("The operating system is not able to handle the specified number of clients, try with {fits}");
+    Err(SetError::rejected(b"maxclients", reason))
+}
+
+/// Tells the parts of the server that do not read the settings each time.
+fn take_effect(core: &mut Core, changed: &[&'static str]) {
+    let has = |names: &[&str]| changed.iter().any(|name| names.contains(name));
+    if has(&["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"]) {
+        core.apply_clock_settings();
+    }
+    if has(&["maxmemory", "maxmemory-policy"]) {
+        make_room(core);
+    }
+    if has(&["port", "bind", "loglevel"]) {
+        core.effects.push(Effect::Reconfigure(changed.to_vec()));
+    }
+}
+
+/// Starts evicting at once if the new limit is below what is in use.
+fn make_room(core: &mut Core) {
+    let (limit, used) = (core.settings.maxmemory, core.used_memory() as u64);
+    if limit > 0 && used > limit {
+        log::warning(&format!(
+            "maxmemory is now {limit} bytes and {used} are in use: keys will be evicted or writes refused, as \
+             maxmemory-policy says."
+        ));
+    }
+    core.make_room();
+}
+
+/// CONFIG REWRITE
+fn rewrite(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    let Some(path) = &ctx.core.facts.config_path else {
+        return Err("ERR The server is running without a config file".into());
+    };
+    if let Err(error) = ctx.core.settings.rewrite(path, &[]) {
+        let reason = listener::reason(&error);
+        log::warning(&format!("CONFIG REWRITE failed: {reason}"));
+        return Err(format!("ERR Rewriting config file: {reason}").into());
+    }
+    log::notice("CONFIG REWRITE executed with success.");
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CONFIG RESETSTAT
+fn resetstat(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    ctx.core.reset_stats();
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CONFIG HELP
+fn config_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    help(args.at(0), "config", &mut ctx.reply);
+    Ok(())
+}

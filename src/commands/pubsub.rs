@@ -1,0 +1,129 @@
+//! Pub/Sub: messages to whoever listens at that moment, kept nowhere.
+//!
+//! What SUBSCRIBE and its kin answer are pushes, one a channel, in the form of the messages that will follow. They are
+//! therefore sent even to a client that has turned replies off.
+
+use super::handlers::Family;
+use super::table::help::help;
+use crate::format::glob;
+use crate::resp::request::Args;
+use crate::server::pubsub::Topic;
+use crate::server::{Context, Outcome};
+
+pub const COMMANDS: Family = &[
+    ("psubscribe", psubscribe),
+    ("publish", publish),
+    ("pubsub|channels", channels),
+    ("pubsub|help", pubsub_help),
+    ("pubsub|numpat", numpat),
+    ("pubsub|numsub", numsub),
+    ("punsubscribe", punsubscribe),
+    ("subscribe", subscribe),
+    ("unsubscribe", unsubscribe),
+];
+
+/// SUBSCRIBE channel [channel ...]
+fn subscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    join(ctx, args, Topic::Channel, "subscribe")
+}
+
+/// PSUBSCRIBE pattern [pattern ...]
+fn psubscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    join(ctx, args, Topic::Pattern, "psubscribe")
+}
+
+/// UNSUBSCRIBE [channel ...]
+fn unsubscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    leave(ctx, args, Topic::Channel, "unsubscribe")
+}
+
+/// PUNSUBSCRIBE [pattern ...]
+fn punsubscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    leave(ctx, args, Topic::Pattern, "punsubscribe")
+}
+
+fn join(ctx: &mut Context<'_>, args: Args<'_>, topic: Topic, event: &str) -> Outcome {
+    for name in args.from(1).iter() {
+        ctx.core.subscribe(ctx.session, topic, name);
+        confirm(ctx, event, Some(name));
+    }
+    Ok(())
+}
+
+/// Leaves what is named, or everything of its kind; a client that has nothing to leave is told so once.
+fn leave(ctx: &mut Context<'_>, args: Args<'_>, topic: Topic, event: &str) -> Outcome {
+    if args.len() > 1 {
+        for name in args.from(1).iter() {
+            ctx.core.unsubscribe(ctx.session, topic, name);
+            confirm(ctx, event, Some(name));
+        }
+        return Ok(());
+    }
+    let names = ctx
+        .session()
+        .subscriptions
+        .as_ref()
+        .map(|subscriptions| subscriptions.of(topic).clone());
+    let names = names.unwrap_or_default();
+    for name in &names {
+        ctx.core.unsubscribe(ctx.session, topic, name);
+        confirm(ctx, event, Some(name));
+    }
+    if names.is_empty() {
+        confirm(ctx, event, None);
+    }
+    Ok(())
+}
+
+/// Tells what was joined or left and how many subscriptions there are now.
+fn confirm(ctx: &mut Context<'_>, event: &str, name: Option<&[u8]>) {
+    let count = ctx.session().subscription_count();
+    ctx.core.push(ctx.session, |reply| {
+        reply.push(3);
+        reply.bulk(event);
+        reply.bulk_or_null(name);
+        reply.len(count);
+    });
+}
+
+/// PUBLISH channel message
+fn publish(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let receivers = ctx.core.publish(args.at(1), args.at(2));
+    ctx.reply.len(receivers);
+    Ok(())
+}
+
+/// PUBSUB CHANNELS [pattern]
+fn channels(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.len() > 3 {
+        return Err("ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.".into());
+    }
+    let wanted = |name: &&[u8]| args.get(2).is_none_or(|pattern| glob::matches(pattern, name, false));
+    let names: Vec<&[u8]> = ctx.core.pubsub.channel_names().filter(wanted).collect();
+    ctx.reply.array(names.len());
+    names.iter().for_each(|name| ctx.reply.bulk(name));
+    Ok(())
+}
+
+/// PUBSUB NUMSUB [channel ...]
+fn numsub(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let names = args.from(2);
+    ctx.reply.array(names.len() * 2);
+    for name in names.iter() {
+        ctx.reply.bulk(name);
+        ctx.reply.len(ctx.core.pubsub.subscribers(name));
+    }
+    Ok(())
+}
+
+/// PUBSUB NUMPAT
+fn numpat(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    ctx.reply.len(ctx.core.pubsub.pattern_count());
+    Ok(())
+}
+
+/// PUBSUB HELP
+fn pubsub_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    help(args.at(0), "pubsub", &mut ctx.reply);
+    Ok(())
+}

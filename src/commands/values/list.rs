@@ -1,0 +1,157 @@
+//! Lists: a listpack in the entry, or a quicklist.
+
+use super::{NewCollection, ViewMut, empty_listpack};
+use crate::config::Settings;
+use crate::keyspace::database::EntryMut;
+use crate::keyspace::{Kind, NewValue};
+use crate::types::list::{End, Fill, List, ListRef};
+use crate::types::listpack::{self, Element, Listpack};
+use crate::types::packed::PackedBuf;
+
+/// Bytes an element of a listpack takes beside a short text.
+const ELEMENT_FRAME: usize = 2;
+
+/// Texts to be pushed, one after the other.
+pub trait Texts<'t>: ExactSizeIterator<Item = &'t [u8]> + DoubleEndedIterator + Clone {}
+
+impl<'t, T: ExactSizeIterator<Item = &'t [u8]> + DoubleEndedIterator + Clone> Texts<'t> for T {}
+
+/// A list for changing.
+pub struct ListMut<'a> {
+    entry: EntryMut<'a>,
+    fill: Fill,
+}
+
+/// Its present form.
+enum Form<'f, 'a> {
+    Packed(&'f mut EntryMut<'a>),
+    Quick(&'f mut List),
+}
+
+impl<'a> ViewMut<'a> for ListMut<'a> {
+    type Limits = Fill;
+
+    fn limits(settings: &Settings) -> Fill {
+        Fill::from_setting(settings.list_max_listpack_size.into())
+    }
+
+    fn of(entry: EntryMut<'a>, fill: Fill) -> Option<Self> {
+        matches!(entry.kind(), Kind::ListPacked | Kind::List).then_some(ListMut { entry, fill })
+    }
+}
+
+impl<'a> ListMut<'a> {
+    #[inline]
+    fn form(&mut self) -> Form<'_, 'a> {
+        match self.entry.kind() {
+            Kind::List => Form::Quick(self.entry.boxed().expect("the kind has just been matched")),
+            _ => Form::Packed(&mut self.entry),
+        }
+    }
+
+    /// The list for reading.
+    pub fn view(&mut self) -> ListRef<'_> {
+        match self.form() {
+            Form::Packed(buf) => ListRef::Packed(Listpack::new(buf.bytes())),
+            Form::Quick(list) => ListRef::Quick(list),
+        }
+    }
+
+    /// Pushes texts one after the other and gives the new length. O(1) each; in front of a listpack O(bytes) for all.
+    pub fn push<'t>(&mut self, end: End, texts: impl Texts<'t>) -> usize {
+        self.unpack_for(texts.clone());
+        match self.form() {
+            Form::Packed(buf) => {
+                push_packed(buf, end, texts);
+                Listpack::new(buf.bytes()).len()
+            }
+            Form::Quick(list) => {
+                texts.for_each(|text| list.push(end, text));
+                list.len()
+            }
+        }
+    }
+
+    /// Turns a listpack that these texts would make too large into a quicklist.
+    fn unpack_for<'t>(&mut self, texts: impl Texts<'t>) {
+        if self.entry.kind() != Kind::ListPacked {
+            return;
+        }
+        let pack = Listpack::new(self.entry.bytes());
+        if self.fill.outgrown_by(pack, total_len(texts.clone()), texts.len()) {
+            let list = Box::new(List::from_listpack(pack, self.fill));
+            self.entry.convert(NewValue::boxed(list));
+        }
+    }
+
+    /// Removes the element at an end once `f` has looked at it. O(1); at the head of a listpack O(bytes).
+    #[inline]
+    pub fn pop_with<R>(&mut self, end: End, f: impl FnOnce(Element) -> R) -> Option<R> {
+        match self.form() {
+            Form::Quick(list) => list.pop_with(end, f),
+            Form::Packed(buf) => {
+                let pack = Listpack::new(buf.bytes());
+                let entry = match end {
+                    End::Head => pack.first()?,
+                    End::Tail => pack.last()?,
+                };
+                let (result, at) = (f(entry.element), entry.at);
+                listpack::remove(buf, at);
+                Some(result)
+            }
+        }
+    }
+
+    /// Removes `count` elements at an end, of which there must be as many. What is cut out of a quicklist is returned,
+    /// to be freed in slices.
+    pub fn remove_at(&mut self, end: End, count: usize) -> Option<Box<List>> {
+        let start = match end {
+            End::Head => 0,
+            End::Tail => self.view().len() - count,
+        };
+        match self.form() {
+            Form::Quick(list) => Some(Box::new(list.remove_range(start, count))),
+            Form::Packed(buf) => {
+                listpack::delete_range(buf, start as i64, count);
+                None
+            }
+        }
+    }
+
+    /// Turns a quicklist that has become small enough back into a listpack. To be called after removals.
+    #[inline]
+    pub fn shrink(&mut self) {
+        if let Form::Quick(list) = self.form()
+            && list.packs()
+        {
+            let pack = list.to_listpack();
+            self.entry.convert(NewValue::Inline(Kind::ListPacked, &pack));
+        }
+    }
+}
+
+/// The list of a key that had none, with its first elements.
+pub fn new_list<'t>(end: End, texts: impl Texts<'t>, settings: &Settings) -> NewCollection {
+    let fill = ListMut::limits(settings);
+    let bytes = total_len(texts.clone());
+    if fill.outgrown_by(Listpack::new(&listpack::EMPTY), bytes, texts.len()) {
+        let mut list = Box::new(List::new(fill));
+        texts.for_each(|text| list.push(end, text));
+        return NewCollection::Large(NewValue::boxed(list));
+    }
+    let mut pack = empty_listpack(bytes + texts.len() * ELEMENT_FRAME);
+    push_packed(&mut pack, end, texts);
+    NewCollection::Packed(Kind::ListPacked, pack)
+}
+
+fn total_len<'t>(texts: impl Iterator<Item = &'t [u8]>) -> usize {
+    texts.map(<[u8]>::len).sum()
+}
+
+/// Pushes texts with one edit. The last one pushed in front comes first.
+fn push_packed<'t>(buf: &mut impl PackedBuf, end: End, texts: impl Texts<'t>) {
+    match end {
+        End::Head => listpack::insert_all(buf, listpack::HEADER, texts.rev().map(Element::of)),
+        End::Tail => listpack::append(buf, texts.map(Element::of)),
+    }
+}

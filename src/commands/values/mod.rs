@@ -1,0 +1,158 @@
+//! The values of keys as commands want them: a list, a set, a hash, whichever form it has.
+//!
+//! A small collection is packed bytes inside its key's entry, a large one a structure behind a pointer (see
+//! [`crate::types`]). What reads has it easy: the types come with views over all their forms ([`ListRef`], [`SetRef`],
+//! [`HashRef`], [`ZsetRef`]). What writes must also know where the bytes are, when a value outgrows its form, and how
+//! the entry changes over to the next one. That is here, one file a type, so that a command is written once:
+//!
+//! - [`Core::read_as`] and [`Core::write_as`] look a key up and hand out its value, or the error of a wrong type;
+//! - [`Core::create`] gives an absent key its first value;
+//! - [`delete_emptied`] is what a command does that took the last element.
+
+mod hash;
+mod list;
+mod set;
+mod stream;
+mod zset;
+
+pub use hash::{HashMut, new_hash};
+pub use list::{ListMut, new_list};
+pub use set::{SetMut, new_set};
+pub use stream::node_limits;
+pub use zset::{ZsetBuilder, ZsetMut};
+
+use crate::config::Settings;
+use crate::keyspace::database::EntryMut;
+use crate::keyspace::{Key, Kind, NewValue, ValueRef};
+use crate::server::Context;
+use crate::server::core::Core;
+use crate::server::failure::{Failure, WRONG_TYPE};
+use crate::server::notify::Class;
+use crate::types::hash::HashRef;
+use crate::types::list::ListRef;
+use crate::types::listpack::{self, Listpack};
+use crate::types::set::SetRef;
+use crate::types::stream::Stream;
+use crate::types::zset::ZsetRef;
+
+/// One type of value, for reading.
+pub trait View<'a>: Sized {
+    /// `None` for a value of another type.
+    fn of(value: ValueRef<'a>) -> Option<Self>;
+}
+
+impl<'a> View<'a> for ListRef<'a> {
+    fn of(value: ValueRef<'a>) -> Option<Self> {
+        match value {
+            ValueRef::ListPacked(bytes) => Some(ListRef::Packed(Listpack::new(bytes))),
+            ValueRef::List(list) => Some(ListRef::Quick(list)),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> View<'a> for SetRef<'a> {
+    fn of(value: ValueRef<'a>) -> Option<Self> {
+        match value {
+            ValueRef::SetInts(bytes) => Some(SetRef::Intset(crate::types::intset::Intset::new(bytes))),
+            ValueRef::SetPacked(bytes) => Some(SetRef::Packed(Listpack::new(bytes))),
+            ValueRef::Set(set) => Some(SetRef::Table(set)),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> View<'a> for HashRef<'a> {
+    fn of(value: ValueRef<'a>) -> Option<Self> {
+        match value {
+            ValueRef::HashPacked(bytes) => Some(HashRef::Packed(Listpack::new(bytes))),
+            ValueRef::Hash(hash) => Some(HashRef::Table(hash)),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> View<'a> for ZsetRef<'a> {
+    fn of(value: ValueRef<'a>) -> Option<Self> {
+        match value {
+            ValueRef::ZsetPacked(bytes) => Some(ZsetRef::Packed(bytes)),
+            ValueRef::Zset(zset) => Some(ZsetRef::Table(zset)),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> View<'a> for &'a Stream {
+    fn of(value: ValueRef<'a>) -> Option<Self> {
+        match value {
+            ValueRef::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+}
+
+/// One type of value, for changing.
+pub trait ViewMut<'a>: Sized {
+    /// The settings that say how large each form may get.
+    type Limits;
+
+    fn limits(settings: &Settings) -> Self::Limits;
+
+    /// `None` for a value of another type.
+    fn of(entry: EntryMut<'a>, limits: Self::Limits) -> Option<Self>;
+}
+
+/// The first value of a key, in the form that its size calls for.
+pub enum NewCollection {
+    /// Packed bytes of the given kind.
+    Packed(Kind, Vec<u8>),
+    Large(NewValue<'static>),
+}
+
+impl Core {
+    /// The value of `key` for a command that reads a V; the error of a key of another type.
+    #[inline]
+    pub fn read_as<'a, V: View<'a>>(&'a mut self, database: usize, key: Key<'_>) -> Result<Option<V>, Failure> {
+        match self.read(database, key) {
+            Some(entry) => V::of(entry.value()).map(Some).ok_or_else(|| WRONG_TYPE.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// The value of `key` for a command that changes a V; the error of a key of another type.
+    #[inline]
+    pub fn write_as<'a, V: ViewMut<'a>>(&'a mut self, database: usize, key: Key<'_>) -> Result<Option<V>, Failure> {
+        let limits = V::limits(&self.settings);
+        match self.write(database, key) {
+            Some(entry) => V::of(entry, limits).map(Some).ok_or_else(|| WRONG_TYPE.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// Adds a key that was just looked up and not found.
+    pub fn create(&mut self, database: usize, key: Key<'_>, value: NewCollection) {
+        match value {
+            NewCollection::Packed(kind, bytes) => self.insert(database, key, NewValue::Inline(kind, &bytes)),
+            NewCollection::Large(value) => self.insert(database, key, value),
+        }
+    }
+
+    fn insert(&mut self, database: usize, key: Key<'_>, value: NewValue<'_>) {
+        let (db, _, moment) = self.writer(database);
+        db.insert(key, value, None, moment);
+        self.notify(Class::NEW, "new", key.bytes, database);
+    }
+}
+
+/// Deletes a key whose last element is gone: no collection is ever empty.
+pub fn delete_emptied(ctx: &mut Context<'_>, key: Key<'_>) {
+    ctx.core.delete(ctx.database, key);
+    ctx.notify(Class::GENERIC, "del", key.bytes);
+}
+
+/// A listpack without elements and with room for `bytes` of them.
+fn empty_listpack(bytes: usize) -> Vec<u8> {
+    let mut pack = Vec::with_capacity(listpack::EMPTY.len() + bytes);
+    pack.extend_from_slice(&listpack::EMPTY);
+    pack
+}
