@@ -263,9 +263,9 @@ mod tests {
             let rows = Rows::compute(&a, &b);
             assert_eq!(rows.common, lengths[a.len()][b.len()]);
             assert_eq!(Rows::length(&a, &b), rows.common);
-            for i in 1..=a.len() {
-                for j in 1..=b.len() {
-                    assert_eq!(rows.grows(i - 1, j - 1), lengths[i][j] > lengths[i][j - 1], "{i} {j}");
+            for (i, row) in lengths[1..].iter().enumerate() {
+                for (j, pair) in row.windows(2).enumerate() {
+                    assert_eq!(rows.grows(i, j), pair[1] > pair[0], "{i} {j}");
                 }
             }
             assert_eq!(rows.subsequence().len(), rows.common);
