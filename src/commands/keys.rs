@@ -278,3 +278,210 @@ fn swapdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ctx.reply.ok();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::keyspace::{Key, NewValue};
+    use crate::server::testing::{START, Server};
+    use crate::timer::Millis;
+    use crate::types::list::{End, List};
+    use crate::types::stream::{NodeLimits, Stream, StreamId};
+
+    #[test]
+    fn deleting_counts_only_keys_that_live() {
+        let mut server = Server::start();
+        server.ask("MSET a 1 b 2 c 3");
+        server.ask("PEXPIRE a 10");
+        assert_eq!(server.at(10).ask("DEL a b b nosuch"), ":1|");
+        assert_eq!(server.core.stats.expired_keys, 1);
+        assert_eq!(server.core.dirty, 3 + 1 + 1);
+        assert_eq!(server.ask("UNLINK c"), ":1|");
+        assert_eq!(server.ask("DBSIZE"), ":0|");
+    }
+
+    #[test]
+    fn expired_keys_are_not_listed_but_stand_until_found() {
+        let mut server = Server::start();
+        server.ask("MSET a 1 b 2");
+        server.ask("PEXPIRE a 10");
+        server.at(10);
+        assert_eq!(server.ask("KEYS *"), "*1|$1|b|");
+        assert_eq!(server.ask("DBSIZE"), ":2|");
+        assert_eq!(server.ask("EXISTS a b b"), ":2|");
+        assert_eq!(server.ask("DBSIZE"), ":1|");
+    }
+
+    #[test]
+    fn random_keys_are_alive() {
+        let mut server = Server::start();
+        for n in 0..200 {
+            server.ask(&format!("SET {n} x PX 10"));
+        }
+        server.ask("SET alive x");
+        for _ in 0..100 {
+            assert_eq!(server.at(10).ask("RANDOMKEY"), "$5|alive|");
+        }
+        server.ask("DEL alive");
+        assert_eq!(server.ask("RANDOMKEY"), "$-1|");
+        assert_eq!(server.ask("DBSIZE"), ":0|");
+    }
+
+    #[test]
+    fn renaming_takes_value_and_deadline_along() {
+        let mut server = Server::start();
+        server.ask("SET a text PX 500");
+        server.ask("SET b other PX 900");
+        server.listen();
+        let told = server.ask("RENAME a b");
+        let events: Vec<&str> = told.split("__keyevent@0__:").skip(1).collect();
+        let names: Vec<&str> = events.iter().filter_map(|event| event.split('|').next()).collect();
+        assert_eq!(names, ["new", "rename_from", "rename_to"]);
+        assert_eq!(server.ask("PTTL b"), ":500|");
+        assert!(server.ask("GET a").starts_with("_|"));
+        assert_eq!(server.ask("RENAMENX b b"), ":0|");
+        assert_eq!(server.ask("RENAME nosuch nosuch"), "-ERR no such key|");
+        assert_eq!(server.core.keyspace.db(0).volatile(), 1);
+        assert!(server.at(500).expire_due().contains("__keyevent@0__:expired|$1|b|"));
+        assert_eq!(server.ask("DBSIZE"), ":0|");
+    }
+
+    #[test]
+    fn keys_move_and_swap_between_databases() {
+        let mut server = Server::start();
+        server.ask("SET a 1 PX 100");
+        assert_eq!(
+            server.ask("MOVE a 0"),
+            "-ERR source and destination objects are the same|"
+        );
+        assert_eq!(server.ask("MOVE a 16"), "-ERR DB index is out of range|");
+        assert_eq!(server.ask("MOVE a 3"), ":1|");
+        assert_eq!(server.ask("EXISTS a"), ":0|");
+        server.ask("SET a 2");
+        assert_eq!(server.ask("MOVE a 3"), ":0|");
+        assert_eq!(server.ask("SWAPDB 0 3"), "+OK|");
+        assert_eq!(server.ask("PTTL a"), ":100|");
+        // What stands in the way has expired, so it does not.
+        assert_eq!(server.ask("SWAPDB 0 3"), "+OK|");
+        assert_eq!(server.at(100).ask("MOVE a 3"), ":1|");
+        assert_eq!(server.core.keyspace.db(3).volatile(), 0);
+    }
+
+    #[test]
+    fn copies_share_nothing() {
+        let mut server = Server::start();
+        server.ask("SET a text PX 100");
+        assert_eq!(
+            server.ask("COPY a a"),
+            "-ERR source and destination objects are the same|"
+        );
+        assert_eq!(server.ask("COPY a a DB 1"), ":1|");
+        assert_eq!(server.ask("COPY a a DB 1"), ":0|");
+        assert_eq!(server.ask("COPY a a REPLACE DB 1"), ":1|");
+        assert_eq!(server.ask("COPY a b"), ":1|");
+        server.ask("APPEND a more");
+        assert_eq!(server.ask("GET b"), "$4|text|");
+        assert_eq!(server.ask("PTTL b"), ":100|");
+        assert_eq!(server.at(100).ask("COPY a b"), ":0|");
+    }
+
+    #[test]
+    fn large_values_are_copied_whole() {
+        let mut server = Server::start();
+        let mut list = List::new(crate::types::list::Fill::from_setting(-2));
+        (0..5000).for_each(|n: i32| list.push(End::Tail, n.to_string().as_bytes()));
+        let mut stream = Stream::new();
+        let limits = NodeLimits::default();
+        for n in 1..300 {
+            let fields = std::iter::once((&b"f"[..], &b"v"[..]));
+            stream.append(StreamId::new(n, 0), fields, limits).expect("ids grow");
+        }
+        stream.create_group(b"g", StreamId::new(5, 0), None);
+        let (db, graveyard, moment) = server.core.writer(0);
+        let deadline = crate::keyspace::Deadline::At(Millis(START + 50));
+        db.set(
+            Key::new(b"list"),
+            NewValue::boxed(Box::new(list)),
+            deadline,
+            moment,
+            graveyard,
+        );
+        db.set(
+            Key::new(b"stream"),
+            NewValue::boxed(Box::new(stream)),
+            deadline,
+            moment,
+            graveyard,
+        );
+        assert_eq!(server.ask("COPY list list2"), ":1|");
+        assert_eq!(server.ask("COPY stream stream2"), ":1|");
+        assert_eq!(server.ask("DEL list stream"), ":2|");
+        while server.core.housekeep() {}
+        let copy = server
+            .core
+            .write(0, Key::new(b"list2"))
+            .and_then(|entry| entry.into_boxed::<List>());
+        assert_eq!(
+            copy.map(|list| (list.len(), list.get(4321).map(|e| e.to_vec()))),
+            Some((5000, Some(b"4321".to_vec())))
+        );
+        let copy = server
+            .core
+            .write(0, Key::new(b"stream2"))
+            .and_then(|entry| entry.into_boxed::<Stream>());
+        let copy = copy.expect("copied above");
+        assert_eq!(
+            (copy.len(), copy.groups().len(), copy.last_id),
+            (299, 1, StreamId::new(299, 0))
+        );
+        server.at(50).expire_due();
+        assert!(server.core.keyspace.is_empty());
+    }
+
+    #[test]
+    fn flushed_databases_are_empty_at_once_and_freed_in_slices() {
+        let mut server = Server::start();
+        for n in 0..5000 {
+            server.ask(&format!("SET {n} x EX 100"));
+        }
+        server.ask("COPY 7 7 DB 9");
+        server.core.dirty = 0;
+        assert_eq!(server.ask("FLUSHALL ASYNC SYNC"), "-ERR syntax error|");
+        assert_eq!(server.ask("FLUSHALL"), "+OK|");
+        assert_eq!(server.core.dirty, 5001);
+        assert_eq!((server.ask("DBSIZE").as_str(), server.core.next_due()), (":0|", None));
+        assert_eq!(server.core.keyspace.graveyard.pending(), 5001);
+        server.ask("SET 7 new PX 10");
+        while server.core.housekeep() {}
+        assert!(server.core.keyspace.graveyard.is_empty());
+        assert_eq!(server.ask("GET 7"), "$3|new|");
+        server.at(10).expire_due();
+        assert_eq!(server.core.stats.expired_keys, 1);
+    }
+
+    #[test]
+    fn questions_about_keys_count_as_lookups_but_not_as_accesses() {
+        let mut server = Server::start();
+        server.ask("SET a 1");
+        server.at(5000);
+        for question in [
+            "EXISTS a b",
+            "TYPE a",
+            "TTL a",
+            "OBJECT ENCODING a",
+            "OBJECT ENCODING b",
+        ] {
+            server.ask(question);
+        }
+        assert_eq!(
+            (server.core.stats.keyspace_hits, server.core.stats.keyspace_misses),
+            (4, 2)
+        );
+        assert_eq!(server.ask("OBJECT IDLETIME a"), ":5|");
+        server.ask("TOUCH a");
+        assert_eq!(server.ask("OBJECT IDLETIME a"), ":0|");
+        server.listen();
+        assert!(server.ask("TYPE b").contains("__keyevent@0__:keymiss|$1|b|"));
+        assert!(server.ask("GET b").contains("keymiss"));
+        assert!(!server.ask("OBJECT ENCODING b").contains("keymiss"));
+    }
+}

@@ -235,6 +235,7 @@ fn sweep(a: &[u8], b: &[u8], mut tell: impl FnMut(&[u64])) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::testing::Server;
 
     /// The subsequence's length by the textbook's matrix.
     fn matrix(a: &[u8], b: &[u8]) -> Vec<Vec<usize>> {
@@ -262,9 +263,9 @@ mod tests {
             let rows = Rows::compute(&a, &b);
             assert_eq!(rows.common, lengths[a.len()][b.len()]);
             assert_eq!(Rows::length(&a, &b), rows.common);
-            for i in 1..=a.len() {
-                for j in 1..=b.len() {
-                    assert_eq!(rows.grows(i - 1, j - 1), lengths[i][j] > lengths[i][j - 1], "{i} {j}");
+            for (i, row) in lengths[1..].iter().enumerate() {
+                for (j, pair) in row.windows(2).enumerate() {
+                    assert_eq!(rows.grows(i, j), pair[1] > pair[0], "{i} {j}");
                 }
             }
             assert_eq!(rows.subsequence().len(), rows.common);
@@ -277,5 +278,33 @@ mod tests {
     fn runs_are_told_last_first() {
         let runs: Vec<Run> = Rows::compute(b"ohmytext", b"mynewtext").runs().collect();
         assert_eq!(runs, [Run { a: 4, b: 5, len: 4 }, Run { a: 2, b: 0, len: 2 }]);
+    }
+
+    #[test]
+    fn replies_and_errors_are_those_of_redis() {
+        let mut server = Server::start();
+        server.ask("MSET a ohmytext b mynewtext");
+        let cases = [
+            ("LCS a b", "$6|mytext|"),
+            ("LCS a b LEN", ":6|"),
+            (
+                "LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN",
+                "*4|$7|matches|*1|*3|*2|:4|:7|*2|:5|:8|:4|$3|len|:6|",
+            ),
+            ("LCS a nosuch IDX", "*4|$7|matches|*0|$3|len|:0|"),
+            (
+                "LCS a b LEN IDX",
+                "-ERR If you want both the length and indexes, please just use IDX.|",
+            ),
+            ("LCS a b MINMATCHLEN", "-ERR syntax error|"),
+        ];
+        for (command, reply) in cases {
+            assert_eq!(server.ask(command), reply, "{command}");
+        }
+        server.core.settings.proto_max_bulk_len = 300;
+        assert_eq!(
+            server.ask("LCS a b"),
+            "-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len|"
+        );
     }
 }

@@ -133,3 +133,70 @@ fn object_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     help(args.at(0), "object", &mut ctx.reply);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::choice::MaxmemoryPolicy;
+    use crate::server::testing::Server;
+
+    #[test]
+    fn strings_have_three_encodings() {
+        let mut server = Server::start();
+        let cases = [
+            ("12345", "int"),
+            ("012345", "embstr"),
+            (&"x".repeat(44), "embstr"),
+            (&"x".repeat(45), "raw"),
+            (&"x".repeat(5000), "raw"),
+        ];
+        for (value, encoding) in cases {
+            server.ask(&format!("SET a {value}"));
+            assert_eq!(
+                server.ask("OBJECT ENCODING a"),
+                format!("${}|{encoding}|", encoding.len())
+            );
+        }
+        server.ask("SET a x");
+        server.ask("APPEND a y");
+        assert_eq!(server.ask("OBJECT ENCODING a"), "$3|raw|");
+        assert_eq!(server.ask("OBJECT ENCODING nosuch"), "$-1|");
+        assert_eq!(
+            server.ask("OBJECT"),
+            "-ERR wrong number of arguments for 'object' command|"
+        );
+    }
+
+    #[test]
+    fn small_integers_look_shared_unless_the_policy_keeps_clocks() {
+        let mut server = Server::start();
+        server.ask("MSET small 9999 large 10000 text x");
+        assert_eq!(server.ask("OBJECT REFCOUNT small"), ":2147483647|");
+        assert_eq!(server.ask("OBJECT REFCOUNT large"), ":1|");
+        assert_eq!(server.ask("OBJECT REFCOUNT text"), ":1|");
+        server.core.settings.maxmemory = 1 << 40;
+        server.core.settings.maxmemory_policy = MaxmemoryPolicy::AllkeysLru;
+        assert_eq!(server.ask("OBJECT REFCOUNT small"), ":1|");
+    }
+
+    #[test]
+    fn the_policy_decides_which_clock_is_told() {
+        let mut server = Server::start();
+        server.ask("SET a x");
+        assert_eq!(server.at(7000).ask("OBJECT IDLETIME a"), ":7|");
+        assert!(
+            server
+                .ask("OBJECT FREQ a")
+                .starts_with("-ERR An LFU maxmemory policy is not selected")
+        );
+        server.core.settings.maxmemory_policy = MaxmemoryPolicy::AllkeysLfu;
+        server.core.apply_clock_settings();
+        server.ask("SET a x");
+        assert_eq!(server.ask("OBJECT FREQ a"), ":5|");
+        assert!(
+            server
+                .ask("OBJECT IDLETIME a")
+                .starts_with("-ERR An LFU maxmemory policy is selected")
+        );
+        assert_eq!(server.ask("OBJECT FREQ nosuch"), "$-1|");
+    }
+}

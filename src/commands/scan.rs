@@ -117,3 +117,119 @@ fn scan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::testing::Server;
+    use std::collections::BTreeSet;
+
+    /// One call: the next cursor and the keys.
+    fn call(server: &mut Server, cursor: &str, rest: &str) -> (String, Vec<String>) {
+        let reply = server.ask(format!("SCAN {cursor} {rest}").trim_end());
+        let words: Vec<String> = reply.split('|').map(str::to_owned).collect();
+        let keys = words[4..]
+            .iter()
+            .filter(|word| !word.is_empty() && !word.starts_with('$'));
+        (words[2].clone(), keys.cloned().collect())
+    }
+
+    /// All keys an iteration tells, with `between` run after each call.
+    fn all(server: &mut Server, rest: &str, mut between: impl FnMut(&mut Server)) -> BTreeSet<String> {
+        let (mut cursor, mut told) = ("0".to_owned(), BTreeSet::new());
+        loop {
+            let (next, keys) = call(server, &cursor, rest);
+            told.extend(keys);
+            if next == "0" {
+                return told;
+            }
+            cursor = next;
+            between(server);
+        }
+    }
+
+    #[test]
+    fn cursors_are_read_as_strtoul_reads() {
+        let cases: [(&[u8], Option<u64>); 11] = [
+            (b"0", Some(0)),
+            (b"", Some(0)),
+            (b"+17", Some(17)),
+            (b"-1", Some(u64::MAX)),
+            (b"18446744073709551615", Some(u64::MAX)),
+            (b"18446744073709551616", None),
+            (b"5\0x", Some(5)),
+            (b" 5", None),
+            (b"5 ", None),
+            (b"-", None),
+            (b"+-5", None),
+        ];
+        for (text, cursor) in cases {
+            assert_eq!(parse_cursor(text).ok(), cursor, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_stays_is_told_however_the_table_changes() {
+        let mut server = Server::start();
+        (0..500).for_each(|n| drop(server.ask(&format!("SET stays:{n} x"))));
+        let mut added = 0;
+        let told = all(&mut server, "COUNT 7", |server| {
+            for _ in 0..200 {
+                server.ask(&format!("SET added:{added} x"));
+                added += 1;
+            }
+            if added > 8000 {
+                (0..added).for_each(|n| drop(server.ask(&format!("DEL added:{n}"))));
+            }
+        });
+        let stayed = told.iter().filter(|key| key.starts_with("stays:")).count();
+        assert_eq!(stayed, 500);
+    }
+
+    #[test]
+    fn a_call_looks_at_about_count_keys_whether_they_match_or_not() {
+        let mut server = Server::start();
+        (0..10_000).for_each(|n| drop(server.ask(&format!("SET {n} x"))));
+        let (_, keys) = call(&mut server, "0", "COUNT 100");
+        assert!((100..120).contains(&keys.len()), "{}", keys.len());
+        let mut calls = 1;
+        let told = all(&mut server, "COUNT 100 MATCH 77*7", |_| calls += 1);
+        assert_eq!(told.len(), 1 + 10);
+        assert!((80..=100).contains(&calls), "{calls}");
+    }
+
+    #[test]
+    fn expired_keys_are_deleted_on_the_way() {
+        let mut server = Server::start();
+        (0..100).for_each(|n| drop(server.ask(&format!("SET dies:{n} x PX 10"))));
+        server.ask("SET stays x");
+        let told = all(server.at(10), "TYPE string", |_| ());
+        assert_eq!(told.into_iter().collect::<Vec<_>>(), ["stays"]);
+        assert_eq!(server.ask("DBSIZE"), ":1|");
+        assert_eq!(server.core.stats.expired_keys, 100);
+    }
+
+    #[test]
+    fn types_are_matched_by_name() {
+        let mut server = Server::start();
+        server.ask("SET a x");
+        assert_eq!(server.ask("SCAN 0 TYPE StRing"), "*2|$1|0|*1|$1|a|");
+        assert_eq!(server.ask("SCAN 0 TYPE list"), "*2|$1|0|*0|");
+        assert_eq!(server.ask("SCAN 0 TYPE nosuch"), "*2|$1|0|*0|");
+    }
+
+    #[test]
+    fn errors_are_those_of_redis() {
+        let mut server = Server::start();
+        let cases = [
+            ("SCAN x COUNT x", "-ERR invalid cursor|"),
+            ("SCAN 0 COUNT x", "-ERR value is not an integer or out of range|"),
+            ("SCAN 0 COUNT 0", "-ERR syntax error|"),
+            ("SCAN 0 COUNT", "-ERR syntax error|"),
+            ("SCAN 0 NOSUCH x", "-ERR syntax error|"),
+        ];
+        for (command, reply) in cases {
+            assert_eq!(server.ask(command), reply);
+        }
+    }
+}

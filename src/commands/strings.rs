@@ -266,16 +266,15 @@ fn getdel(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]
 fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (mut persist, mut deadline): (bool, Option<(DeadlineForm, &[u8])>) = (false, None);
+    let (mut persist, mut deadline) = (false, None);
     let mut at = 2;
     while let Some(option) = args.get(at) {
-        // The same option may be given again, and the last one counts; two different ones contradict each other.
         if option.eq_ignore_ascii_case(b"persist") && deadline.is_none() {
             persist = true;
             at += 1;
         } else if let (Some(form), Some(value)) = (DeadlineForm::parse(option), args.get(at + 1))
-            && !persist
             && deadline.is_none_or(|(earlier, _)| earlier == form)
+            && !persist
         {
             deadline = Some((form, value));
             at += 2;

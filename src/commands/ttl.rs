@@ -75,9 +75,11 @@ impl Conditions {
     }
 }
 
-/// The error for an unknown option, which is quoted up to a NUL, if it has one.
+/// The error for an unknown option, which is quoted up to a NUL, and without line breaks at its end.
 fn unsupported(option: &[u8]) -> Failure {
     let shown = option.split(|&byte| byte == 0).next().unwrap_or_default();
+    let breaks = shown.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let shown = &shown[..shown.len() - breaks.count()];
     [b"ERR Unsupported option ", shown].concat().into()
 }
 
@@ -181,4 +183,155 @@ fn persist(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     ctx.reply.int(i64::from(volatile));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::{START, Server};
+
+    #[test]
+    fn a_key_lives_to_its_deadline_and_not_on_it() {
+        let mut server = Server::start();
+        server.ask("SET a 1");
+        assert_eq!(server.ask("PEXPIRE a 1500"), ":1|");
+        assert_eq!(server.ask("PEXPIRETIME a"), format!(":{}|", START + 1500));
+        assert_eq!(server.ask("TTL a"), ":2|", "seconds are rounded to the nearest");
+        assert_eq!(server.at(1001).ask("TTL a"), ":0|");
+        assert_eq!(server.at(1499).ask("PTTL a"), ":1|");
+        assert_eq!(server.ask("GET a"), "$1|1|");
+        assert_eq!(server.at(1500).ask("GET a"), "$-1|");
+        assert_eq!(server.ask("PTTL a"), ":-2|");
+    }
+
+    #[test]
+    fn reads_and_writes_expire_a_key_that_the_wheel_has_not_reached() {
+        let mut server = Server::start();
+        server.ask("SET a 5 PX 10");
+        server.ask("SET b 5 PX 10");
+        server.listen();
+        let told = server.at(10).ask("INCR a");
+        assert!(told.starts_with(":1|") && told.contains("expired|$1|a|"), "{told}");
+        assert_eq!(server.ask("PTTL a"), ":-1|");
+        let told = server.ask("GET b");
+        assert!(
+            told.contains("expired|$1|b|") && told.ends_with("keymiss|$1|b|"),
+            "{told}"
+        );
+        assert_eq!(server.core.stats.expired_keys, 2);
+        assert_eq!(server.expire_due(), "", "nothing is left to expire");
+    }
+
+    #[test]
+    fn the_wheel_expires_what_nobody_looks_at() {
+        let mut server = Server::start();
+        for n in 0..1000 {
+            server.ask(&format!("SET {n} x PX {}", 1 + n % 100));
+        }
+        server.ask("PEXPIRE 7 500");
+        server.ask("PERSIST 8");
+        assert_eq!(server.core.next_due().map(|due| due.0 <= START + 1), Some(true));
+        server.at(50).expire_due();
+        assert_eq!(server.ask("DBSIZE"), ":502|");
+        server.at(100).expire_due();
+        assert_eq!(server.ask("DBSIZE"), ":2|");
+        server.at(500).expire_due();
+        assert_eq!(server.ask("KEYS *"), "*1|$1|8|");
+        assert_eq!(server.core.stats.expired_keys, 999);
+    }
+
+    #[test]
+    fn a_deadline_in_the_past_deletes() {
+        let mut server = Server::start();
+        server.listen();
+        for past in [
+            "EXPIRE a 0",
+            "EXPIRE a -1",
+            "PEXPIRE a -9223372036854775808",
+            "EXPIREAT a 1",
+            "PEXPIREAT a -5",
+            &format!("PEXPIREAT a {START}"),
+        ] {
+            server.ask("SET a 1");
+            let dirty = server.core.dirty;
+            let told = server.ask(past);
+            assert!(
+                told.starts_with(":1|") && told.ends_with(":del|$1|a|"),
+                "{past}: {told}"
+            );
+            assert_eq!(server.core.dirty, dirty + 1);
+            assert!(server.core.keyspace.is_empty());
+        }
+        assert_eq!(server.core.stats.expired_keys, 0);
+    }
+
+    #[test]
+    fn conditions_compare_with_the_deadline_before() {
+        let mut server = Server::start();
+        // Deadline before, or 0 for none; command; whether it is set.
+        let cases = [
+            (0, "PEXPIRE a 100 NX", true),
+            (50, "PEXPIRE a 100 NX", false),
+            (0, "PEXPIRE a 100 XX", false),
+            (50, "PEXPIRE a 100 XX", true),
+            (0, "PEXPIRE a 100 GT", false),
+            (100, "PEXPIRE a 100 GT", false),
+            (99, "PEXPIRE a 100 gt", true),
+            (0, "PEXPIRE a 100 LT", true),
+            (100, "PEXPIRE a 100 LT", false),
+            (101, "PEXPIRE a 100 XX LT", true),
+            (0, "PEXPIRE a 100 XX LT", false),
+            (99, "PEXPIRE a 100 XX GT GT", true),
+        ];
+        for (before, command, set) in cases {
+            server.ask("SET a 1");
+            if before > 0 {
+                server.ask(&format!("PEXPIRE a {before}"));
+            }
+            assert_eq!(
+                server.ask(command),
+                format!(":{}|", i64::from(set)),
+                "{before} {command}"
+            );
+            let expected = match (set, before) {
+                (true, _) => 100,
+                (false, 0) => -1,
+                (false, before) => before,
+            };
+            assert_eq!(server.ask("PTTL a"), format!(":{expected}|"), "{before} {command}");
+        }
+    }
+
+    #[test]
+    fn errors_come_in_redis_order() {
+        let mut server = Server::start();
+        let cases = [
+            ("EXPIRE a x foo", "Unsupported option foo"),
+            (
+                "EXPIRE a x NX GT",
+                "NX and XX, GT or LT options at the same time are not compatible",
+            ),
+            (
+                "EXPIRE a x GT LT",
+                "GT and LT options at the same time are not compatible",
+            ),
+            ("EXPIRE a x", "value is not an integer or out of range"),
+            ("EXPIRE a 9223372036854776", "invalid expire time in 'expire' command"),
+            (
+                "EXPIREAT a -9223372036854776",
+                "invalid expire time in 'expireat' command",
+            ),
+            (
+                "PEXPIRE a 9223372036854775807",
+                "invalid expire time in 'pexpire' command",
+            ),
+        ];
+        for (command, text) in cases {
+            assert_eq!(server.ask(command), format!("-ERR {text}|"));
+        }
+        assert_eq!(server.ask("PEXPIREAT nosuch 9223372036854775807"), ":0|");
+        assert_eq!(
+            server.run(&[b"EXPIRE", b"a", b"1", b"q\0z"]),
+            "-ERR Unsupported option q|"
+        );
+    }
 }

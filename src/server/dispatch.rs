@@ -135,7 +135,7 @@ impl<'a> Executor<'a> {
             ..
         } = request;
         let resolved = match spec {
-            Some(spec) if !spec.is_container() || argc == 1 => Ok(spec),
+            Some(spec) if !spec.is_container() => Ok(spec),
             _ => {
                 let words = Args::new(input, spans, bigs).to_vec();
                 errors::resolve(&words).map_err(|unresolved| (unresolved, words))

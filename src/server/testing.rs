@@ -29,7 +29,7 @@ impl Server {
         core.open(CLIENT);
         Server {
             core,
-            handlers: Handlers::new(),
+            handlers: Handlers::gather(),
             pool: Vec::new(),
         }
     }

@@ -42,6 +42,7 @@ pub const FAMILY: Family = Family {
         form(1, "OBJECT IDLETIME anykey", Compare::Shape),
         exact(1, "OBJECT FREQ anykey"),
         exact(1, "OBJECT REFCOUNT lexkey"),
+        // Help texts are in words of our own; only its errors can be compared.
         exact(1, "OBJECT <NOSUCH anykey|ENCODING|HELP X>").steady(),
     ],
 };
