@@ -72,9 +72,8 @@ enum Added {
 }
 
 impl AddOptions {
-    /// Reads options from the third argument on; gives also where the scores begin.
-    fn parse(args: Args<'_>) -> (Self, usize) {
-        let mut options = AddOptions::default();
+    /// Reads options from the third argument on, beyond those given; says also where the scores begin.
+    fn parse(mut options: AddOptions, args: Args<'_>) -> (Self, usize) {
         let mut at = 2;
         while let Some(option) = args.get(at) {
             let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
@@ -151,31 +150,37 @@ impl Added {
 
 /// ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]
 fn zadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let (options, first) = AddOptions::parse(args);
-    let pairs = args.len() - first;
-    if pairs == 0 || pairs % 2 == 1 {
-        return syntax_error();
-    }
-    options.check(pairs / 2)?;
-    add(ctx, args, options, first)
+    add(ctx, args, AddOptions::default())
 }
 
-/// ZINCRBY key increment member
+/// ZINCRBY key increment member. An increment that is spelt like an option of ZADD is taken for one, as Redis does.
 fn zincrby(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = AddOptions {
         increment: true,
         ..AddOptions::default()
     };
-    add(ctx, args, options, 2)
+    add(ctx, args, options)
+}
+
+fn add(ctx: &mut Context<'_>, args: Args<'_>, options: AddOptions) -> Outcome {
+    let (options, first) = AddOptions::parse(options, args);
+    let rest = args.len() - first;
+    if rest == 0 || rest % 2 == 1 {
+        return syntax_error();
+    }
+    options.check(rest / 2)?;
+    add_pairs(ctx, args, options, first)
 }
 
 /// Adds the pairs from argument `first` on, or none of them if a score is no number.
-fn add(ctx: &mut Context<'_>, args: Args<'_>, options: AddOptions, first: usize) -> Outcome {
+fn add_pairs(ctx: &mut Context<'_>, args: Args<'_>, options: AddOptions, first: usize) -> Outcome {
     let pairs = (first..args.len()).step_by(2);
     // Scores are read twice, which costs less than a place to keep them, and a single one only once.
     let score_of_first = parse_score(args.at(first))?;
+    let mut longest = args.at(first + 1).len();
     for at in pairs.clone().skip(1) {
         parse_score(args.at(at))?;
+        longest = longest.max(args.at(at + 1).len());
     }
     let score = |at: usize| {
         if at == first {
@@ -197,12 +202,12 @@ fn add(ctx: &mut Context<'_>, args: Args<'_>, options: AddOptions, first: usize)
     let key = ctx.key(&args, 1);
     match ctx.core.write_as::<ZsetMut>(ctx.database, key)? {
         Some(mut zset) => {
-            zset.expect(pairs.len());
+            zset.expect(pairs.len(), longest);
             pairs.for_each(|at| zset.update(args.at(at + 1), |old| decide(old, at)));
         }
         None if options.only_present => {}
         None => {
-            let mut zset = ZsetBuilder::new(pairs.len(), args.at(first + 1).len(), &ctx.core.settings);
+            let mut zset = ZsetBuilder::new(pairs.len(), longest, &ctx.core.settings);
             pairs.for_each(|at| zset.update(args.at(at + 1), |old| decide(old, at)));
             ctx.core.create(ctx.database, key, zset.finish());
         }

@@ -46,7 +46,12 @@ impl Reply {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
+    #[inline]
     fn number_line(&mut self, kind: u8, value: i64) {
+        // Most lengths and counts have one digit.
+        if (0..10).contains(&value) {
+            return self.bytes.extend_from_slice(&[kind, b'0' + value as u8, b'\r', b'\n']);
+        }
         let mut digits = itoa::Buffer::new();
         self.line(kind, digits.format(value).as_bytes());
     }

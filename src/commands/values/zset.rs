@@ -54,9 +54,10 @@ impl<'a> ZsetMut<'a> {
         }
     }
 
-    /// Unpacks a small set that is about to get so many members that it will not stay small.
-    pub fn expect(&mut self, count: usize) {
-        if self.entry.kind() == Kind::ZsetPacked && count > self.limits.max_entries {
+    /// Unpacks a small set that is about to get more members, or longer ones, than a small set may have. The limits are
+    /// held against the arguments as they stand, be they members already or not added in the end.
+    pub fn expect(&mut self, count: usize, longest: usize) {
+        if self.entry.kind() == Kind::ZsetPacked && !self.limits.allow(count, longest) {
             self.unpack();
         }
     }
@@ -111,16 +112,17 @@ impl<'a> ZsetMut<'a> {
     }
 }
 
-/// An empty sorted set in the form that suits so many members, the first of which has this length.
+/// A sorted set under construction, for a key that had none.
 pub enum ZsetBuilder {
     Packed(Vec<u8>, Limits),
     Table(Box<Zset>),
 }
 
 impl ZsetBuilder {
-    pub fn new(count: usize, first_len: usize, settings: &Settings) -> Self {
+    /// An empty set in the form that suits so many members, the longest of that length.
+    pub fn new(count: usize, longest: usize, settings: &Settings) -> Self {
         let limits = ZsetMut::limits(settings);
-        if limits.allow(count, first_len) {
+        if limits.allow(count, longest) {
             ZsetBuilder::Packed(listpack::EMPTY.to_vec(), limits)
         } else {
             ZsetBuilder::Table(Box::default())

@@ -15,5 +15,11 @@ pub const FAMILY: Family = Family {
         exact(5, "HGET key field"),
         form(4, "HGETALL key", Compare::Pairs),
         exact(3, "HLEN key"),
+        exact(2, "HMSET key <field value>..."),
+        exact(4, "HDEL key field..."),
+        exact(3, "HMGET key field..."),
+        exact(2, "HEXISTS key field"),
+        form(2, "HKEYS key", Compare::Unordered),
+        form(2, "HVALS key", Compare::Unordered),
     ],
 };

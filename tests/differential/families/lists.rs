@@ -17,5 +17,8 @@ pub const FAMILY: Family = Family {
         exact(4, "RPOP key [count]"),
         exact(5, "LRANGE key index index"),
         exact(3, "LLEN key"),
+        exact(2, "LPUSHX key value..."),
+        exact(2, "RPUSHX key value..."),
+        exact(3, "LINDEX key index"),
     ],
 };

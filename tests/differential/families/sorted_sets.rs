@@ -21,6 +21,20 @@ pub const FAMILY: Family = Family {
             "ZRANGE key scorebound scorebound BYSCORE {REV|WITHSCORES|LIMIT index index}",
         ),
         exact(3, "ZCARD key"),
+        exact(3, "ZINCRBY key score member"),
+        exact(3, "ZREM key member..."),
+        exact(3, "ZPOPMAX key [count]"),
+        exact(3, "ZRANK key member [WITHSCORE]"),
+        exact(2, "ZREVRANK key member [WITHSCORE]"),
+        exact(2, "ZREVRANGE key index index [WITHSCORES]"),
+        exact(
+            2,
+            "ZRANGEBYSCORE key scorebound scorebound {WITHSCORES|LIMIT index index}",
+        ),
+        exact(
+            2,
+            "ZREVRANGEBYSCORE key scorebound scorebound {WITHSCORES|LIMIT index index}",
+        ),
         exact(5, "ZSCORE key member"),
         // Ranges by member are defined only where all scores are equal: keys of their own, which nothing spoils.
         exact(4, "ZADD lexkey <0 member>...").steady(),
@@ -29,5 +43,7 @@ pub const FAMILY: Family = Family {
             "ZRANGE lexkey lexbound lexbound BYLEX {REV|LIMIT index index|WITHSCORES}",
         )
         .steady(),
+        exact(2, "ZRANGEBYLEX lexkey lexbound lexbound [LIMIT index index]").steady(),
+        exact(2, "ZREVRANGEBYLEX lexkey lexbound lexbound [LIMIT index index]").steady(),
     ],
 };

@@ -6,8 +6,8 @@ use crate::compare::Compare;
 pub const FAMILY: Family = Family {
     keys: &[b"x:1", b"x:2"],
     content: Some(Content {
-        command: b"XLEN",
-        arguments: &[],
+        command: b"XRANGE",
+        arguments: &[b"-", b"+"],
         compare: Compare::Exact,
     }),
     forms: &[
@@ -19,5 +19,7 @@ pub const FAMILY: Family = Family {
         ),
         exact(3, "XADD key MAXLEN [=|~] count autoid field value"),
         exact(3, "XLEN key"),
+        exact(3, "XRANGE key <-|streamid> <+|streamid> [COUNT count]"),
+        exact(3, "XREVRANGE key <+|streamid> <-|streamid> [COUNT count]"),
     ],
 };
