@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Settings;
 use crate::server::session::SessionIndex;
+use crate::timer::Millis;
 
 const SECTION_NAMES: [&str; 13] = [
     "Server",
