@@ -8,7 +8,7 @@ use crate::keyspace::{Deadline, EntryRef, Key, Kind, NewValue, ValueRef};
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
 use crate::server::context::integer;
-use crate::server::failure::{Failure, NOT_INTEGER, OUT_OF_RANGE, WRONG_TYPE};
+use crate::server::failure::{Failure, NOT_INTEGER, WRONG_TYPE};
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
 
@@ -325,7 +325,7 @@ fn mget(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// MSET key value [key value ...]
 fn mset(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    if args.len() % 2 == 0 {
+    if args.len().is_multiple_of(2) {
         return Err("ERR wrong number of arguments for 'mset' command".into());
     }
     set_pairs(ctx, args);
@@ -335,7 +335,7 @@ fn mset(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// MSETNX key value [key value ...]: all or none.
 fn msetnx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    if args.len() % 2 == 0 {
+    if args.len().is_multiple_of(2) {
         return Err("ERR wrong number of arguments for 'msetnx' command".into());
     }
     for index in (1..args.len()).step_by(2) {
@@ -560,6 +560,3 @@ fn incrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ctx.reply.bulk(text.as_bytes());
     Ok(())
 }
-
-#[allow(dead_code)]
-const _: &str = OUT_OF_RANGE;

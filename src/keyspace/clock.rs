@@ -46,7 +46,7 @@ impl AccessClock {
     }
 
     fn minutes(&self) -> u32 {
-        (self.now.as_secs() / 60 & 0xffff) as u32
+        ((self.now.as_secs() / 60) & 0xffff) as u32
     }
 
     /// The clock of a key made now.

@@ -36,7 +36,7 @@ impl Graveyard {
     }
 
     pub fn bury_database(&mut self, database: Database) {
-        if database.len() > 0 {
+        if !database.is_empty() {
             self.databases.push_back(database);
         }
     }

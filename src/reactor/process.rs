@@ -44,14 +44,14 @@ impl Signals {
 
 /// Opens every socket the settings name.
 pub fn open_listeners(settings: &Settings) -> Result<Vec<Listener>, ListenError> {
-    let backlog = settings.tcp_backlog as i32;
+    let backlog = settings.tcp_backlog;
     let mut listeners = Vec::new();
     if settings.port != 0 {
         listeners.extend(open_tcp(&bound_addresses(settings), settings.port, backlog)?);
     }
     if !settings.unixsocket.is_empty() {
         let path = settings.unixsocket.to_string();
-        listeners.push(open_unix(Path::new(&path), settings.unixsocketperm as u32, backlog)?);
+        listeners.push(open_unix(Path::new(&path), settings.unixsocketperm, backlog)?);
     }
     Ok(listeners)
 }

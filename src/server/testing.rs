@@ -2,6 +2,7 @@
 
 use super::core::Core;
 use super::dispatch::{Executor, Request, look_up};
+use super::pubsub::Topic;
 use super::session::SessionIndex;
 use crate::commands::handlers::Handlers;
 use crate::config::Settings;
@@ -71,7 +72,7 @@ impl Server {
     pub fn listen(&mut self) {
         self.core.settings.notify_keyspace_events = KeyspaceEvents::parse(b"KEAmn").expect("letters of classes");
         self.core.session(CLIENT).protocol = Protocol::Resp3;
-        self.core.pubsub.subscribe_pattern(b"__keyevent@*", CLIENT);
+        self.core.subscribe(CLIENT, Topic::Pattern, b"__keyevent@*");
     }
 
     /// Deletes what is due, as a tick of the reactor would, and gives what the client was told.
