@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(server.ask("SET k v PX 1000"), "+OK|");
         assert_eq!(
             server.ask("INFO KEYSPACE"),
-            "$45|# Keyspace|db0:keys=1,expires=1,avg_ttl=1000||"
+            "$47|# Keyspace|db0:keys=1,expires=1,avg_ttl=1000||"
         );
     }
 }
