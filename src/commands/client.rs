@@ -374,3 +374,64 @@ fn client_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     help(args.at(0), "client", &mut ctx.reply);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::testing::Server;
+
+    /// A server with a second client, which has id 2.
+    fn server_of_two() -> (Server, SessionIndex) {
+        let mut server = Server::start();
+        let other = SessionIndex(1);
+        server.core.open(other).addresses = "127.0.0.1:7 127.0.0.1:6379".into();
+        (server, other)
+    }
+
+    #[test]
+    fn a_killed_client_is_gone_at_once() {
+        let (mut server, other) = server_of_two();
+        server
+            .core
+            .subscribe(other, crate::server::pubsub::Topic::Channel, b"news");
+        assert_eq!(server.ask("CLIENT KILL ID 2 ADDR 127.0.0.1:8"), ":0|");
+        assert_eq!(server.ask("CLIENT KILL ID 2 TYPE pubsub ADDR 127.0.0.1:7"), ":1|");
+        assert_eq!(server.ask("PUBLISH news x"), ":0|");
+        assert_eq!(server.ask("CLIENT LIST ID 2"), "$0||");
+        assert_eq!(server.ask("CLIENT KILL 127.0.0.1:7"), "-ERR No such client|");
+    }
+
+    #[test]
+    fn the_caller_is_spared_unless_it_says_otherwise() {
+        let (mut server, _) = server_of_two();
+        assert_eq!(server.ask("CLIENT KILL TYPE normal"), ":1|");
+        assert_eq!(server.ask("CLIENT KILL TYPE normal SKIPME no"), ":1|");
+        let caller = server.core.session(SessionIndex(0));
+        assert!(caller.closing && !caller.doomed);
+    }
+
+    #[test]
+    fn age_is_in_whole_seconds() {
+        let (mut server, _) = server_of_two();
+        server.at(2_000);
+        assert_eq!(server.ask("CLIENT KILL MAXAGE 3"), ":0|");
+        assert_eq!(server.ask("CLIENT KILL MAXAGE 2"), ":1|");
+    }
+
+    #[test]
+    fn a_pause_is_only_ever_made_longer_and_stricter() {
+        let (mut server, _) = server_of_two();
+        server.at(0).ask("CLIENT PAUSE 1000 WRITE");
+        server.ask("CLIENT PAUSE 10 WRITE");
+        let pause = |until, all| {
+            Some(Pause {
+                until: Millis(until),
+                all,
+            })
+        };
+        assert_eq!(server.core.pause, pause(1000, false));
+        server.core.pause = pause(1000, true);
+        assert_eq!(server.at(2000).ask("CLIENT PAUSE 5 WRITE"), "+OK|");
+        assert_eq!(server.core.pause, pause(2005, false));
+    }
+}

@@ -143,3 +143,45 @@ fn config_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     help(args.at(0), "config", &mut ctx.reply);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Effect;
+    use crate::server::testing::Server;
+
+    #[test]
+    fn a_setting_that_cannot_take_effect_takes_the_others_back() {
+        let mut server = Server::start();
+        let reply = server.run(&[b"CONFIG", b"SET", b"hz", b"50", b"bind", b"192.0.2.1"]);
+        let want =
+            "-ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to specified addresses.|";
+        assert_eq!(reply, want);
+        assert_eq!(server.ask("CONFIG GET hz"), "*2|$2|hz|$2|10|");
+        assert!(server.core.effects.is_empty());
+    }
+
+    #[test]
+    fn what_concerns_the_log_goes_out_as_an_effect() {
+        let mut server = Server::start();
+        assert_eq!(server.ask("CONFIG SET loglevel warning timeout 5"), "+OK|");
+        assert_eq!(server.core.effects, [Effect::Reconfigure(vec!["timeout", "loglevel"])]);
+    }
+
+    #[test]
+    fn resetting_the_counts_leaves_only_the_reset_itself() {
+        let mut server = Server::start();
+        server.ask("GET missing");
+        server.ask("NOSUCH");
+        assert_eq!(server.ask("CONFIG RESETSTAT"), "+OK|");
+        let stats = &server.core.stats;
+        assert_eq!(
+            (
+                stats.keyspace_misses,
+                stats.total_error_replies,
+                stats.total_commands_processed
+            ),
+            (0, 0, 1)
+        );
+        assert!(server.core.error_stats.is_empty());
+    }
+}

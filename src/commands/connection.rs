@@ -229,6 +229,22 @@ fn reset(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::testing::Server;
+
+    #[test]
+    fn a_password_holds_until_it_is_taken_back() {
+        let mut server = Server::start();
+        server.ask("CONFIG SET requirepass secret");
+        assert_eq!(server.ask("PING"), "+PONG|", "who is in stays in");
+        assert_eq!(server.ask("RESET"), "+RESET|");
+        assert_eq!(server.ask("PING"), "-NOAUTH Authentication required.|");
+        assert!(server.ask("HELLO 3 AUTH default wrong").starts_with("-WRONGPASS "));
+        assert_eq!(server.core.stats.acl_access_denied_auth, 1);
+        assert!(server.ask("HELLO 3 AUTH default secret SETNAME me").starts_with("%7|"));
+        server.ask("RESET");
+        server.core.settings.requirepass = "".into();
+        assert_eq!(server.ask("PING"), "+PONG|");
+    }
 
     #[test]
     fn secrets_are_compared_whole() {

@@ -127,3 +127,33 @@ fn pubsub_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     help(args.at(0), "pubsub", &mut ctx.reply);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Server;
+
+    #[test]
+    fn a_silent_client_still_gets_its_messages_behind_the_reply() {
+        let mut server = Server::start();
+        server.ask("HELLO 3");
+        assert_eq!(server.ask("SUBSCRIBE a"), ">3|$9|subscribe|$1|a|:1|");
+        assert_eq!(server.ask("PUBLISH a x"), ":1|>3|$7|message|$1|a|$1|x|");
+        server.ask("CLIENT REPLY OFF");
+        assert_eq!(server.ask("PUBLISH a x"), ">3|$7|message|$1|a|$1|x|");
+        assert_eq!(server.ask("UNSUBSCRIBE"), ">3|$11|unsubscribe|$1|a|:0|");
+        assert_eq!(server.ask("UNSUBSCRIBE"), ">3|$11|unsubscribe|_|:0|");
+    }
+
+    #[test]
+    fn channels_and_patterns_are_counted_together_and_listed_apart() {
+        let mut server = Server::start();
+        server.ask("HELLO 3");
+        server.ask("SUBSCRIBE a a");
+        assert_eq!(server.ask("PSUBSCRIBE [ab]"), ">3|$10|psubscribe|$4|[ab]|:2|");
+        assert_eq!(server.ask("PUBSUB NUMSUB a b"), "*4|$1|a|:1|$1|b|:0|");
+        assert_eq!(server.ask("PUBSUB CHANNELS [ab]"), "*1|$1|a|");
+        assert_eq!(server.ask("PUBSUB NUMPAT"), ":1|");
+        assert_eq!(server.ask("RESET"), "+RESET|");
+        assert_eq!(server.ask("PUBSUB CHANNELS"), "*0|");
+    }
+}
