@@ -76,6 +76,8 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         .unwrap_or_default();
     let failed = |error: std::io::Error| format!("The event loop failed: {error}");
     let mut reactor = Reactor::new(core, Handlers::new(), listeners, signals).map_err(failed)?;
+    // What the server holds before it serves anybody, the reactor's buffers included.
+    reactor.core.facts.startup_bytes = memory::used();
     log::notice("Ready to accept connections tcp");
     reactor.run().map_err(failed)?;
     if let Some(path) = &pidfile {

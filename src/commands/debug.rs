@@ -152,6 +152,8 @@ fn object(ctx: &mut Context<'_>, key: &[u8]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::choice::Permission;
+    use crate::server::testing::Server;
 
     #[test]
     fn numbers_are_read_as_far_as_they_go() {
@@ -168,5 +170,25 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(leading_number(text.as_bytes()), want, "{text}");
         }
+    }
+
+    #[test]
+    fn debug_must_be_allowed() {
+        let mut server = Server::start();
+        assert!(server.ask("DEBUG HELP").starts_with("-ERR DEBUG command not allowed."));
+        assert_eq!(
+            server.ask("DEBUG"),
+            "-ERR wrong number of arguments for 'debug' command|"
+        );
+        server.core.settings.enable_debug_command = Permission::Yes;
+        assert_eq!(server.ask("DEBUG SET-ACTIVE-EXPIRE 0"), "+OK|");
+        assert!(!server.core.active_expire);
+        assert_eq!(server.ask("DEBUG ERROR oops"), "-oops|");
+        assert_eq!(server.ask("DEBUG OBJECT k"), "-ERR no such key|");
+        assert_eq!(server.ask("DEBUG HTSTATS 16"), "-ERR Out of range database|");
+        assert_eq!(
+            server.ask("DEBUG SLEEP 1 2"),
+            "-ERR unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP.|"
+        );
     }
 }

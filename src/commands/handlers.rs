@@ -1,7 +1,10 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
-use super::{client, config, connection, debug, hashes, introspect, keys, latency, lcs, lists, lolwut, memory, object, pubsub, scan, server, sets, slowlog, sorted_sets, streams, strings, ttl};
+use super::{
+    client, config, connection, debug, hashes, introspect, keys, latency, lcs, lists, lolwut, memory, object, pubsub,
+    scan, server, sets, slowlog, sorted_sets, streams, strings, ttl,
+};
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 

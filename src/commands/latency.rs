@@ -209,10 +209,14 @@ impl std::fmt::Display for Summary {
             period,
             worst,
         } = self;
-        write!(
-            f,
-            "{count} spikes (average {average} ms, mean deviation {deviation} ms, one in {period:.2} s), worst ever {worst} ms."
-        )
+        match count {
+            1 => write!(f, "1 spike of {average} ms")?,
+            _ => write!(
+                f,
+                "{count} spikes, one in {period:.2} s, of {average} ms on average (mean deviation {deviation} ms)"
+            )?,
+        }
+        write!(f, "; the worst ever took {worst} ms.")
     }
 }
 
@@ -281,7 +285,7 @@ mod tests {
         };
         assert_eq!(
             Summary::of(&spikes).to_string(),
-            "3 spikes (average 20 ms, mean deviation 6 ms, one in 5.00 s), worst ever 50 ms."
+            "3 spikes, one in 5.00 s, of 20 ms on average (mean deviation 6 ms); the worst ever took 50 ms."
         );
     }
 }

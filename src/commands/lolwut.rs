@@ -63,8 +63,8 @@ impl Wind {
     /// The same seed gives the same wind.
     fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let waves = (1..=5).map(|number| {
-            let (heading, length) = (random.f64() * TAU, 8.0 + random.f64() * 40.0 / f64::from(number));
+        let waves = (0..4).map(|_| {
+            let (heading, length) = (random.f64() * TAU, 24.0 + random.f64() * 48.0);
             Wave {
                 across: heading.cos() * TAU / length,
                 // A character is about twice as high as it is wide.

@@ -88,3 +88,41 @@ fn shutdown(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ctx.session().closing = true;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::server::Effect;
+    use crate::server::testing::Server;
+
+    #[test]
+    fn shutdown_checks_its_options_before_it_acts() {
+        let mut server = Server::start();
+        for line in [
+            "SHUTDOWN x",
+            "SHUTDOWN SAVE NOSAVE",
+            "SHUTDOWN ABORT NOW",
+            "SHUTDOWN force abort",
+        ] {
+            assert_eq!(server.ask(line), "-ERR syntax error|", "{line}");
+        }
+        assert_eq!(server.ask("SHUTDOWN ABORT"), "-ERR No shutdown in progress.|");
+        assert_eq!(
+            server.ask("SHUTDOWN SAVE"),
+            "-ERR Errors trying to SHUTDOWN. Check logs.|"
+        );
+        assert!(server.core.effects.is_empty());
+        assert_eq!(server.ask("SHUTDOWN NoSave NOW"), "");
+        assert_eq!(server.core.effects, [Effect::Shutdown]);
+    }
+
+    #[test]
+    fn info_answers_for_the_sections_named() {
+        let mut server = Server::start();
+        assert_eq!(server.ask("INFO nosuch"), "$0||");
+        assert_eq!(server.ask("SET k v PX 1000"), "+OK|");
+        assert_eq!(
+            server.ask("INFO KEYSPACE"),
+            "$47|# Keyspace|db0:keys=1,expires=1,avg_ttl=1000||"
+        );
+    }
+}

@@ -68,3 +68,27 @@ fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     help::help(args.at(0), "slowlog", &mut ctx.reply);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Server;
+
+    #[test]
+    fn the_newest_come_first_and_secrets_do_not_come() {
+        let mut server = Server::start();
+        server.core.settings.slowlog_log_slower_than = 0;
+        server.ask("AUTH secret");
+        server.ask("GET key");
+        assert_eq!(server.ask("SLOWLOG LEN"), ":2|");
+        let entries = server.ask("SLOWLOG GET 2");
+        let (newest, older) = (entries.find("LEN|"), entries.find("GET|$3|key|"));
+        assert!(entries.starts_with("*2|*6|:2|") && newest < older, "{entries}");
+        let all = server.ask("SLOWLOG GET -1");
+        assert!(all.contains("AUTH|$10|(redacted)|") && !all.contains("secret"), "{all}");
+        assert_eq!(server.ask("SLOWLOG RESET"), "+OK|");
+        assert_eq!(
+            server.ask("SLOWLOG GET -2"),
+            "-ERR count should be greater than or equal to -1|"
+        );
+    }
+}

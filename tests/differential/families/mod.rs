@@ -6,6 +6,7 @@ mod connection;
 mod hashes;
 mod keyspace;
 mod lists;
+mod server;
 mod sets;
 mod sorted_sets;
 mod streams;
@@ -21,6 +22,7 @@ pub const ALL: &[&Family] = &[
     &hashes::FAMILY,
     &sorted_sets::FAMILY,
     &streams::FAMILY,
+    &server::FAMILY,
 ];
 
 /// Commands that work on one type of value.
