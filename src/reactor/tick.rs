@@ -25,7 +25,7 @@ use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use super::batch::{Batch, Source};
-use super::connection::{Connection, Partial, ReadOutcome};
+use super::connection::{Connection, Partial, ReadOutcome, Sent};
 use super::listener::{Listener, Stream};
 use super::process::{Signals, unix_now};
 use crate::commands::handlers::Handlers;
@@ -711,7 +711,17 @@ impl Reactor {
             return;
         }
         let mut bytes = std::mem::take(&mut session.reply.bytes);
-        let sent = connection.send(&mut bytes);
+        let blocks = std::mem::take(&mut session.blocks);
+        let before = blocks
+            .into_iter()
+            .try_fold(0, |sum, mut block| connection.send(&mut block).map(|s| sum + s.bytes));
+        let sent = before.and_then(|before| {
+            let Sent { bytes, again } = connection.send(&mut bytes)?;
+            Ok(Sent {
+                bytes: bytes + before,
+                again,
+            })
+        });
         session.backlog_bytes = connection.backlog_bytes();
         if bytes.capacity() > 0 && bytes.capacity() <= POOLED_BYTES && self.pool.len() < POOLED {
             self.pool.push(bytes);
@@ -724,8 +734,11 @@ impl Reactor {
                     self.core.mark_outgoing(SessionIndex(index));
                     self.busy = true;
                 }
-                if self.core.session(SessionIndex(index)).backlog_bytes > 0 {
+                let session = self.core.session(SessionIndex(index));
+                if session.backlog_bytes > 0 {
                     self.core.check_output_limit(SessionIndex(index));
+                } else if session.closing {
+                    self.core.effects.push(Effect::Close(SessionIndex(index)));
                 }
             }
             Err(_) => self.core.ask_close(SessionIndex(index), true),
@@ -755,8 +768,8 @@ impl Reactor {
         };
         let owed = session.output_bytes() > 0;
         if owed && !session.doomed {
-            // Asked again once the backlog is written; a peer that never reads is ended by its output limit or timeout.
-            self.core.effects.push(Effect::Close(index));
+            // Asked again by the flush that writes the last byte.
+            self.core.mark_outgoing(index);
             return;
         }
         self.core.close(index);

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::core::Core;
 use super::failure::Outcome;
-use super::session::{Blocked, ReplyMode, SessionIndex};
+use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SessionIndex};
 use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::handlers::Handlers;
@@ -86,6 +86,9 @@ impl<'a> Executor<'a> {
         if pushed && !session.reply.bytes.is_empty() {
             // Pushed to the session by its own command: behind the command's reply.
             self.reply.bytes.append(&mut session.reply.bytes);
+        }
+        if self.reply.bytes.len() >= REPLY_BLOCK {
+            self.core.set_aside(index, std::mem::take(&mut self.reply.bytes));
         }
         verdict
     }

@@ -140,8 +140,12 @@ impl Core {
         let Some(session) = self.find_session(to) else { return };
         session.reply.protocol = session.protocol;
         write(&mut session.reply);
+        let much = session.reply.bytes.len() >= super::session::REPLY_BLOCK;
         self.pushes += 1;
         self.mark_outgoing(to);
+        if much {
+            self.check_output_limit(to);
+        }
     }
 }
 

@@ -70,6 +70,9 @@ pub struct Names {
     pub lib_version: Box<[u8]>,
 }
 
+/// From this many bytes on a reply buffer is set aside, and the output limits are looked at, in the middle of a tick.
+pub const REPLY_BLOCK: usize = 256 * 1024;
+
 pub struct Session {
     pub id: ClientId,
     pub index: SessionIndex,
@@ -100,6 +103,9 @@ pub struct Session {
     pub last_command: Option<&'static CommandSpec>,
     /// Replies not yet handed to the socket.
     pub reply: Reply,
+    /// Replies before that one, in blocks of [`REPLY_BLOCK`] bytes or more: a buffer that grew for ever would be copied
+    /// again and again.
+    pub blocks: Vec<Vec<u8>>,
     /// Bytes the socket has not taken yet, behind which the reply waits.
     pub backlog_bytes: usize,
     /// Bytes of input held back for this client.
@@ -132,6 +138,7 @@ impl Session {
             last_interaction: now,
             last_command: None,
             reply: Reply::default(),
+            blocks: Vec::new(),
             backlog_bytes: 0,
             input_bytes: 0,
             soft_limit_since: None,
@@ -180,7 +187,7 @@ impl Session {
 
     /// Bytes owed to the client.
     pub fn output_bytes(&self) -> usize {
-        self.backlog_bytes + self.reply.bytes.len()
+        self.backlog_bytes + self.reply.bytes.len() + self.blocks.iter().map(Vec::len).sum::<usize>()
     }
 
     /// What `RESET` undoes.

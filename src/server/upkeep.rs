@@ -115,6 +115,15 @@ impl Core {
         }
     }
 
+    /// Takes a full reply buffer of a session, and closes the session if it is owed too much by now: one tick's pipeline
+    /// may ask for more than there is memory.
+    #[cold]
+    pub fn set_aside(&mut self, index: super::SessionIndex, block: Vec<u8>) {
+        self.session(index).blocks.push(block);
+        self.mark_outgoing(index);
+        self.check_output_limit(index);
+    }
+
     /// Closes a session that is owed more than its class of client may be.
     pub fn check_output_limit(&mut self, index: super::SessionIndex) {
         let (now, unix_now) = (self.monotonic, self.moment.now);
