@@ -15,7 +15,8 @@
 //! - `kind`: a [`Kind`] in the low bits, and two flags: a deadline follows, long lengths follow.
 //! - `klen`, `vlen`: lengths up to 254; past that both stand in the long lengths, as two 32-bit numbers.
 //! - `clock`: the 24-bit LRU or LFU clock, as `maxmemory-policy` has it.
-//! - `armed`: where on the timer wheel this key's item stands (see [`super::expiry`]).
+//! - `armed`: where on the timer wheel this key's item stands (see [`super::expiry`]), and in which round of the wheel's
+//!   sweep it was last seen there.
 //!
 //! Nothing is aligned behind the header, so every number is read with an unaligned load.
 #![allow(unsafe_code)]
@@ -202,6 +203,9 @@ const HAS_DEADLINE: u8 = 1 << 6;
 const LONG: u8 = 1 << 7;
 const KIND_MASK: u8 = 0x1f;
 const SHORT_MAX: usize = 254;
+/// The bits of `armed` that hold the place, unless it is none; above them one of two marks, or neither.
+const PLACE_MASK: u16 = (1 << 14) - 1;
+const SWEPT_MARKS: [u16; 2] = [1 << 14, 1 << 15];
 
 /// What a new entry holds.
 pub enum NewValue<'a> {
@@ -412,11 +416,26 @@ impl EntryPointer {
     }
 
     pub(super) fn armed(self) -> Place {
-        Place::from_bits(self.take(6))
+        let bits: u16 = self.take(6);
+        if bits == Place::NONE.to_bits() {
+            Place::NONE
+        } else {
+            Place::from_bits(bits & PLACE_MASK)
+        }
     }
 
     pub(super) fn set_armed(self, place: Place) {
+        debug_assert!(place.is_none() || place.to_bits() <= PLACE_MASK);
         self.put(6, place.to_bits());
+    }
+
+    /// Notes that a sweep has seen this key's item; false if it had in the same round, so that the item seen now is a
+    /// leftover that happens to stand at the same place. The key must be armed.
+    pub(super) fn mark_swept(self, round: bool) -> bool {
+        let (bits, mark): (u16, u16) = (self.take(6), SWEPT_MARKS[usize::from(round)]);
+        debug_assert_ne!(bits, Place::NONE.to_bits());
+        self.put(6, bits & PLACE_MASK | mark);
+        bits & !PLACE_MASK != mark
     }
 
     /// Frees the entry, and gives its value if that stands behind a pointer.

@@ -6,7 +6,9 @@
 //! hash behind that finds no entry.
 //!
 //! An entry remembers at which place of the wheel its item stands (`armed`). An item that finds its entry armed at
-//! another place is a leftover and vanishes; that keeps one item per key, whatever is done to its deadline.
+//! another place is a leftover and vanishes; that keeps one item per key, whatever is done to its deadline. A key that is
+//! deleted and made again, over and over, may leave items at the same place; those the sweep tells by a mark that it puts
+//! on the entry each round.
 //! Invariant: a volatile entry's item is visited no later than its deadline.
 //!
 //! Redis and Valkey sample random volatile keys instead, which needs no memory but expires late: with a million keys not
@@ -65,18 +67,23 @@ impl Database {
             self.unlink(slot, graveyard);
             Verdict::Gone
         });
-        if wheel.items() > 2 * self.volatile + LEFTOVERS_MIN {
-            let table = &self.table;
-            wheel.sweep(budget / 4 + 1, |hash, at| {
-                table
-                    .find(hash, |entry| entry.armed() == at && hash_bytes(entry.key()) == hash)
-                    .is_some()
-            });
-        }
         if !wheel.is_empty() {
             self.wheel = Some(wheel);
         }
         work
+    }
+
+    /// Looks at up to `budget` items of the wheel and drops those that no key needs.
+    pub fn sweep(&mut self, budget: usize) {
+        let Some(wheel) = &mut self.wheel else { return };
+        let table = &self.table;
+        wheel.sweep(budget, |hash, at, round| {
+            let slot = table.find(hash, |entry| entry.armed() == at && hash_bytes(entry.key()) == hash);
+            slot.is_some_and(|slot| table.at(slot).mark_swept(round))
+        });
+        if wheel.is_empty() {
+            self.wheel = None;
+        }
     }
 
     /// Whether leftovers of deleted volatile keys are to be swept out of the wheel.

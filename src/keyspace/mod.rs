@@ -9,6 +9,8 @@ pub mod entry;
 pub mod evict;
 pub mod expiry;
 pub mod graveyard;
+#[cfg(test)]
+mod tests;
 
 use crate::timer::Millis;
 pub use clock::{AccessClock, ClockMode};

@@ -545,7 +545,7 @@ impl Reactor {
         if !session.is_runnable() {
             return;
         }
-        if session.reply_mode == ReplyMode::On {
+        if session.reply_mode == ReplyMode::On && error.is_told() {
             session.reply.error(format!("ERR Protocol error: {error}"));
         }
         let line = crate::server::client_line::client_line(session, now);

@@ -150,6 +150,13 @@ pub enum ProtocolError {
     UnauthenticatedBulkLength,
 }
 
+impl ProtocolError {
+    /// Whether the client is told. A zero byte where `$` belongs ends the text of Redis's error before it begins.
+    pub fn is_told(&self) -> bool {
+        *self != ProtocolError::ExpectedDollar(0)
+    }
+}
+
 impl std::fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = match self {

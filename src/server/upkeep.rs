@@ -11,9 +11,12 @@ use crate::timer::Millis;
 const EXPIRE_SLICE: usize = 256;
 /// Elements freed in one go.
 const FREE_SLICE: usize = 256;
-/// How long a tick may spend on expiry, and on freeing, in ns. Whoever sends a PING meanwhile waits that long.
+/// Wheel items swept in one go.
+const SWEEP_SLICE: usize = 256;
+/// How long a tick may spend on expiry, on freeing, and on sweeping, in ns. Whoever sends a PING meanwhile waits that long.
 const EXPIRE_TIME: u64 = 200_000;
 const FREE_TIME: u64 = 150_000;
+const SWEEP_TIME: u64 = 100_000;
 
 impl Core {
     /// Deletes keys whose time has come, in all databases. True when some are left for the next tick.
@@ -67,8 +70,30 @@ impl Core {
         if self.evicting {
             self.make_room();
         }
+        let unswept = self.sweep_wheels();
+        self.free_buried() || self.evicting || unswept
+    }
+
+    /// Drops a bounded part of what deleted volatile keys have left on the wheels, where it is too much. True when some
+    /// is left.
+    fn sweep_wheels(&mut self) -> bool {
+        let mut started = None;
+        for index in 0..self.keyspace.len() {
+            while self.keyspace.db(index).wants_sweep() {
+                let started = *started.get_or_insert_with(Stopwatch::read);
+                self.keyspace.db_mut(index).sweep(SWEEP_SLICE);
+                if self.stopwatch.nanos(Stopwatch::read().since(started)) > SWEEP_TIME {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Frees a bounded part of what was deleted. True when some is left.
+    fn free_buried(&mut self) -> bool {
         if self.keyspace.graveyard.is_empty() {
-            return self.evicting;
+            return false;
         }
         let started = Stopwatch::read();
         while !self.keyspace.graveyard.step(FREE_SLICE) {
@@ -76,7 +101,7 @@ impl Core {
                 return true;
             }
         }
-        self.evicting
+        false
     }
 
     /// When the core wants its next tick even if nothing arrives, in Unix time.

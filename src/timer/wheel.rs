@@ -87,6 +87,8 @@ struct Sweep {
     index: usize,
     /// Those of its items that have not been looked at; the slot's own chain has the others and all newcomers.
     unseen: Chain,
+    /// Changes each time the sweep has been through all slots.
+    round: bool,
 }
 
 impl TimerWheel {
@@ -101,6 +103,7 @@ impl TimerWheel {
             sweep: Sweep {
                 index: 0,
                 unseen: Chain::EMPTY,
+                round: false,
             },
         }
     }
@@ -208,7 +211,10 @@ impl TimerWheel {
     ///
     /// Goes round all slots and continues where the last call stopped, so that calls with a total budget of a little
     /// more than [`TimerWheel::items`] see every item once. Kept items stay where they are.
-    pub fn sweep(&mut self, budget: usize, mut keep: impl FnMut(u64, Place) -> bool) -> usize {
+    ///
+    /// `keep` is also told in which of two alternating rounds the sweep is. Equal items may have been left in one slot
+    /// one after the other; an owner that notes the round with what it keeps can tell the second by it.
+    pub fn sweep(&mut self, budget: usize, mut keep: impl FnMut(u64, Place, bool) -> bool) -> usize {
         let budget = budget.min(self.items);
         for seen in 0..budget {
             if self.sweep.unseen.is_empty() {
@@ -218,7 +224,7 @@ impl TimerWheel {
                 return seen;
             };
             let index = self.sweep.index;
-            if keep(item, Place::from_index(index)) {
+            if keep(item, Place::from_index(index), self.sweep.round) {
                 self.blocks.push(&mut self.slots[index], item);
                 continue;
             }
@@ -230,11 +236,11 @@ impl TimerWheel {
 
     /// Takes all items out of the next occupied slot, for the sweep to put back one by one.
     fn sweep_next_slot(&mut self) {
-        let next = self
-            .occupied
-            .at_or_after(self.sweep.index + 1)
-            .or_else(|| self.occupied.at_or_after(0));
-        let Some(index) = next else { return };
+        let ahead = self.occupied.at_or_after(self.sweep.index + 1);
+        self.sweep.round ^= ahead.is_none();
+        let Some(index) = ahead.or_else(|| self.occupied.at_or_after(0)) else {
+            return;
+        };
         self.sweep.index = index;
         std::mem::swap(&mut self.slots[index], &mut self.sweep.unseen);
     }

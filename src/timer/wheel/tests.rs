@@ -135,7 +135,7 @@ impl Owner {
 
     fn sweep(&mut self, budget: usize) -> usize {
         let timers = &self.timers;
-        self.wheel.sweep(budget, |item, at| {
+        self.wheel.sweep(budget, |item, at, _| {
             timers.get(&item).is_some_and(|timer| timer.place == at)
         })
     }
@@ -326,7 +326,7 @@ fn a_sweep_sees_every_item_once_a_round() {
     }
     let mut seen = vec![0; 5000];
     for _ in 0..50 {
-        wheel.sweep(100, |item, _| {
+        wheel.sweep(100, |item, _, _| {
             seen[item as usize] += 1;
             true
         });
