@@ -77,7 +77,7 @@ settings! {
     /// Whether to go to the background at start.
     "daemonize" daemonize: bool = false, Any, Startup, Active;
     /// Which supervisor is told that the server is ready.
-    "supervised" supervised: Supervised = Supervised::No, Any, Startup, Active;
+    "supervised" supervised: Supervised = Supervised::No, Any, Startup, Inert("no supervisor is told that the server is ready");
     /// File the process ID is written to.
     "pidfile" pidfile: Text = "".into(), Unset, Startup, Active;
     /// File messages are appended to; empty means standard output.
@@ -107,16 +107,16 @@ settings! {
     /// Working directory: where snapshots and append-only files are.
     "dir" dir: Directory = Directory::current(), Any, Protected, Active;
     /// How often a second housekeeping runs when there is some; values outside of 1 to 500 are brought within.
-    "hz" hz: i32 = 10, Whole(0, INT_MAX), Runtime, Active;
+    "hz" hz: i32 = 10, Whole(0, INT_MAX), Runtime, Inert("nothing runs on a heartbeat; INFO reports the value");
     /// Whether `hz` rises with the number of clients.
     "dynamic-hz" dynamic_hz: bool =
         true, Any, Runtime, Inert("housekeeping is driven by deadlines, not by a fixed rate");
     /// Seconds a shutdown waits for replicas that lag.
     "shutdown-timeout" shutdown_timeout: i32 = 10, Whole(0, INT_MAX), Runtime, REPLICATION;
     /// How SIGINT shuts the server down.
-    "shutdown-on-sigint" shutdown_on_sigint: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Active;
+    "shutdown-on-sigint" shutdown_on_sigint: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Inert("snapshots are not built, so every shutdown is without saving");
     /// How SIGTERM shuts the server down.
-    "shutdown-on-sigterm" shutdown_on_sigterm: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Active;
+    "shutdown-on-sigterm" shutdown_on_sigterm: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Inert("snapshots are not built, so every shutdown is without saving");
     /// Whether transparent huge pages are turned off for the process.
     "disable-thp" disable_thp: bool = true, Any, Startup, OS;
     /// Whether the kernel's out-of-memory score is set.
@@ -164,7 +164,7 @@ settings! {
     /// Keys looked at to choose one for eviction.
     "maxmemory-samples" maxmemory_samples: i32 = 5, Whole(1, INT_MAX), Runtime, Active;
     /// How long eviction may keep a command waiting: 0 hardly, 100 until memory suffices.
-    "maxmemory-eviction-tenacity" maxmemory_eviction_tenacity: i32 = 10, Whole(0, 100), Runtime, Active;
+    "maxmemory-eviction-tenacity" maxmemory_eviction_tenacity: i32 = 10, Whole(0, 100), Runtime, Inert("a command waits at most half a millisecond for evictions");
     /// How slowly the access counter of a key saturates.
     "lfu-log-factor" lfu_log_factor: i32 = 10, Whole(0, INT_MAX), Runtime, Active;
     /// Minutes after which the access counter of an idle key is decremented; 0 means never.
@@ -173,15 +173,15 @@ settings! {
     "active-expire-effort" active_expire_effort: i32 =
         1, Whole(1, 10), Runtime, Inert("keys expire at their deadline, driven by the timer wheel");
     /// Whether evicted values are freed in slices.
-    "lazyfree-lazy-eviction" lazyfree_lazy_eviction: bool = false, Any, Runtime, Active;
+    "lazyfree-lazy-eviction" lazyfree_lazy_eviction: bool = false, Any, Runtime, Inert("large values are always freed in slices");
     /// Whether expired values are freed in slices.
-    "lazyfree-lazy-expire" lazyfree_lazy_expire: bool = false, Any, Runtime, Active;
+    "lazyfree-lazy-expire" lazyfree_lazy_expire: bool = false, Any, Runtime, Inert("large values are always freed in slices");
     /// Whether overwritten values are freed in slices.
-    "lazyfree-lazy-server-del" lazyfree_lazy_server_del: bool = false, Any, Runtime, Active;
+    "lazyfree-lazy-server-del" lazyfree_lazy_server_del: bool = false, Any, Runtime, Inert("large values are always freed in slices");
     /// Whether `DEL` behaves as `UNLINK`.
-    "lazyfree-lazy-user-del" lazyfree_lazy_user_del: bool = false, Any, Runtime, Active;
+    "lazyfree-lazy-user-del" lazyfree_lazy_user_del: bool = false, Any, Runtime, Inert("large values are always freed in slices");
     /// Whether `FLUSHALL`, `FLUSHDB` and `SCRIPT FLUSH` are asynchronous unless told otherwise.
-    "lazyfree-lazy-user-flush" lazyfree_lazy_user_flush: bool = false, Any, Runtime, Active;
+    "lazyfree-lazy-user-flush" lazyfree_lazy_user_flush: bool = false, Any, Runtime, Inert("large values are always freed in slices");
     /// Whether spare time is spent on growing tables.
     "activerehashing" activerehashing: bool =
         true, Any, Runtime, Inert("tables grow a segment at a time, with nothing left over");

@@ -167,6 +167,13 @@ impl Connection {
         self.backlog.as_ref().map_or(0, |backlog| backlog.bytes)
     }
 
+    /// Puts a block behind everything that waits, without writing: [`Connection::send`] follows.
+    pub fn wait_behind(&mut self, block: Vec<u8>) {
+        let backlog = self.backlog.get_or_insert_default();
+        backlog.bytes += block.len();
+        backlog.blocks.push_back(block);
+    }
+
     /// Writes `bytes` behind the backlog; what does not fit joins it. Gives the bytes written, or an error when the
     /// connection is dead. Empties `bytes`, and may take its buffer.
     pub fn send(&mut self, bytes: &mut Vec<u8>) -> io::Result<Sent> {

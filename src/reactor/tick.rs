@@ -25,7 +25,7 @@ use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use super::batch::{Batch, Source};
-use super::connection::{Connection, Partial, ReadOutcome, Sent};
+use super::connection::{Connection, Partial, ReadOutcome};
 use super::listener::{Listener, Stream};
 use super::process::{Signals, unix_now};
 use crate::commands::handlers::Handlers;
@@ -711,17 +711,10 @@ impl Reactor {
             return;
         }
         let mut bytes = std::mem::take(&mut session.reply.bytes);
-        let blocks = std::mem::take(&mut session.blocks);
-        let before = blocks
-            .into_iter()
-            .try_fold(0, |sum, mut block| connection.send(&mut block).map(|s| sum + s.bytes));
-        let sent = before.and_then(|before| {
-            let Sent { bytes, again } = connection.send(&mut bytes)?;
-            Ok(Sent {
-                bytes: bytes + before,
-                again,
-            })
-        });
+        for block in std::mem::take(&mut session.blocks) {
+            connection.wait_behind(block);
+        }
+        let sent = connection.send(&mut bytes);
         session.backlog_bytes = connection.backlog_bytes();
         if bytes.capacity() > 0 && bytes.capacity() <= POOLED_BYTES && self.pool.len() < POOLED {
             self.pool.push(bytes);
