@@ -17,6 +17,8 @@ pub mod stats;
 pub mod stopwatch;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod upkeep;
 
 pub use self::context::Context;

@@ -1,7 +1,7 @@
 //! A core without sockets, driven by tests with a clock of their own.
 
 use super::core::Core;
-use super::dispatch::{Executor, Request, look_up};
+use super::dispatch::{Executor, Request, Verdict, look_up};
 use super::pubsub::Topic;
 use super::session::SessionIndex;
 use crate::commands::handlers::Handlers;
@@ -40,15 +40,28 @@ impl Server {
         self
     }
 
+    /// Another client, to be named to [`Server::ask_as`].
+    pub fn connect(&mut self) -> SessionIndex {
+        let index = SessionIndex(self.core.sessions().count());
+        self.core.open(index);
+        index
+    }
+
     /// Runs one command and gives its reply as it goes over the wire, with `|` for each end of line.
     pub fn run(&mut self, words: &[&[u8]]) -> String {
+        self.run_as(CLIENT, words);
+        self.take_reply()
+    }
+
+    /// Runs one command of any client, whose reply stays with its session.
+    pub fn run_as(&mut self, session: SessionIndex, words: &[&[u8]]) -> Verdict {
         let (mut input, mut spans) = (Vec::new(), Vec::new());
         for word in words {
             spans.push(Span::new(input.len(), word.len()));
             input.extend_from_slice(word);
         }
         let request = Request {
-            session: CLIENT,
+            session,
             input: &input,
             spans: &spans,
             spec: look_up(words[0]),
@@ -56,15 +69,24 @@ impl Server {
             bigs: &mut Vec::new(),
         };
         let mut executor = Executor::new(&mut self.core, &self.handlers, &mut self.pool);
-        executor.run(request);
+        let verdict = executor.run(request);
         executor.finish();
-        self.take_reply()
+        verdict
     }
 
     /// The same for a command whose words are divided by spaces.
     pub fn ask(&mut self, line: &str) -> String {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         self.run(&words)
+    }
+
+    /// The same for any client; `None` when the command is held back.
+    pub fn ask_as(&mut self, session: SessionIndex, line: &str) -> Option<String> {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        match self.run_as(session, &words) {
+            Verdict::Done => Some(self.take_reply_of(session)),
+            Verdict::Held => None,
+        }
     }
 
     /// Lets the client listen for keyspace events of all classes; they stand in the replies from now on, behind the
@@ -82,7 +104,11 @@ impl Server {
     }
 
     fn take_reply(&mut self) -> String {
-        let session = self.core.session(CLIENT);
+        self.take_reply_of(CLIENT)
+    }
+
+    fn take_reply_of(&mut self, index: SessionIndex) -> String {
+        let session = self.core.session(index);
         session.has_output = false;
         let reply = std::mem::take(&mut session.reply.bytes);
         self.core.outgoing.clear();

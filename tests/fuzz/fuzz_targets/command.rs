@@ -1,0 +1,7 @@
+//! No request brings the server down.
+#![no_main]
+
+#[path = "../properties.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| properties::requests_run(bytes));
