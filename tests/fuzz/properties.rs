@@ -52,7 +52,12 @@ fn read_whole(bytes: &[u8], limits: Limits) -> Read {
             Ok(Step::Request) => requests.push(words(Args::new(&input, &spans, &[]))),
             Ok(Step::Incomplete) => return Read { requests, error: None },
             Ok(Step::Big) => panic!("nobody offered big buffers"),
-            Err(error) => return Read { requests, error: Some(error) },
+            Err(error) => {
+                return Read {
+                    requests,
+                    error: Some(error),
+                };
+            }
         }
         assert!(parser.at_start() && pos <= input.len());
     }
@@ -75,7 +80,14 @@ fn read_in_pieces(mut bytes: &[u8], limits: Limits, forget: bool, mut cut: impl 
             let step = if partial.parser.at_start() && !partial.spans.is_empty() {
                 Ok(Step::Request)
             } else {
-                let Partial { parser, input, pos, spans, bigs, .. } = &mut partial;
+                let Partial {
+                    parser,
+                    input,
+                    pos,
+                    spans,
+                    bigs,
+                    ..
+                } = &mut partial;
                 parser.step(input, pos, spans, Some(bigs), limits)
             };
             if partial.bigs.len() > known {
@@ -92,7 +104,12 @@ fn read_in_pieces(mut bytes: &[u8], limits: Limits, forget: bool, mut cut: impl 
                 }
                 Ok(Step::Incomplete) => break,
                 Ok(Step::Big) => {}
-                Err(error) => return Read { requests, error: Some(error) },
+                Err(error) => {
+                    return Read {
+                        requests,
+                        error: Some(error),
+                    };
+                }
             }
         }
     }
@@ -118,7 +135,10 @@ pub fn requests_run(bytes: &[u8]) {
     }
     let (handlers, mut pool) = (Handlers::new(), Vec::new());
     let (mut input, mut pos, mut parser, mut turn) = (bytes.to_vec(), 0, Parser::default(), 0usize);
-    let limits = Limits { bulk_len: MAX_BULK, unauthenticated: false };
+    let limits = Limits {
+        bulk_len: MAX_BULK,
+        unauthenticated: false,
+    };
     loop {
         let mut spans = Vec::new();
         match parser.step(&mut input, &mut pos, &mut spans, None, limits) {
