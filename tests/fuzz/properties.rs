@@ -127,8 +127,10 @@ const MAX_BULK: usize = 1 << 16;
 
 /// A core and two clients that take turns, with time passing; no bytes may make it panic.
 pub fn requests_run(bytes: &[u8]) {
-    let mut settings = Settings::default();
-    settings.proto_max_bulk_len = MAX_BULK as i64;
+    let settings = Settings {
+        proto_max_bulk_len: MAX_BULK as i64,
+        ..Settings::default()
+    };
     let mut core = Core::new(settings, Millis(START));
     for client in 0..CLIENTS {
         core.open(SessionIndex(client));
