@@ -486,6 +486,23 @@ fn sample_gives_different_entries() {
 }
 
 #[test]
+fn small_samples_reach_every_entry() {
+    let mut rng = Rng(4);
+    for max in [1, 5] {
+        let harness = Harness::filled(mixed, 1..=1000);
+        let mut drawn = vec![0u32; 1001];
+        for _ in 0..200_000 / max {
+            harness
+                .table
+                .sample(&mut || rng.next(), max, |id| drawn[id.0 as usize] += 1);
+        }
+        // 200 on average, but a sparse bucket's entries are drawn more often.
+        let (least, most) = (drawn[1..].iter().min().unwrap(), drawn[1..].iter().max().unwrap());
+        assert!(*least > 20 && *most < 1500, "samples of {max}: {least} to {most}");
+    }
+}
+
+#[test]
 fn iter_gives_everything_once() {
     for count in [1, 7, 8, 400, 5000] {
         let harness = Harness::filled(mixed, 1..=count);

@@ -108,8 +108,11 @@ impl<P: Pointer> Table<P> {
         let index = below(rng(), self.directory.len());
         let bucket = below(rng(), self.directory.size(index));
         let from_there = Iter::from_place(self, index, bucket, self.len);
+        let count = max.min(self.len);
+        // Not always from a bucket's first entry on: samples smaller than a bucket would never reach its last ones.
+        let skipped = below(rng(), SLOTS).min(self.len - count);
         // The second walk starts at the front and so meets the rest, up to that place, before any entry again.
-        from_there.chain(self.iter()).take(max.min(self.len)).for_each(&mut f);
+        from_there.chain(self.iter()).skip(skipped).take(count).for_each(&mut f);
     }
 
     /// All entries, in no order to rely on. O(entries + buckets).

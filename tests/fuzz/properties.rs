@@ -52,7 +52,12 @@ fn read_whole(bytes: &[u8], limits: Limits) -> Read {
             Ok(Step::Request) => requests.push(words(Args::new(&input, &spans, &[]))),
             Ok(Step::Incomplete) => return Read { requests, error: None },
             Ok(Step::Big) => panic!("nobody offered big buffers"),
-            Err(error) => return Read { requests, error: Some(error) },
+            Err(error) => {
+                return Read {
+                    requests,
+                    error: Some(error),
+                };
+            }
         }
         assert!(parser.at_start() && pos <= input.len());
     }
@@ -75,7 +80,14 @@ fn read_in_pieces(mut bytes: &[u8], limits: Limits, forget: bool, mut cut: impl 
             let step = if partial.parser.at_start() && !partial.spans.is_empty() {
                 Ok(Step::Request)
             } else {
-                let Partial { parser, input, pos, spans, bigs, .. } = &mut partial;
+                let Partial {
+                    parser,
+                    input,
+                    pos,
+                    spans,
+                    bigs,
+                    ..
+                } = &mut partial;
                 parser.step(input, pos, spans, Some(bigs), limits)
             };
             if partial.bigs.len() > known {
@@ -92,7 +104,12 @@ fn read_in_pieces(mut bytes: &[u8], limits: Limits, forget: bool, mut cut: impl 
                 }
                 Ok(Step::Incomplete) => break,
                 Ok(Step::Big) => {}
-                Err(error) => return Read { requests, error: Some(error) },
+                Err(error) => {
+                    return Read {
+                        requests,
+                        error: Some(error),
+                    };
+                }
             }
         }
     }
@@ -110,15 +127,20 @@ const MAX_BULK: usize = 1 << 16;
 
 /// A core and two clients that take turns, with time passing; no bytes may make it panic.
 pub fn requests_run(bytes: &[u8]) {
-    let mut settings = Settings::default();
-    settings.proto_max_bulk_len = MAX_BULK as i64;
+    let settings = Settings {
+        proto_max_bulk_len: MAX_BULK as i64,
+        ..Settings::default()
+    };
     let mut core = Core::new(settings, Millis(START));
     for client in 0..CLIENTS {
         core.open(SessionIndex(client));
     }
     let (handlers, mut pool) = (Handlers::new(), Vec::new());
     let (mut input, mut pos, mut parser, mut turn) = (bytes.to_vec(), 0, Parser::default(), 0usize);
-    let limits = Limits { bulk_len: MAX_BULK, unauthenticated: false };
+    let limits = Limits {
+        bulk_len: MAX_BULK,
+        unauthenticated: false,
+    };
     loop {
         let mut spans = Vec::new();
         match parser.step(&mut input, &mut pos, &mut spans, None, limits) {
