@@ -41,7 +41,11 @@ pub fn used() -> usize {
         return HERE.get().max(0) as usize;
     }
     // Unit tests run side by side in one process: each counts what its own thread holds.
-    let elsewhere = if cfg!(test) { 0 } else { ELSEWHERE.load(Ordering::Relaxed) };
+    let elsewhere = if cfg!(test) {
+        0
+    } else {
+        ELSEWHERE.load(Ordering::Relaxed)
+    };
     let total = HERE.get() + elsewhere;
     total.max(0) as usize
 }
