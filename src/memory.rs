@@ -233,14 +233,14 @@ pub fn allocator_report() -> Vec<u8> {
 /// How jemalloc is set up.
 ///
 /// - one arena: one thread serves, and a second arena would only hold pages back;
-/// - dirty pages go back to the system 0.3 s after they were last used, see [`decay`];
+/// - dirty pages go back to the system 0.4 s after they were last used, see [`decay`];
 /// - the slabs of small entries span four pages or eight: each slab costs 128 bytes of bookkeeping, which for one-page
 ///   slabs is a byte a key.
 // SAFETY: jemalloc looks for a `const char *` of this name, which a reference to a byte is.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 pub static MALLOC_CONF: &u8 = {
     const CONFIGURATION: &std::ffi::CStr =
-        c"narenas:1,dirty_decay_ms:300,muzzy_decay_ms:0,slab_sizes:32-32:4|48-48:6|64-64:8";
+        c"narenas:1,dirty_decay_ms:400,muzzy_decay_ms:0,slab_sizes:32-32:4|48-48:6|64-64:8";
     &CONFIGURATION.to_bytes_with_nul()[0]
 };
 

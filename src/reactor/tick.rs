@@ -33,6 +33,7 @@ use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
 use crate::server::session::{ReplyMode, SessionIndex};
+use crate::server::upkeep::SETTLE_STEP;
 use crate::timer::Millis;
 
 /// Bytes read in one tick, from all sockets together. It fits the second-level cache with the keys' lines beside it.
@@ -173,6 +174,10 @@ impl Reactor {
             Some(due) => unix_now().until(due),
             None => second,
         };
+        if monotonic < self.core.settling_until {
+            let step = Duration::from_millis(SETTLE_STEP as u64);
+            return step.min(pause).min(due);
+        }
         second.min(pause).min(due)
     }
 
@@ -684,6 +689,7 @@ impl Reactor {
         if self.core.pause.is_some_and(|pause| pause.until <= self.core.monotonic) {
             self.core.unpause();
         }
+        self.core.settle();
         if self.core.monotonic >= self.next_second {
             self.next_second = self.core.monotonic.saturating_add(1000);
             self.core.each_second();

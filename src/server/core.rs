@@ -81,6 +81,9 @@ pub struct Core {
     pub latency: LatencyMonitor,
     pub random: fastrand::Rng,
     pub eviction: EvictionPool,
+    /// Until when freed pages are still going back to the system, see [`Core::settle`].
+    pub settling_until: Millis,
+    pub(super) settled: Millis,
     /// Whether memory is above `maxmemory` and eviction goes on in the background.
     pub evicting: bool,
     pub memory_peak: usize,
@@ -126,6 +129,8 @@ impl Core {
             latency: LatencyMonitor::default(),
             random: fastrand::Rng::new(),
             eviction: EvictionPool::default(),
+            settling_until: Millis(0),
+            settled: Millis(0),
             evicting: false,
             memory_peak: 0,
             pause: None,

@@ -9,6 +9,9 @@ use crate::timer::Millis;
 
 /// Wheel items visited in one go; some hundred microseconds' worth at most.
 const EXPIRE_SLICE: usize = 256;
+/// How often pages go back to the system while much is being freed, and for how long after, in ms.
+pub const SETTLE_STEP: i64 = 4;
+const SETTLE_TIME: i64 = 1000;
 /// Elements freed in one go.
 const FREE_SLICE: usize = 256;
 /// Wheel items swept in one go.
@@ -49,6 +52,7 @@ impl Core {
         let telling = !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let stats = &mut self.stats;
+        self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
         let (db, graveyard) = self.keyspace.write(index);
         db.advance(now, EXPIRE_SLICE, graveyard, |key, deadline| {
             let lag = now.since(deadline).max(0) as u64;
@@ -96,12 +100,22 @@ impl Core {
             return false;
         }
         let started = Stopwatch::read();
+        self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
         while !self.keyspace.graveyard.step(FREE_SLICE) {
             if self.stopwatch.nanos(Stopwatch::read().since(started)) > FREE_TIME {
                 return true;
             }
         }
         false
+    }
+
+    /// Lets the allocator give freed pages back in steps of milliseconds while many have been freed lately. Asked once a
+    /// second only, it would hand back a hundred megabytes in one call, and everybody would wait for it.
+    pub fn settle(&mut self) {
+        if self.monotonic < self.settling_until && self.monotonic.since(self.settled) >= SETTLE_STEP {
+            self.settled = self.monotonic;
+            crate::memory::decay();
+        }
     }
 
     /// When the core wants its next tick even if nothing arrives, in Unix time.
