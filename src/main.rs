@@ -12,16 +12,22 @@ fn main() -> ExitCode {
     memory::claim_serving_thread();
     hashing::seed();
     match config::load(std::env::args_os()) {
-        Ok(startup) => serve(startup),
+        Ok(startup) => match startup.renamed_commands.first() {
+            // Serving a command that was to be hidden would be worse than not serving.
+            Some(renamed) => refuse(&renamed.reject("rename-command is not supported yet")),
+            None => serve(startup),
+        },
         Err(StartError::Information(text)) => {
             println!("{text}");
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => refuse(&error),
     }
+}
+
+fn refuse(error: &StartError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::FAILURE
 }
 
 /// Serves until the end; the exit code says whether that was asked for.
