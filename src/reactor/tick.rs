@@ -6,7 +6,7 @@
 //! execute     parse into batches; hash and prefetch their keys; run the commands in order
 //! advance     keys that expire now, CLIENT PAUSE's end, the once-a-second round
 //! flush       one write per connection that has something to say
-//! housekeep   a bounded slice of freeing and evicting
+//! housekeep   a bounded slice of freeing, evicting and sweeping the wheels
 //! ```
 //!
 //! Everything is read before anything runs, and everything runs before anything is written. That gives a client the
@@ -59,6 +59,19 @@ struct Received {
     end: usize,
     /// Where the first request that may not run yet begins.
     held: Option<usize>,
+}
+
+impl Received {
+    /// A connection whose own buffer is to be looked at.
+    fn own(connection: usize) -> Self {
+        Received {
+            connection,
+            source: Source::Own,
+            start: 0,
+            end: 0,
+            held: None,
+        }
+    }
 }
 
 pub struct Reactor {
@@ -298,13 +311,7 @@ impl Reactor {
         {
             let outcome = connection.read_big();
             self.note_read(index, &outcome);
-            self.received.push(Received {
-                connection: index,
-                source: Source::Own,
-                start: 0,
-                end: 0,
-                held: None,
-            });
+            self.received.push(Received::own(index));
             return 0;
         }
         let outcome = connection.read(&mut self.arena[used..used + READ]);
@@ -312,13 +319,7 @@ impl Reactor {
         let connection = &mut self.connections[index];
         if let Some(partial) = &mut connection.partial {
             partial.input.extend_from_slice(&self.arena[used..used + read]);
-            self.received.push(Received {
-                connection: index,
-                source: Source::Own,
-                start: 0,
-                end: 0,
-                held: None,
-            });
+            self.received.push(Received::own(index));
             return 0;
         }
         if read > 0 {
@@ -378,14 +379,7 @@ impl Reactor {
             match effect {
                 Effect::Resume(SessionIndex(index)) if self.connections.contains(index) => {
                     if !self.received.iter().any(|received| received.connection == index) {
-                        let source = Source::Own;
-                        self.received.push(Received {
-                            connection: index,
-                            source,
-                            start: 0,
-                            end: 0,
-                            held: None,
-                        });
+                        self.received.push(Received::own(index));
                     }
                 }
                 Effect::Resume(_) => {}
@@ -641,13 +635,7 @@ impl Reactor {
             }));
             if held.is_none() {
                 // Parsed at once where it will stay: a big bulk so gets its place before the next read.
-                self.received[at] = Received {
-                    connection: index,
-                    source: Source::Own,
-                    start: 0,
-                    end: 0,
-                    held: None,
-                };
+                self.received[at] = Received::own(index);
                 self.parse_own(at);
                 return self.settle(at);
             }
