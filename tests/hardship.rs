@@ -27,6 +27,8 @@ fn garbage_on_fifty_connections_harms_nobody_else() {
     let port = server.port();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
+        // However this ends: a failed assertion must not leave the scope waiting for threads that never stop.
+        let _stop = SetWhenDropped(&done);
         for seed in 0..CONNECTIONS {
             let done = &done;
             scope.spawn(move || {
@@ -42,13 +44,21 @@ fn garbage_on_fifty_connections_harms_nobody_else() {
             assert_eq!(client.ask(&format!("SET worker {value}")), "+OK\r\n");
             assert_eq!(client.ask("GET worker"), format!("${}\r\n{value}\r\n", value.len()));
         }
-        done.store(true, Ordering::Relaxed);
     });
     assert!(server.is_running(), "{}", server.log());
     let mut client = server.connect();
     wait_until("the garbage connections are gone", || {
         client.ask("INFO clients").contains("connected_clients:1\r\n")
     });
+}
+
+/// Sets a flag when it goes out of scope, by a panic too.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// One connection's worth: noise, or requests with a few bytes changed, until the server has had enough.
@@ -65,6 +75,21 @@ fn throw_garbage(port: u16, random: &mut Random) {
         if client.send(&garbage).is_err() {
             return;
         }
+    }
+}
+
+/// What a client did not live to receive is nobody else's to read.
+#[test]
+fn replies_that_could_not_be_sent_reach_nobody_else() {
+    let server = Server::start(Binary::UnderTest);
+    let mut bystander = server.connect();
+    for _ in 0..200 {
+        let mut dying = server.connect();
+        dying
+            .send(&encode(&["ECHO", "for its eyes only"]))
+            .expect("the connection is open");
+        dying.reset().expect("the socket takes the option");
+        assert_eq!(bystander.ask("PING"), "+PONG\r\n");
     }
 }
 

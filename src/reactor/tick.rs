@@ -29,6 +29,7 @@ use super::connection::{Connection, Partial, ReadOutcome};
 use super::listener::{Listener, Stream};
 use super::process::{Signals, unix_now};
 use crate::commands::handlers::Handlers;
+use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
@@ -42,9 +43,6 @@ const ARENA: usize = 1 << 20;
 const READ: usize = 64 * 1024;
 /// Connections accepted from one listener in one tick.
 const ACCEPTS: usize = 256;
-/// Reply buffers kept for the next tick, and how large they may be.
-const POOLED: usize = 1024;
-const POOLED_BYTES: usize = 64 * 1024;
 
 const SIGNALS: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
@@ -90,7 +88,7 @@ pub struct Reactor {
     /// What a request from the arena has instead of big arguments.
     no_bigs: Vec<Vec<u8>>,
     /// Reply buffers not in use.
-    pool: Vec<Vec<u8>>,
+    pool: ReplyPool,
     /// Listeners that stopped accepting with connections still waiting.
     accept_again: Vec<usize>,
     /// Whether the core has work left that cannot wait for an event.
@@ -121,7 +119,7 @@ impl Reactor {
             received: Vec::new(),
             batch: Batch::default(),
             no_bigs: Vec::new(),
-            pool: Vec::new(),
+            pool: ReplyPool::default(),
             accept_again: Vec::new(),
             busy: false,
             started: Instant::now(),
@@ -710,9 +708,7 @@ impl Reactor {
         }
         let sent = connection.send(&mut bytes);
         session.backlog_bytes = connection.backlog_bytes();
-        if bytes.capacity() > 0 && bytes.capacity() <= POOLED_BYTES && self.pool.len() < POOLED {
-            self.pool.push(bytes);
-        }
+        self.pool.give(bytes);
         match sent {
             Ok(sent) => {
                 self.core.stats.total_writes_processed += 1;

@@ -1,4 +1,5 @@
 //! The wire: bytes to argument slices, values to RESP2 or RESP3.
 
+pub mod pool;
 pub mod reply;
 pub mod request;

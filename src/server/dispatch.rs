@@ -11,6 +11,7 @@ use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
 use crate::log;
+use crate::resp::pool::ReplyPool;
 use crate::resp::reply::Reply;
 use crate::resp::request::{Args, Span};
 
@@ -41,13 +42,13 @@ pub struct Executor<'a> {
     current: Option<SessionIndex>,
     reply: Reply,
     /// Buffers for replies, used again from tick to tick.
-    pool: &'a mut Vec<Vec<u8>>,
+    pool: &'a mut ReplyPool,
     /// When the last command ended: the next one's start, so that a command costs one reading of the counter.
     last: Ticks,
 }
 
 impl<'a> Executor<'a> {
-    pub fn new(core: &'a mut Core, handlers: &'a Handlers, pool: &'a mut Vec<Vec<u8>>) -> Self {
+    pub fn new(core: &'a mut Core, handlers: &'a Handlers, pool: &'a mut ReplyPool) -> Self {
         Executor {
             core,
             handlers,
@@ -101,7 +102,7 @@ impl<'a> Executor<'a> {
         self.reply.protocol = session.protocol;
         session.last_interaction = now;
         if self.reply.bytes.capacity() == 0 {
-            self.reply.bytes = self.pool.pop().unwrap_or_default();
+            self.reply.bytes = self.pool.take();
         }
         self.current = Some(to);
     }
@@ -111,7 +112,7 @@ impl<'a> Executor<'a> {
         let Some(index) = self.current.take() else { return };
         let mut reply = std::mem::take(&mut self.reply);
         if reply.bytes.is_empty() {
-            self.pool.push(std::mem::take(&mut reply.bytes));
+            self.pool.give(std::mem::take(&mut reply.bytes));
         }
         let Some(session) = self.core.find_session(index) else {
             return;

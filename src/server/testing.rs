@@ -7,6 +7,7 @@ use super::session::SessionIndex;
 use crate::commands::handlers::Handlers;
 use crate::config::Settings;
 use crate::config::compound::KeyspaceEvents;
+use crate::resp::pool::ReplyPool;
 use crate::resp::reply::Protocol;
 use crate::resp::request::Span;
 use crate::timer::Millis;
@@ -18,7 +19,7 @@ pub const START: i64 = 1_700_000_000_000;
 pub struct Server {
     pub core: Core,
     handlers: Handlers,
-    pool: Vec<Vec<u8>>,
+    pool: ReplyPool,
 }
 
 const CLIENT: SessionIndex = SessionIndex(0);
@@ -30,7 +31,7 @@ impl Server {
         Server {
             core,
             handlers: Handlers::gather(),
-            pool: Vec::new(),
+            pool: ReplyPool::default(),
         }
     }
 

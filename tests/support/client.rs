@@ -51,6 +51,11 @@ impl Client {
         self.stream.shutdown(Shutdown::Write)
     }
 
+    /// Closes the connection as a crashed client's kernel does, with a reset: the server's next write to it fails.
+    pub fn reset(self) -> io::Result<()> {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))
+    }
+
     /// The bytes of the next whole reply. `UnexpectedEof` if the server closed the connection before its end.
     pub fn read_reply(&mut self) -> io::Result<Vec<u8>> {
         loop {
