@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::blocking::Waiting;
 use super::pubsub::Topic;
+use super::transaction::Transaction;
 use crate::commands::table::CommandSpec;
 use crate::resp::reply::{Protocol, Reply};
 use crate::timer::Millis;
@@ -33,6 +35,8 @@ pub enum ReplyMode {
 pub enum Blocked {
     /// CLIENT PAUSE: the command has not run and will be tried again.
     Paused,
+    /// A blocking command found nothing and waits for its keys.
+    Waiting,
 }
 
 /// What a client is subscribed to. Behind a pointer: most clients never subscribe.
@@ -93,6 +97,9 @@ pub struct Session {
     /// Whether the session stands in the core's list of those with something to write.
     pub has_output: bool,
     pub blocked: Option<Blocked>,
+    /// What it waits for, see [`super::blocking`].
+    pub waiting: Option<Box<Waiting>>,
+    pub transaction: Option<Box<Transaction>>,
     pub subscriptions: Option<Box<Subscriptions>>,
     pub names: Option<Box<Names>>,
     /// Peer and own address, as `ip:port` or `path:0`, joined by a space.
@@ -130,6 +137,8 @@ impl Session {
             doomed: false,
             has_output: false,
             blocked: None,
+            waiting: None,
+            transaction: None,
             subscriptions: None,
             names: None,
             addresses: "".into(),
@@ -169,6 +178,13 @@ impl Session {
 
     pub fn is_subscriber(&self) -> bool {
         self.subscription_count() > 0
+    }
+
+    /// Whether MULTI was said, and neither EXEC nor DISCARD yet.
+    pub fn is_queueing(&self) -> bool {
+        self.transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.is_open())
     }
 
     /// Whether the session's next command may run now.
