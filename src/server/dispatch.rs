@@ -3,13 +3,14 @@
 use super::context::Context;
 use super::core::Core;
 use super::failure::Outcome;
-use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SessionIndex};
+use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SHORT_REPLY, SessionIndex};
 use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::handlers::Handlers;
 use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
+use crate::config::compound::OutputBufferLimits;
 use crate::log;
 use crate::resp::pool::ReplyPool;
 use crate::resp::reply::Reply;
@@ -43,18 +44,22 @@ pub struct Executor<'a> {
     reply: Reply,
     /// Buffers for replies, used again from tick to tick.
     pool: &'a mut ReplyPool,
+    /// From how many bytes on a reply is set aside.
+    block: usize,
     /// When the last command ended: the next one's start, so that a command costs one reading of the counter.
     last: Ticks,
 }
 
 impl<'a> Executor<'a> {
     pub fn new(core: &'a mut Core, handlers: &'a Handlers, pool: &'a mut ReplyPool) -> Self {
+        let block = block_size(&core.settings.client_output_buffer_limit);
         Executor {
             core,
             handlers,
             current: None,
             reply: Reply::default(),
             pool,
+            block,
             last: Stopwatch::read(),
         }
     }
@@ -88,7 +93,7 @@ impl<'a> Executor<'a> {
             // Pushed to the session by its own command: behind the command's reply.
             self.reply.bytes.append(&mut session.reply.bytes);
         }
-        if self.reply.bytes.len() >= REPLY_BLOCK {
+        if self.reply.bytes.len() >= self.block {
             self.core.set_aside(index, std::mem::take(&mut self.reply.bytes));
         }
         verdict
@@ -310,6 +315,16 @@ impl<'a> Executor<'a> {
             slow(core, self.current, spec, nanos, args);
         }
     }
+}
+
+/// The length at which a reply is set aside and its client's limit looked at: early enough for the least hard limit, so
+/// that a client that asks for more than it may be owed gets nothing of it. Short replies never count.
+fn block_size(limits: &OutputBufferLimits) -> usize {
+    let hard = [limits.normal.hard, limits.pubsub.hard]
+        .into_iter()
+        .filter(|&hard| hard > 0);
+    let least = hard.min().map_or(REPLY_BLOCK, |hard| hard as usize);
+    least.clamp(SHORT_REPLY, REPLY_BLOCK)
 }
 
 /// What a command that took long, or any when the log wants all, leaves behind.

@@ -83,6 +83,8 @@ pub struct Session {
     pub unix_socket: bool,
     pub reply_mode: ReplyMode,
     /// Exempt from eviction of clients.
+/// Replies of fewer bytes are not held against a client in the tick that makes them, whatever its limits.
+pub const SHORT_REPLY: usize = 16 * 1024;
     pub no_evict: bool,
     /// Reads of this client leave the access clocks alone.
     pub no_touch: bool,

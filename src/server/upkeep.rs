@@ -178,7 +178,7 @@ impl Core {
         let mut soft = limit.soft > 0 && owed >= limit.soft;
         if soft {
             let since = *session.soft_limit_since.get_or_insert(now);
-            soft = now.since(since) / 1000 > i64::from(limit.soft_seconds);
+            soft = now.since(since) > i64::from(limit.soft_seconds) * 1000;
         } else {
             session.soft_limit_since = None;
         }
