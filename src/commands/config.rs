@@ -97,6 +97,9 @@ fn take_effect(core: &mut Core, changed: &[&'static str]) {
         core.apply_clock_settings();
     }
     if has(&["maxmemory", "maxmemory-policy"]) {
+    if has(&["maxmemory", "maxmemory-clients"]) {
+        core.apply_client_limit();
+    }
         make_room(core);
     }
     if has(&["port", "bind", "loglevel"]) {

@@ -28,8 +28,11 @@ pub fn client_line(session: &Session, now: Millis) -> String {
         ("psub", subscriptions.map_or(0, |subs| subs.patterns.len()).to_string()),
         ("ssub", "0".to_owned()),
         ("multi", "-1".to_owned()),
-        ("qbuf", session.input_bytes.to_string()),
-        ("qbuf-free", "0".to_owned()),
+        ("qbuf", session.input_len.to_string()),
+        (
+            "qbuf-free",
+            session.input_bytes.saturating_sub(session.input_len).to_string(),
+        ),
         ("argv-mem", "0".to_owned()),
         ("multi-mem", "0".to_owned()),
         // There is one reply buffer, so its size is also its peak.
@@ -38,7 +41,7 @@ pub fn client_line(session: &Session, now: Millis) -> String {
         ("obl", session.reply.bytes.len().to_string()),
         ("oll", usize::from(session.backlog_bytes > 0).to_string()),
         ("omem", session.backlog_bytes.to_string()),
-        ("tot-mem", total_memory(session).to_string()),
+        ("tot-mem", session.memory().to_string()),
         ("events", if session.backlog_bytes > 0 { "rw" } else { "r" }.to_owned()),
         ("cmd", session.last_command.map_or("NULL", |spec| spec.name).to_owned()),
         ("user", "default".to_owned()),
@@ -73,12 +76,6 @@ fn flags(session: &Session) -> String {
         .map(|(letter, _)| *letter)
         .collect();
     if set.is_empty() { "N".to_owned() } else { set }
-}
-
-/// Bytes the client costs, its buffers included.
-fn total_memory(session: &Session) -> usize {
-    let own = size_of::<Session>() + session.addresses.len();
-    own + session.input_bytes + session.reply.bytes.capacity() + session.backlog_bytes
 }
 
 #[cfg(test)]

@@ -87,6 +87,9 @@ pub struct Core {
     /// Whether memory is above `maxmemory` and eviction goes on in the background.
     pub evicting: bool,
     pub memory_peak: usize,
+    /// `maxmemory-clients` in bytes, 0 for no limit; and what all clients weigh, kept only while there is one.
+    pub(super) client_limit: usize,
+    pub(super) clients_weight: usize,
     pub pause: Option<Pause>,
     pub effects: Vec<Effect>,
     /// Sessions with replies that wait for the flush.
@@ -135,6 +138,8 @@ impl Core {
             memory_peak: 0,
             pause: None,
             effects: Vec::new(),
+            client_limit: 0,
+            clients_weight: 0,
             outgoing: Vec::new(),
             pushes: 0,
             dirty: 0,
@@ -155,6 +160,7 @@ impl Core {
         core.begin_tick(now, Millis(0));
         core
     }
+        core.apply_client_limit();
 
     /// `digits` random hexadecimal digits: run and replication ids.
     pub fn random_hex(&mut self, digits: usize) -> String {
@@ -240,6 +246,7 @@ impl Core {
         }
     }
 
+            self.clients_weight -= session.weight;
     #[inline]
     pub fn session(&mut self, index: SessionIndex) -> &mut Session {
         self.sessions[index.0]
@@ -290,6 +297,11 @@ impl Core {
         self.effects.push(Effect::Close(index));
         if doomed {
             self.unsubscribe_all(index);
+        if doomed {
+            // Its buffers go with it; nobody else is to be evicted for them.
+            let weight = std::mem::take(&mut session.weight);
+            self.clients_weight -= weight;
+        }
         }
     }
 

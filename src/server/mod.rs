@@ -1,6 +1,7 @@
 //! The server core: commands on keyspace and sessions, without any I/O.
 
 pub mod client_line;
+pub mod client_memory;
 pub mod context;
 pub mod core;
 pub mod dispatch;
