@@ -102,6 +102,8 @@ pub struct Core {
     pub no_touch: bool,
     /// DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys to whoever looks.
     pub active_expire: bool,
+    /// DEBUG PAUSE-CRON 1 stops the rounds of once a second.
+    pub rounds_paused: bool,
     pub facts: ProcessFacts,
     pub last_save: Millis,
     pub replication_id: String,
@@ -136,15 +138,16 @@ impl Core {
             settled: Millis(0),
             evicting: false,
             memory_peak: 0,
-            pause: None,
-            effects: Vec::new(),
             client_limit: 0,
             clients_weight: 0,
+            pause: None,
+            effects: Vec::new(),
             outgoing: Vec::new(),
             pushes: 0,
             dirty: 0,
             no_touch: false,
             active_expire: true,
+            rounds_paused: false,
             facts: ProcessFacts {
                 started: now,
                 ..ProcessFacts::default()
@@ -157,10 +160,10 @@ impl Core {
         core.facts.run_id = core.random_hex(40);
         core.facts.startup_bytes = crate::memory::used();
         core.apply_clock_settings();
+        core.apply_client_limit();
         core.begin_tick(now, Millis(0));
         core
     }
-        core.apply_client_limit();
 
     /// `digits` random hexadecimal digits: run and replication ids.
     pub fn random_hex(&mut self, digits: usize) -> String {
@@ -241,12 +244,12 @@ impl Core {
     /// Forgets a session and everything it was subscribed to.
     pub fn close(&mut self, index: SessionIndex) {
         self.unsubscribe_all(index);
-        if self.sessions.get_mut(index.0).and_then(Option::take).is_some() {
+        if let Some(session) = self.sessions.get_mut(index.0).and_then(Option::take) {
             self.session_count -= 1;
+            self.clients_weight -= session.weight;
         }
     }
 
-            self.clients_weight -= session.weight;
     #[inline]
     pub fn session(&mut self, index: SessionIndex) -> &mut Session {
         self.sessions[index.0]
@@ -294,14 +297,14 @@ impl Core {
         };
         session.closing = true;
         session.doomed |= doomed;
-        self.effects.push(Effect::Close(index));
-        if doomed {
-            self.unsubscribe_all(index);
         if doomed {
             // Its buffers go with it; nobody else is to be evicted for them.
             let weight = std::mem::take(&mut session.weight);
             self.clients_weight -= weight;
         }
+        self.effects.push(Effect::Close(index));
+        if doomed {
+            self.unsubscribe_all(index);
         }
     }
 

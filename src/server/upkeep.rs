@@ -130,6 +130,9 @@ impl Core {
 
     /// The once-a-second round: idle clients, soft output limits, the stopwatch's scale.
     pub fn each_second(&mut self) {
+        if self.rounds_paused {
+            return;
+        }
         self.stopwatch.calibrate();
         crate::memory::decay();
         self.memory_peak = self.memory_peak.max(crate::memory::used());
