@@ -1,10 +1,10 @@
 //! The line that CLIENT LIST, CLIENT INFO and the log show of a client: `id=3 addr=127.0.0.1:50000 ...`.
 //!
 //! The fields and their order are Redis 7.2's, since monitoring tools parse them. Where this server has nothing to
-//! measure (a request's arguments stay in the input buffer; there are no transactions, trackers or users) a field
-//! shows what Redis shows of a client that has none.
+//! measure (a request's arguments stay in the input buffer; there are no users) a field shows what Redis shows of a client that has none.
 
 use super::session::Session;
+use super::transaction::Transaction;
 use crate::resp::reply::Protocol;
 use crate::timer::Millis;
 
@@ -13,6 +13,8 @@ pub fn client_line(session: &Session, now: Millis) -> String {
     let seconds_since = |past: Millis| now.since(past).max(0) / 1000;
     let subscriptions = session.subscriptions.as_deref();
     let names = session.names.as_deref();
+    let transaction = session.transaction.as_deref();
+    let queued = transaction.and_then(Transaction::queued);
     let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     let fields: [(&str, String); 29] = [
         ("id", session.id.0.to_string()),
@@ -27,14 +29,17 @@ pub fn client_line(session: &Session, now: Millis) -> String {
         ("sub", subscriptions.map_or(0, |subs| subs.channels.len()).to_string()),
         ("psub", subscriptions.map_or(0, |subs| subs.patterns.len()).to_string()),
         ("ssub", "0".to_owned()),
-        ("multi", "-1".to_owned()),
+        ("multi", queued.map_or("-1".to_owned(), |queued| queued.to_string())),
         ("qbuf", session.input_len.to_string()),
         (
             "qbuf-free",
             session.input_bytes.saturating_sub(session.input_len).to_string(),
         ),
         ("argv-mem", "0".to_owned()),
-        ("multi-mem", "0".to_owned()),
+        (
+            "multi-mem",
+            transaction.map_or(0, Transaction::queued_bytes).to_string(),
+        ),
         // There is one reply buffer, so its size is also its peak.
         ("rbs", session.reply.bytes.capacity().to_string()),
         ("rbp", session.reply.bytes.capacity().to_string()),
@@ -64,6 +69,7 @@ pub fn client_line(session: &Session, now: Millis) -> String {
 fn flags(session: &Session) -> String {
     let letters = [
         ('P', session.is_subscriber()),
+        ('x', session.is_queueing()),
         ('b', session.blocked.is_some()),
         ('c', session.closing),
         ('U', session.unix_socket),

@@ -2,7 +2,7 @@
 //!
 //! While there is a limit, every session that was read from or written to is weighed again at the end of the tick, and
 //! the sum is kept; without one nothing is counted. Only what a client holds by itself counts: input that has not
-//! become a command yet, replies it has not read, its subscriptions. The heaviest go first, as many as it takes.
+//! become a command yet, replies it has not read, its subscriptions and its transaction. The heaviest go first, as many as it takes.
 
 use super::core::Core;
 use super::session::SessionIndex;
@@ -145,6 +145,21 @@ mod tests {
         server.core.weigh(clients[0]);
         server.core.evict_clients();
         assert_eq!(server.core.stats.evicted_clients, 0);
+    }
+
+    #[test]
+    fn transactions_weigh() {
+        let mut server = Server::start();
+        let memory = |server: &mut Server| server.core.session(SessionIndex(0)).memory();
+        let before = memory(&mut server);
+        server.ask(&format!("WATCH {}", "k".repeat(1000)));
+        let watching = memory(&mut server);
+        assert!(watching > before + 2000, "{before} {watching}");
+        server.ask("MULTI");
+        server.ask(&format!("SET k {}", "v".repeat(5000)));
+        assert!(memory(&mut server) > watching + 5000);
+        server.ask("DISCARD");
+        assert_eq!(memory(&mut server), before);
     }
 
     #[test]

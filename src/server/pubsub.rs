@@ -147,6 +147,13 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Puts what a command pushed to its own client behind that command's reply.
+    pub fn take_pushed(&mut self, index: SessionIndex, reply: &mut Reply) {
+        reply.bytes.append(&mut self.session(index).reply.bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::blocking::Waiting;
 use super::pubsub::Topic;
+use super::transaction::Transaction;
 use crate::commands::table::CommandSpec;
 use crate::resp::reply::{Protocol, Reply};
 use crate::timer::Millis;
@@ -33,6 +35,8 @@ pub enum ReplyMode {
 pub enum Blocked {
     /// CLIENT PAUSE: the command has not run and will be tried again.
     Paused,
+    /// A blocking command found nothing and waits for its keys.
+    Waiting,
 }
 
 /// What a name in a set of subscriptions costs besides its bytes: the pointer with its length, and a node's share.
@@ -106,6 +110,9 @@ pub struct Session {
     /// Whether the session stands in the core's list of those with something to write.
     pub has_output: bool,
     pub blocked: Option<Blocked>,
+    /// What it waits for, see [`super::blocking`].
+    pub waiting: Option<Box<Waiting>>,
+    pub transaction: Option<Box<Transaction>>,
     pub subscriptions: Option<Box<Subscriptions>>,
     pub names: Option<Box<Names>>,
     /// Peer and own address, as `ip:port` or `path:0`, joined by a space.
@@ -147,6 +154,8 @@ impl Session {
             doomed: false,
             has_output: false,
             blocked: None,
+            waiting: None,
+            transaction: None,
             subscriptions: None,
             names: None,
             addresses: "".into(),
@@ -190,6 +199,13 @@ impl Session {
         self.subscription_count() > 0
     }
 
+    /// Whether MULTI was said, and neither EXEC nor DISCARD yet.
+    pub fn is_queueing(&self) -> bool {
+        self.transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.is_open())
+    }
+
     /// Whether the session's next command may run now.
     pub fn is_runnable(&self) -> bool {
         self.blocked.is_none() && !self.closing && !self.doomed
@@ -216,8 +232,9 @@ impl Session {
             .subscriptions
             .as_ref()
             .map_or(0, |subscriptions| subscriptions.memory());
+        let transaction = self.transaction.as_ref().map_or(0, |transaction| transaction.memory());
         let blocks: usize = self.blocks.iter().map(Vec::capacity).sum();
-        own + subscriptions + self.input_bytes + self.reply.bytes.capacity() + blocks + self.backlog_bytes
+        own + subscriptions + transaction + self.input_bytes + self.reply.bytes.capacity() + blocks + self.backlog_bytes
     }
 
     /// What `RESET` undoes.

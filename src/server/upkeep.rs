@@ -50,7 +50,7 @@ impl Core {
 
     fn expire_slice(&mut self, index: usize, now: Millis) {
         // Names are kept only if somebody is to be told; deleting a million keys unheard copies nothing.
-        let telling = !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
+        let telling = self.is_observed() || !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let stats = &mut self.stats;
         self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
@@ -66,6 +66,7 @@ impl Core {
             }
         });
         for name in names {
+            self.touched(index, &name);
             self.notify(Class::EXPIRED, "expired", &name, index);
         }
     }
