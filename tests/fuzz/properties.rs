@@ -5,6 +5,7 @@
 use aeolus::commands::handlers::Handlers;
 use aeolus::config::Settings;
 use aeolus::reactor::connection::Partial;
+use aeolus::resp::pool::ReplyPool;
 use aeolus::resp::request::{Args, Limits, Parser, ProtocolError, Step};
 use aeolus::server::dispatch::{Executor, Request, Verdict, look_up};
 use aeolus::server::{Core, SessionIndex};
@@ -135,7 +136,7 @@ pub fn requests_run(bytes: &[u8]) {
     for client in 0..CLIENTS {
         core.open(SessionIndex(client));
     }
-    let (handlers, mut pool) = (Handlers::new(), Vec::new());
+    let (handlers, mut pool) = (Handlers::new(), ReplyPool::default());
     let (mut input, mut pos, mut parser, mut turn) = (bytes.to_vec(), 0, Parser::default(), 0usize);
     let limits = Limits {
         bulk_len: MAX_BULK,
