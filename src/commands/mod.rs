@@ -7,6 +7,7 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod debug;
+pub mod digest;
 pub mod dump;
 pub mod expiry;
 pub mod handlers;
