@@ -3,10 +3,13 @@
 //! `table` has the facts of every command, `handlers` ties each to its function, and the functions stand in one file a
 //! family.
 
+pub mod blocking_lists;
 pub mod client;
 pub mod config;
 pub mod connection;
 pub mod debug;
+mod debug_populate;
+mod debug_protocol;
 pub mod digest;
 pub mod dump;
 pub mod expiry;
@@ -30,5 +33,7 @@ pub mod sorted_sets;
 pub mod streams;
 pub mod strings;
 pub mod table;
+pub mod tracking;
+pub mod transactions;
 pub mod ttl;
 pub mod values;

@@ -28,7 +28,6 @@ use super::batch::{Batch, Source};
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::listener::{Listener, Stream};
 use super::process::{Signals, unix_now};
-use crate::commands::handlers::Handlers;
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
@@ -79,7 +78,6 @@ pub struct Reactor {
     listeners: Vec<Listener>,
     connections: Slab<Connection>,
     pub core: Core,
-    handlers: Handlers,
     /// Connections with something to read, or to run again.
     ready: VecDeque<usize>,
     arena: Vec<u8>,
@@ -99,7 +97,7 @@ pub struct Reactor {
 }
 
 impl Reactor {
-    pub fn new(core: Core, handlers: Handlers, mut listeners: Vec<Listener>, signals: Signals) -> io::Result<Self> {
+    pub fn new(core: Core, mut listeners: Vec<Listener>, signals: Signals) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut signals = signals;
         signals.register(poll.registry(), SIGNALS)?;
@@ -113,7 +111,6 @@ impl Reactor {
             listeners,
             connections: Slab::new(),
             core,
-            handlers,
             ready: VecDeque::new(),
             arena: vec![0; ARENA],
             received: Vec::new(),
@@ -180,6 +177,8 @@ impl Reactor {
         let monotonic = Millis(self.started.elapsed().as_millis() as i64);
         let second = monotonic.until(self.next_second);
         let pause = self.core.pause.map_or(second, |pause| monotonic.until(pause.until));
+        let waiting = self.core.waiting.next_due();
+        let pause = waiting.map_or(pause, |due| pause.min(monotonic.until(due)));
         let due = match self.core.next_due() {
             // Rounded up to whole milliseconds: waking before the deadline would only mean waking twice.
             Some(due) => unix_now().until(due),
@@ -405,6 +404,8 @@ impl Reactor {
         let (mut parser, mut pos) = (Parser::default(), start);
         let mut limits = self.limits(index);
         let mut runnable = self.may_run(at);
+        // What CLIENT LIST shows of a client that asks; `settle` tells what is left.
+        self.core.session(SessionIndex(index)).input_len = end - start;
         while pos < end && runnable {
             let first = self.batch.spans.len();
             match parser.step(&mut self.arena[..end], &mut pos, &mut self.batch.spans, None, limits) {
@@ -472,7 +473,13 @@ impl Reactor {
                     }
                     begin = next;
                 }
-                Ok(Step::Big) => {}
+                Ok(Step::Big) => {
+                    // Its first bytes were copied to where it will stay.
+                    let copied = bigs.last().map_or(0, Vec::len);
+                    input.truncate(input.len() - copied);
+                    input.shrink_to_fit();
+                    *pos = input.len();
+                }
                 Ok(Step::Incomplete) => break,
                 Err(error) => {
                     self.protocol_error(index, &error);
@@ -574,7 +581,7 @@ impl Reactor {
                 |request| core.database_of(SessionIndex(request.connection)),
             );
         }
-        let mut executor = Executor::new(core, &self.handlers, &mut self.pool);
+        let mut executor = Executor::new(core, &mut self.pool);
         for request in &batch.requests {
             let received = &mut self.received[request.received];
             let index = SessionIndex(request.connection);
@@ -624,6 +631,9 @@ impl Reactor {
         if source == Source::Arena {
             let from = held.unwrap_or(start);
             if from == end {
+                if let Some(session) = self.core.find_session(SessionIndex(index)) {
+                    session.input_len = 0;
+                }
                 return;
             }
             let input = self.arena[from..end].to_vec();
@@ -650,14 +660,15 @@ impl Reactor {
     }
 
     fn check_input(&mut self, index: usize) {
-        let bytes = self.connections[index]
+        let (bytes, unparsed) = self.connections[index]
             .partial
             .as_ref()
-            .map_or(0, |partial| partial.bytes());
+            .map_or((0, 0), |partial| (partial.bytes(), partial.unparsed()));
         let limit = self.core.settings.client_query_buffer_limit as usize;
         let now = self.core.moment.now;
         let session = self.core.session(SessionIndex(index));
         session.input_bytes = bytes;
+        session.input_len = unparsed;
         if bytes > limit {
             let line = crate::server::client_line::client_line(session, now);
             crate::log::warning(&format!(
@@ -675,6 +686,11 @@ impl Reactor {
         if self.core.pause.is_some_and(|pause| pause.until <= self.core.monotonic) {
             self.core.unpause();
         }
+        busy |= self.core.end_late_waits();
+        if self.core.waiting.has_ready() {
+            self.core.serve_waiting();
+        }
+        self.core.broadcast_changes();
         self.core.settle();
         if self.core.monotonic >= self.next_second {
             self.next_second = self.core.monotonic.saturating_add(1000);
@@ -687,10 +703,25 @@ impl Reactor {
     // flush
 
     fn flush(&mut self) {
-        for SessionIndex(index) in std::mem::take(&mut self.core.outgoing) {
+        let outgoing = std::mem::take(&mut self.core.outgoing);
+        for &SessionIndex(index) in &outgoing {
             self.flush_one(index);
         }
+        if self.core.weighs_clients() {
+            self.weigh_clients(&outgoing);
+        }
         self.apply_effects();
+    }
+
+    /// Weighs the clients that were read from or written to in this tick, and lets the heaviest go if it is too much.
+    fn weigh_clients(&mut self, written: &[SessionIndex]) {
+        for received in &self.received {
+            self.core.weigh(SessionIndex(received.connection));
+        }
+        for &index in written {
+            self.core.weigh(index);
+        }
+        self.core.evict_clients();
     }
 
     fn flush_one(&mut self, index: usize) {

@@ -60,8 +60,8 @@ impl Reply {
         self.bytes.extend_from_slice(b"+OK\r\n");
     }
 
-    pub fn simple(&mut self, text: &str) {
-        self.line(b'+', text.as_bytes());
+    pub fn simple(&mut self, text: impl AsRef<[u8]>) {
+        self.line(b'+', text.as_ref());
     }
 
     /// `text` begins with its code: `ERR ...`, `WRONGTYPE ...`. Line breaks become spaces, or they would end the reply;
@@ -149,6 +149,12 @@ impl Reply {
     pub fn push(&mut self, len: usize) {
         let kind = if self.resp3() { b'>' } else { b'*' };
         self.number_line(kind, len as i64);
+    }
+
+    /// Announces `pairs` of what is said about the reply that follows. RESP2 has nothing like it.
+    pub fn attribute(&mut self, pairs: usize) {
+        debug_assert!(self.resp3());
+        self.number_line(b'|', pairs as i64);
     }
 
     pub fn bool(&mut self, value: bool) {

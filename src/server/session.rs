@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::blocking::Waiting;
 use super::pubsub::Topic;
+use super::tracking::Tracker;
+use super::transaction::Transaction;
 use crate::commands::table::CommandSpec;
 use crate::resp::reply::{Protocol, Reply};
 use crate::timer::Millis;
@@ -13,7 +16,7 @@ use crate::timer::Millis;
 pub struct ClientId(pub u64);
 
 /// Where the session stands in the core's table and its connection in the reactor's: the same small number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionIndex(pub usize);
 
 /// CLIENT REPLY's three states.
@@ -33,13 +36,22 @@ pub enum ReplyMode {
 pub enum Blocked {
     /// CLIENT PAUSE: the command has not run and will be tried again.
     Paused,
+    /// A blocking command found nothing and waits for its keys.
+    Waiting,
 }
+
+/// What a name in a set of subscriptions costs besides its bytes: the pointer with its length, and a node's share.
+const NAME_OVERHEAD: usize = 24;
 
 /// What a client is subscribed to. Behind a pointer: most clients never subscribe.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     pub channels: BTreeSet<Box<[u8]>>,
     pub patterns: BTreeSet<Box<[u8]>>,
+    /// Shard channels, which live apart from the others.
+    pub shard_channels: BTreeSet<Box<[u8]>>,
+    /// Bytes of all the names.
+    pub name_bytes: usize,
 }
 
 impl Subscriptions {
@@ -47,6 +59,7 @@ impl Subscriptions {
         match topic {
             Topic::Channel => &self.channels,
             Topic::Pattern => &self.patterns,
+            Topic::ShardChannel => &self.shard_channels,
         }
     }
 
@@ -54,11 +67,18 @@ impl Subscriptions {
         match topic {
             Topic::Channel => &mut self.channels,
             Topic::Pattern => &mut self.patterns,
+            Topic::ShardChannel => &mut self.shard_channels,
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.channels.is_empty() && self.patterns.is_empty()
+        self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty()
+    }
+
+    /// Bytes of the names and of the sets they stand in.
+    pub fn memory(&self) -> usize {
+        let names = self.channels.len() + self.patterns.len() + self.shard_channels.len();
+        size_of::<Self>() + names * NAME_OVERHEAD + self.name_bytes
     }
 }
 
@@ -72,6 +92,8 @@ pub struct Names {
 
 /// From this many bytes on a reply buffer is set aside, and the output limits are looked at, in the middle of a tick.
 pub const REPLY_BLOCK: usize = 256 * 1024;
+/// Replies of fewer bytes are not held against a client in the tick that makes them, whatever its limits.
+pub const SHORT_REPLY: usize = 16 * 1024;
 
 pub struct Session {
     pub id: ClientId,
@@ -86,6 +108,8 @@ pub struct Session {
     pub no_evict: bool,
     /// Reads of this client leave the access clocks alone.
     pub no_touch: bool,
+    /// Sees every command (MONITOR).
+    pub monitor: bool,
     /// To be closed once its replies are written.
     pub closing: bool,
     /// To be closed at once, replies or not.
@@ -93,6 +117,10 @@ pub struct Session {
     /// Whether the session stands in the core's list of those with something to write.
     pub has_output: bool,
     pub blocked: Option<Blocked>,
+    /// What it waits for, see [`super::blocking`].
+    pub waiting: Option<Box<Waiting>>,
+    pub transaction: Option<Box<Transaction>>,
+    pub tracking: Option<Box<Tracker>>,
     pub subscriptions: Option<Box<Subscriptions>>,
     pub names: Option<Box<Names>>,
     /// Peer and own address, as `ip:port` or `path:0`, joined by a space.
@@ -108,8 +136,12 @@ pub struct Session {
     pub blocks: Vec<Vec<u8>>,
     /// Bytes the socket has not taken yet, behind which the reply waits.
     pub backlog_bytes: usize,
-    /// Bytes of input held back for this client.
+    /// Bytes this client sent that are not arguments of a command yet, or belong to the request that runs.
+    pub input_len: usize,
+    /// Bytes of buffers that hold input for this client.
     pub input_bytes: usize,
+    /// What it is counted as under `maxmemory-clients`.
+    pub weight: usize,
     /// Since when the soft output limit is exceeded.
     pub soft_limit_since: Option<Millis>,
 }
@@ -126,10 +158,14 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            monitor: false,
             closing: false,
             doomed: false,
             has_output: false,
             blocked: None,
+            waiting: None,
+            transaction: None,
+            tracking: None,
             subscriptions: None,
             names: None,
             addresses: "".into(),
@@ -140,7 +176,9 @@ impl Session {
             reply: Reply::default(),
             blocks: Vec::new(),
             backlog_bytes: 0,
+            input_len: 0,
             input_bytes: 0,
+            weight: 0,
             soft_limit_since: None,
         }
     }
@@ -161,14 +199,26 @@ impl Session {
         self.names.get_or_insert_default()
     }
 
-    pub fn subscription_count(&self) -> usize {
-        self.subscriptions
-            .as_ref()
-            .map_or(0, |subs| subs.channels.len() + subs.patterns.len())
+    /// Subscriptions counted with those of `topic`: channels and patterns together, shard channels apart.
+    pub fn subscription_count(&self, topic: Topic) -> usize {
+        let Some(subscriptions) = &self.subscriptions else {
+            return 0;
+        };
+        match topic {
+            Topic::Channel | Topic::Pattern => subscriptions.channels.len() + subscriptions.patterns.len(),
+            Topic::ShardChannel => subscriptions.shard_channels.len(),
+        }
     }
 
     pub fn is_subscriber(&self) -> bool {
-        self.subscription_count() > 0
+        self.subscriptions.is_some()
+    }
+
+    /// Whether MULTI was said, and neither EXEC nor DISCARD yet.
+    pub fn is_queueing(&self) -> bool {
+        self.transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.is_open())
     }
 
     /// Whether the session's next command may run now.
@@ -188,6 +238,18 @@ impl Session {
     /// Bytes owed to the client.
     pub fn output_bytes(&self) -> usize {
         self.backlog_bytes + self.reply.bytes.len() + self.blocks.iter().map(Vec::len).sum::<usize>()
+    }
+
+    /// Bytes the client costs, its buffers included.
+    pub fn memory(&self) -> usize {
+        let own = crate::memory::size_class(size_of::<Session>()) + self.addresses.len();
+        let subscriptions = self
+            .subscriptions
+            .as_ref()
+            .map_or(0, |subscriptions| subscriptions.memory());
+        let transaction = self.transaction.as_ref().map_or(0, |transaction| transaction.memory());
+        let blocks: usize = self.blocks.iter().map(Vec::capacity).sum();
+        own + subscriptions + transaction + self.input_bytes + self.reply.bytes.capacity() + blocks + self.backlog_bytes
     }
 
     /// What `RESET` undoes.

@@ -37,11 +37,12 @@ impl Core {
         let now = self.moment.now;
         for index in 0..self.keyspace.len() {
             while self.keyspace.db(index).next_due().is_some_and(|due| due <= now) {
-                self.expire_slice(index, now);
+                // Looked at before a slice and not after: a run that just finishes in time has left nothing.
                 if self.stopwatch.nanos(Stopwatch::read().since(started)) > EXPIRE_TIME {
                     self.stats.expire_time_cap_reached += 1;
                     return true;
                 }
+                self.expire_slice(index, now);
             }
         }
         false
@@ -49,7 +50,7 @@ impl Core {
 
     fn expire_slice(&mut self, index: usize, now: Millis) {
         // Names are kept only if somebody is to be told; deleting a million keys unheard copies nothing.
-        let telling = !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
+        let telling = self.is_observed() || !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let stats = &mut self.stats;
         self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
@@ -65,6 +66,7 @@ impl Core {
             }
         });
         for name in names {
+            self.touched(index, &name);
             self.notify(Class::EXPIRED, "expired", &name, index);
         }
     }
@@ -75,7 +77,8 @@ impl Core {
             self.make_room();
         }
         let unswept = self.sweep_wheels();
-        self.free_buried() || self.evicting || unswept
+        let untold = !self.tracking.is_off() && self.limit_tracking();
+        self.free_buried() || self.evicting || unswept || untold
     }
 
     /// Drops a bounded part of what deleted volatile keys have left on the wheels, where it is too much. True when some
@@ -129,6 +132,9 @@ impl Core {
 
     /// The once-a-second round: idle clients, soft output limits, the stopwatch's scale.
     pub fn each_second(&mut self) {
+        if self.rounds_paused {
+            return;
+        }
         self.stopwatch.calibrate();
         crate::memory::decay();
         self.memory_peak = self.memory_peak.max(crate::memory::used());
@@ -136,7 +142,7 @@ impl Core {
         let mut late = Vec::new();
         for session in self.sessions() {
             let idle = now.since(session.last_interaction) / 1000;
-            let exempt = session.is_subscriber() || session.blocked.is_some();
+            let exempt = session.monitor || session.is_subscriber() || session.blocked.is_some();
             if timeout > 0 && idle > timeout && !exempt {
                 late.push(session.index);
             }
@@ -177,7 +183,7 @@ impl Core {
         let mut soft = limit.soft > 0 && owed >= limit.soft;
         if soft {
             let since = *session.soft_limit_since.get_or_insert(now);
-            soft = now.since(since) / 1000 > i64::from(limit.soft_seconds);
+            soft = now.since(since) > i64::from(limit.soft_seconds) * 1000;
         } else {
             session.soft_limit_since = None;
         }
