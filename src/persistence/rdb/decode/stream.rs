@@ -28,7 +28,7 @@ pub fn stream<S: Source>(source: &mut S, generation: Generation) -> Result<Value
         // The first ID, which the nodes tell too.
         id(source)?;
         stream.max_deleted_id = id(source)?;
-        stream.entries_added = source.length()?;
+        stream.entries_added = counter(source)?;
     } else {
         stream.entries_added = stream.len();
     }
@@ -58,6 +58,16 @@ fn id<S: Source>(source: &mut S) -> Result<StreamId, Error> {
 
 fn raw_id<S: Source>(source: &mut S) -> Result<StreamId, Error> {
     Ok(StreamId::from_be_bytes(source.bytes()?))
+}
+
+/// A moment that others are taken from: never before the epoch, so that the difference fits.
+fn moment<S: Source>(source: &mut S) -> Result<i64, Error> {
+    Ok(source.millis()?.max(0))
+}
+
+/// A number that will be counted on: with room above it.
+fn counter<S: Source>(source: &mut S) -> Result<u64, Error> {
+    Ok(source.length()?.min(i64::MAX as u64))
 }
 
 /// A pending entry, whose owner is told later.
@@ -107,8 +117,8 @@ fn pending<S: Source>(source: &mut S) -> Result<Vec<Unowned>, Error> {
         }
         pending.push(Unowned {
             id,
-            delivery_time: source.millis()?,
-            delivery_count: source.length()?,
+            delivery_time: moment(source)?,
+            delivery_count: counter(source)?,
             owner: None,
         });
     }
@@ -122,9 +132,9 @@ fn consumer<S: Source>(
     generation: Generation,
 ) -> Result<(), Error> {
     let name = source.owned_string()?;
-    let seen_time = source.millis()?;
+    let seen_time = moment(source)?;
     let active_time = match generation {
-        Generation::Third => Some(source.millis()?).filter(|&at| at != -1),
+        Generation::Third => Some(source.millis()?).filter(|&at| at >= 0),
         // The best guess there is.
         Generation::First | Generation::Second => Some(seen_time),
     };
