@@ -10,6 +10,7 @@ pub mod hashing;
 pub mod keyspace;
 pub mod log;
 pub mod memory;
+pub mod persistence;
 pub mod reactor;
 pub mod resp;
 pub mod server;

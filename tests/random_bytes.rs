@@ -1,11 +1,17 @@
 //! The properties that the fuzz targets check (`tests/fuzz`), on bytes that are random but the same in every run.
 
+#[path = "support/payloads.rs"]
+mod payloads;
 #[path = "fuzz/properties.rs"]
 mod properties;
 #[allow(dead_code)] // shared with tests that use other parts of it
 #[path = "support/random.rs"]
 mod random;
 
+#[path = "fuzz/stored_values.rs"]
+mod stored_values;
+
+use aeolus::persistence::rdb::Source;
 use random::Random;
 
 /// Bytes that mean something to the parser, whole and broken.
@@ -201,5 +207,82 @@ fn no_request_brings_the_core_down() {
         }
         properties::requests_run(&bytes);
         properties::requests_run(&scraps(&mut random));
+    }
+}
+
+/// Changes a few bytes, mostly in front where counts and headers are, and at times the length.
+fn spoil(random: &mut Random, bytes: &mut Vec<u8>) {
+    for _ in 0..random.below(4) {
+        if bytes.is_empty() {
+            return;
+        }
+        let reach = if random.percent(50) {
+            bytes.len()
+        } else {
+            bytes.len().min(24)
+        };
+        let at = random.below(reach);
+        match random.below(8) {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, random.next() as u8),
+            2 => drop(bytes.remove(at)),
+            3 => bytes[at] = *random.pick(&[0, 1, 0x7F, 0x80, 0xFE, 0xFF]),
+            4 => bytes[at] ^= 1 << random.below(8),
+            _ => bytes[at] = random.next() as u8,
+        }
+    }
+}
+
+/// Values that ten servers wrote, and the same with a few bytes changed.
+#[test]
+fn no_payload_brings_the_core_down() {
+    let values: Vec<payloads::Payload> = payloads::all()
+        .into_iter()
+        .filter(|payload| payload.bytes.len() < 3000)
+        .collect();
+    let mut random = Random::new(3);
+    for round in 0..6000 {
+        let payload = &values[round % values.len()];
+        let valkey = u8::from(payload.version.0 >= 80);
+        let mut body = payload.body().to_vec();
+        spoil(&mut random, &mut body);
+        let choice = valkey | if random.percent(50) { 2 } else { 0 };
+        stored_values::payloads_do_no_harm(&[&[choice][..], &body].concat());
+    }
+}
+
+/// The packed bytes in those values, changed before they are wrapped; without changes all are taken.
+#[test]
+fn no_packed_bytes_bring_the_core_down() {
+    let mut blobs: Vec<(usize, Vec<u8>)> = Vec::new();
+    for payload in payloads::all() {
+        let (&code, mut body) = payload.body().split_first().expect("a type and a body");
+        let index = [9, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 25]
+            .iter()
+            .position(|&known| known == code);
+        let Some(index) = index else { continue };
+        let before = match code {
+            14 => 1,
+            18 => 2,
+            19 => 18,
+            25 => 8,
+            _ => 0,
+        };
+        if body.len() <= before {
+            // A stream without nodes.
+            continue;
+        }
+        body = &body[before..];
+        let blob = body.owned_string().expect("packed bytes");
+        if blob.len() < 3000 {
+            blobs.push((index, blob));
+        }
+    }
+    let mut random = Random::new(4);
+    for round in 0..8000 {
+        let (index, mut blob) = blobs[round % blobs.len()].clone();
+        spoil(&mut random, &mut blob);
+        let choice = if random.percent(50) { 2 } else { 0 };
+        stored_values::packed_bytes_do_no_harm(&[&[choice, index as u8][..], &blob].concat());
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::debug_populate::populate;
 use super::debug_protocol::protocol;
+use super::digest;
 use super::handlers::Family;
 use super::object::encoding_of;
 use super::table::{errors, help};
@@ -26,6 +27,8 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     match (subcommand.as_slice(), args.len()) {
         (b"change-repl-id", 2) => change_replication_id(ctx),
         (b"config-rewrite-force-all", 2) => rewrite_all_settings(ctx),
+        (b"digest", 2) => digest_of_everything(ctx),
+        (b"digest-value", 2..) => digests_of_values(ctx, args),
         (b"error", 3) => Err(Failure(args.at(2).to_vec().into())),
         (b"help", 2) => {
             help::help_reply(args.at(0), HELP, &mut ctx.reply);
@@ -53,6 +56,10 @@ const HELP: &[&str] = &[
     "    Draws a new replication ID.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Writes every setting to the configuration file, also those with their default.",
+    "DIGEST",
+    "    Tells a digest of all data, the same for the same data on any server.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Tells digests of the values of keys.",
     "ERROR <string>",
     "    Answers with the error <string>.",
     "HTSTATS <dbid>",
@@ -81,6 +88,24 @@ fn change_replication_id(ctx: &mut Context<'_>) -> Outcome {
     crate::log::notice("Changing the replication ID because DEBUG CHANGE-REPL-ID was called");
     ctx.core.replication_id = ctx.core.random_hex(40);
     ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG DIGEST
+fn digest_of_everything(ctx: &mut Context<'_>) -> Outcome {
+    ctx.reply.simple(digest::of_keyspace(&ctx.core.keyspace).to_hex());
+    Ok(())
+}
+
+/// DEBUG DIGEST-VALUE key [key ...]: keys past their deadline included, as long as they stand. No key is all zeros.
+fn digests_of_values(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let keys = args.from(2);
+    ctx.reply.array(keys.len());
+    for key in keys.iter() {
+        let found = ctx.core.keyspace.db(ctx.database).find(Key::new(key));
+        let digest = found.map(digest::of_value).unwrap_or_default();
+        ctx.reply.simple(digest.to_hex());
+    }
     Ok(())
 }
 

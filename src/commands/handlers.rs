@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    blocking_lists, client, config, connection, debug, hash_random, hashes, introspect, keys, latency, lcs, lists,
-    lolwut, memory, object, pubsub, scan, scan_values, server, sets, slowlog, sorted_sets, streams, strings, tracking,
-    transactions, ttl,
+    blocking_lists, client, config, connection, debug, dump, hash_random, hashes, introspect, keys, latency, lcs,
+    lists, lolwut, memory, object, pubsub, scan, scan_values, server, sets, slowlog, sorted_sets, streams, strings,
+    tracking, transactions, ttl,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -28,6 +28,7 @@ const FAMILIES: &[Family] = &[
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    dump::COMMANDS,
     hash_random::COMMANDS,
     hashes::COMMANDS,
     introspect::COMMANDS,

@@ -10,6 +10,8 @@ pub mod connection;
 pub mod debug;
 mod debug_populate;
 mod debug_protocol;
+pub mod digest;
+pub mod dump;
 pub mod expiry;
 pub mod handlers;
 pub mod hash_random;

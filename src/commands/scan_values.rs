@@ -8,7 +8,7 @@ use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::scan::{DEFAULT_COUNT, STEPS_PER_KEY, parse_cursor};
 use crate::format::glob;
-use crate::format::number::double;
+use crate::format::number::double_17;
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
 use crate::server::context::integer;
@@ -18,6 +18,7 @@ use crate::types::hash::HashRef;
 use crate::types::listpack::Element;
 use crate::types::set::SetRef;
 use crate::types::zset::ZsetRef;
+use crate::types::zset::packed::with_score_element;
 
 pub const COMMANDS: Family = &[("hscan", hscan), ("sscan", sscan), ("zscan", zscan)];
 
@@ -183,22 +184,24 @@ fn zscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let options = Options::parse_with_values(args)?;
     let mut found = Found::default();
-    let mut tell = |member: Element<'_>, score: f64| {
+    let mut tell = |member: Element<'_>, score: Element<'_>| {
         if options.fits(member) {
             found.add(member);
-            found.add(Element::Str(double(score).as_bytes()));
+            found.add(score);
         }
     };
     let next = match zset {
+        // The text of a score is that of its form: the listpack's own, or all 17 digits.
         ZsetRef::Packed(_) => {
-            zset.iter(0..zset.len(), false)
-                .for_each(|(member, score)| tell(member, score));
+            for (member, score) in zset.iter(0..zset.len(), false) {
+                with_score_element(score, |score| tell(member, score));
+            }
             0
         }
         ZsetRef::Table(table) => walk(cursor, options.count, |cursor, seen| {
             table.scan(cursor, |member, score| {
                 *seen += 1;
-                tell(Element::Str(member), score);
+                tell(Element::Str(member), Element::Str(double_17(score).as_bytes()));
             })
         }),
     };

@@ -4,7 +4,7 @@ use super::expiry::{DeadlineForm, syntax_error};
 use super::handlers::Family;
 use crate::format::long_double::LongDouble;
 use crate::format::number::parse_i64;
-use crate::keyspace::{Deadline, EntryRef, Key, Kind, NewValue, ValueRef};
+use crate::keyspace::{Deadline, EntryRef, Key, Kind, NewValue, STRING_INLINE_MAX, ValueRef};
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
 use crate::server::context::integer;
@@ -35,9 +35,6 @@ pub const COMMANDS: Family = &[
     ("strlen", strlen),
     ("substr", getrange),
 ];
-
-/// Up to this many bytes a string lives in its key's entry; above, in a buffer of its own that grows by itself.
-const INLINE_MAX: usize = 1024;
 
 /// A string value's text: its bytes, or its integer's digits.
 pub struct Text<'a> {
@@ -93,7 +90,7 @@ pub fn string_value(text: &[u8]) -> NewValue<'_> {
     {
         return NewValue::Int(value);
     }
-    if text.len() <= INLINE_MAX {
+    if text.len() <= STRING_INLINE_MAX {
         NewValue::Str(text)
     } else {
         NewValue::boxed(Box::new(text.to_vec()))
@@ -467,7 +464,7 @@ fn edit(ctx: &mut Context<'_>, key: Key<'_>, change: impl FnOnce(&mut Vec<u8>)) 
         };
         change(&mut text);
         let len = text.len();
-        if len <= INLINE_MAX {
+        if len <= STRING_INLINE_MAX {
             entry.convert(NewValue::Inline(Kind::StrEdited, &text));
         } else {
             entry.convert(edited_value(text));
@@ -477,7 +474,7 @@ fn edit(ctx: &mut Context<'_>, key: Key<'_>, change: impl FnOnce(&mut Vec<u8>)) 
     let mut text = Vec::new();
     change(&mut text);
     let len = text.len();
-    if len <= INLINE_MAX {
+    if len <= STRING_INLINE_MAX {
         store(ctx, key, NewValue::Inline(Kind::StrEdited, &text), Deadline::Clear);
     } else {
         store(ctx, key, edited_value(text), Deadline::Clear);
@@ -552,7 +549,7 @@ fn incrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err("ERR increment would produce NaN or Infinity".into());
     }
     let text = sum.to_text();
-    let value = if text.len() <= INLINE_MAX {
+    let value = if text.len() <= STRING_INLINE_MAX {
         NewValue::Str(text.as_bytes())
     } else {
         edited_value(text.clone().into())

@@ -258,8 +258,8 @@ settings! {
     "save" save: SavePoints = SavePoints::standard(), Any, Runtime, RDB;
     /// Name of the snapshot, in `dir`.
     "dbfilename" dbfilename: Text = "dump.rdb".into(), Checked(file_name_only), Protected, RDB;
-    /// Whether long texts in a snapshot are compressed.
-    "rdbcompression" rdbcompression: bool = true, Any, Runtime, RDB;
+    /// Whether long texts in snapshots and in the replies of DUMP are compressed.
+    "rdbcompression" rdbcompression: bool = true, Any, Runtime, Active;
     /// Whether a snapshot ends with a checksum.
     "rdbchecksum" rdbchecksum: bool = true, Any, Startup, RDB;
     /// Whether a snapshot is forced to disk bit by bit.

@@ -222,9 +222,62 @@ fn lay_out_with_exponent(text: &mut NumberText, digits: &[u8], exponent: i32) {
     text.push(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
 }
 
+/// A double as C's `%.17g` prints it: 17 significant digits without the zeros at their end, and an exponent of at least
+/// two digits where that is below -4 or above 16.
+pub fn double_17(value: f64) -> String {
+    const PRECISION: i32 = 17;
+    let text = format!("{value:.16e}");
+    let Some((mantissa, exponent)) = text.split_once('e') else {
+        return text.to_ascii_lowercase();
+    };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(mantissa) => ("-", mantissa),
+        None => ("", mantissa),
+    };
+    let digits = mantissa.replace('.', "");
+    let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    if !(-4..PRECISION).contains(&exponent) {
+        let power = exponent.unsigned_abs();
+        let direction = if exponent < 0 { '-' } else { '+' };
+        return format!("{sign}{}e{direction}{power:02}", trimmed(mantissa));
+    }
+    if exponent < 0 {
+        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
+        return format!("{sign}{}", trimmed(&format!("0.{zeros}{digits}")));
+    }
+    let (whole, fraction) = digits.split_at(exponent as usize + 1);
+    format!("{sign}{}", trimmed(&format!("{whole}.{fraction}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each of these is what glibc printed.
+    #[test]
+    fn seventeen_digits_are_laid_out_as_c_does() {
+        let cases: [(f64, &str); 15] = [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (0.1, "0.10000000000000001"),
+            (-3.25, "-3.25"),
+            (100.0, "100"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (1.5e300, "1.5000000000000001e+300"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (5e-324, "4.9406564584124654e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (123_456_789.123_456_79, "123456789.12345679"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(double_17(value), text);
+        }
+    }
 
     #[test]
     fn integers_are_strict() {

@@ -92,6 +92,16 @@ impl AccessClock {
         i64::from(self.seconds().wrapping_sub(clock) & LRU_MASK as u32) * 1000
     }
 
+    /// The clock of a key that was last accessed so many seconds ago.
+    pub fn idle_since(&self, seconds: i64) -> u32 {
+        (i64::from(self.seconds()).wrapping_sub(seconds) & LRU_MASK) as u32
+    }
+
+    /// The clock of a key with this access counter now.
+    pub fn with_frequency(&self, frequency: u8) -> u32 {
+        self.minutes() << 8 | u32::from(frequency)
+    }
+
     /// How good a candidate for eviction a key is: larger goes first.
     pub fn eviction_rank(&self, clock: u32) -> i64 {
         match self.mode {

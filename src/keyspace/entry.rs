@@ -198,6 +198,8 @@ impl<T: Boxed> Condemned for T {
     }
 }
 
+/// Up to this many bytes a string lives in its key's entry; above, in a buffer of its own that grows by itself.
+pub const STRING_INLINE_MAX: usize = 1024;
 const HEADER: usize = 8;
 const HAS_DEADLINE: u8 = 1 << 6;
 const LONG: u8 = 1 << 7;

@@ -16,7 +16,7 @@ use crate::timer::Millis;
 pub use clock::{AccessClock, ClockMode};
 use database::Moment;
 pub use database::{Database, Deadline, Key};
-pub use entry::{EntryRef, Kind, NewValue, Type, ValueRef};
+pub use entry::{EntryRef, Kind, NewValue, STRING_INLINE_MAX, Type, ValueRef};
 pub use graveyard::Graveyard;
 
 /// All databases of a server.

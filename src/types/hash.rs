@@ -237,13 +237,9 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// Whether no two fields of a listpack of pairs from outside are the same and every field has a value. O(n).
+/// Whether no two fields of a listpack of pairs from outside are the same and every field has a value. O(n log n).
 pub fn pairs_are_sound(pack: Listpack) -> bool {
-    let mut seen = std::collections::HashSet::new();
-    pack.len().is_multiple_of(2)
-        && HashRef::Packed(pack)
-            .iter()
-            .all(|(field, _)| seen.insert(field.to_vec()))
+    pack.len().is_multiple_of(2) && !listpack::has_duplicates(pack, 2)
 }
 
 #[cfg(test)]

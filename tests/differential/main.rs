@@ -20,6 +20,8 @@ mod compare;
 mod families;
 mod generator;
 mod grammar;
+#[path = "../support/payloads.rs"]
+mod payloads;
 mod report;
 mod rig;
 mod shrink;

@@ -3,6 +3,11 @@
 //! One rule keeps runs repeatable: no value that can become a relative time to live is small and positive, since
 //! whether such a key still exists would depend on how fast the machine is.
 
+use std::sync::OnceLock;
+
+use aeolus::persistence::rdb::Version;
+
+use crate::payloads;
 use crate::support::random::Random;
 
 macro_rules! slots {
@@ -26,6 +31,7 @@ macro_rules! slots {
 slots! {
     key anykey lexkey value member field int float score scorebound lexbound index offset count bigcount
     seconds millis at atmillis deadline deadlinemillis db pattern streamid autoid typename setting command text huge
+    payload
 }
 
 /// Strings that someone's parser, printer or size limit treats specially.
@@ -324,6 +330,7 @@ impl Filler<'_> {
             ),
             Slot::setting => pick(random, SETTINGS),
             Slot::command => pick(random, COMMAND_NAMES),
+            Slot::payload => payload(random),
             Slot::text => pick(random, &[b"", b"hello", b"two words", b"\r\n", b"\0"]),
         }
     }
@@ -389,6 +396,27 @@ fn integer(random: &mut Random, low: i64, high: i64) -> Vec<u8> {
         86..93 => pick(random, EDGE_NUMBERS),
         _ => pick(random, BAD_NUMBERS),
     }
+}
+
+/// A value for RESTORE, as some server of any age wrote it, and now and then not quite. Streams are left out: their
+/// consumers' idle times would tell when it was restored.
+fn payload(random: &mut Random) -> Vec<u8> {
+    static POOL: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    let pool = POOL.get_or_init(|| {
+        payloads::all()
+            .into_iter()
+            .filter(|payload| payload.version <= Version::REDIS_7_0 && payload.bytes.len() < 1000)
+            .filter(|payload| !payload.origin.contains(" x:"))
+            .map(|payload| payload.bytes)
+            .collect()
+    });
+    let mut bytes = random.pick(pool).clone();
+    match random.below(20) {
+        0 => bytes.truncate(bytes.len() / 2),
+        1 => bytes[0] ^= 1,
+        _ => {}
+    }
+    bytes
 }
 
 /// Where to write in a string: never far enough to make the peers allocate half a gigabyte.

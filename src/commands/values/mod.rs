@@ -24,6 +24,7 @@ pub use zset::{ZsetBuilder, ZsetMut};
 use crate::config::Settings;
 use crate::keyspace::database::EntryMut;
 use crate::keyspace::{Key, Kind, NewValue, ValueRef};
+use crate::persistence::rdb::decode::Limits;
 use crate::server::Context;
 use crate::server::core::Core;
 use crate::server::failure::{Failure, WRONG_TYPE};
@@ -141,6 +142,16 @@ impl Core {
         let (db, _, moment) = self.writer(database);
         db.insert(key, value, None, moment);
         self.notify(Class::NEW, "new", key.bytes, database);
+    }
+}
+
+/// Up to where values that are loaded stay packed.
+pub fn load_limits(settings: &Settings) -> Limits {
+    Limits {
+        list: ListMut::limits(settings),
+        set: SetMut::limits(settings),
+        hash: HashMut::limits(settings),
+        zset: ZsetMut::limits(settings),
     }
 }
 

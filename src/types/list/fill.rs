@@ -73,4 +73,12 @@ impl Fill {
             limit => count <= limit / 2,
         }
     }
+
+    /// The same for a list that was loaded, at the whole limit.
+    pub(super) fn packs_loaded(self, size: usize, count: usize) -> bool {
+        match self.count {
+            usize::MAX => FRAME + size <= self.bytes,
+            limit => count <= limit,
+        }
+    }
 }

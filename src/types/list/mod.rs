@@ -52,6 +52,15 @@ pub enum Beside {
     After,
 }
 
+/// What is in a node.
+#[derive(Clone, Copy, Debug)]
+pub enum NodeRef<'a> {
+    /// `count` encoded elements: a listpack without header and end mark.
+    Packed { run: &'a [u8], count: usize },
+    /// One element that is too large to share a node.
+    Plain(&'a [u8]),
+}
+
 /// The large form of a list: a quicklist.
 #[derive(Clone)]
 pub struct List {
@@ -86,6 +95,12 @@ impl List {
         }
         self.nodes.push_back(Node::from_run(pack.elements(), count));
         self.len += count;
+    }
+
+    /// Adds an element as a node of its own behind, as a snapshot has large ones.
+    pub fn append_plain(&mut self, text: &[u8]) {
+        self.insert_node(self.nodes.len(), Element::of(text));
+        self.len += 1;
     }
 
     #[inline]
@@ -435,6 +450,13 @@ impl List {
         self.nodes.len() == 1 && !self.is_plain(node) && self.fill.packs(node.size(), self.len)
     }
 
+    /// Whether the list, newly loaded, is small enough for a listpack. It need not be at half the limit: nothing says
+    /// that it has just grown.
+    pub fn fits_listpack(&self) -> bool {
+        let Some(node) = self.nodes.front() else { return false };
+        self.nodes.len() == 1 && !self.is_plain(node) && self.fill.packs_loaded(node.size(), self.len)
+    }
+
     /// All elements as one listpack.
     pub fn to_listpack(&self) -> Vec<u8> {
         match self.nodes.front() {
@@ -443,10 +465,17 @@ impl List {
         }
     }
 
-    /// The nodes in order, as a snapshot writes them: encoded elements (a listpack without header and end mark) and
-    /// how many.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&[u8], usize)> {
-        self.nodes.iter().map(|node| (node.run(), node.count()))
+    /// The nodes in order, as a snapshot writes them.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeRef<'_>> {
+        self.nodes
+            .iter()
+            .map(|node| match node.first().map(|entry| entry.element) {
+                Some(Element::Str(text)) if self.is_plain(node) => NodeRef::Plain(text),
+                _ => NodeRef::Packed {
+                    run: node.run(),
+                    count: node.count(),
+                },
+            })
     }
 
     /// Frees up to `most` nodes (of one limit's size, or one element, each); true when the list is empty.

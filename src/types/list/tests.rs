@@ -15,7 +15,7 @@ fn check(list: &List, model: &VecDeque<Vec<u8>>) {
             .map(Element::to_vec)
             .eq(model.iter().rev().cloned())
     );
-    assert_eq!(list.nodes().map(|(_, count)| count).sum::<usize>(), model.len());
+    assert_eq!(list.nodes.iter().map(Node::count).sum::<usize>(), model.len());
     for node in &list.nodes {
         assert!(node.count() > 0);
         assert_eq!(node.entries().count(), node.count());
@@ -228,7 +228,7 @@ fn large_elements_stand_alone() {
     list.push(End::Tail, b"b");
     list.push(End::Tail, b"c");
     list.set(1, &large);
-    assert_eq!(list.nodes().map(|(_, count)| count).collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(list.nodes.iter().map(Node::count).collect::<Vec<_>>(), [1, 1, 1]);
     assert!(list.get(1).is_some_and(|element| element.is(&large)));
     list.set(1, b"b");
     assert!(

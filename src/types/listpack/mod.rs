@@ -23,6 +23,8 @@ mod tests;
 pub use element::{Element, Entries, Entry, Needle, digits10};
 
 use super::packed::PackedBuf;
+use crate::hashing::hash_bytes;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Bytes before the first element.
@@ -175,6 +177,20 @@ pub fn validate(bytes: &[u8]) -> Result<Listpack<'_>, Corrupt> {
         stored if usize::from(stored) == count => Ok(Listpack { bytes }),
         _ => Err(Corrupt::Count),
     }
+}
+
+/// Whether two elements of a listpack from outside, looking at every `stride`-th one, have the same text. O(n log n).
+pub fn has_duplicates(pack: Listpack, stride: usize) -> bool {
+    let texts = || pack.iter().step_by(stride).map(|entry| entry.element);
+    let mut hashes: Vec<u64> = texts()
+        .map(|element| hash_bytes(element.text(&mut itoa::Buffer::new())))
+        .collect();
+    hashes.sort_unstable();
+    if hashes.windows(2).all(|pair| pair[0] != pair[1]) {
+        return false;
+    }
+    let mut seen = HashSet::new();
+    !texts().all(|element| seen.insert(element.to_vec()))
 }
 
 /// A listpack of these elements in a buffer of its own.

@@ -317,7 +317,9 @@ pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<(), CorruptN
     let deleted = expect_size(&mut items)?;
     let num_fields = expect_size(&mut items)?;
     skip(&mut items, num_fields)?;
-    if expect_size(&mut items)? != 0 {
+    let terminator = items.next().ok_or(CorruptNode)?;
+    // Reading relies on the two bytes that this zero takes when nobody has forged it.
+    if terminator.element != Element::Int(0) || terminator.end - terminator.at != 2 {
         return Err(CorruptNode);
     }
     let (mut alive, mut dead, mut last_id) = (0, 0, None);
@@ -329,7 +331,8 @@ pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<(), CorruptN
             ms: master_id.ms.wrapping_add(expect_integer(&mut items)? as u64),
             seq: master_id.seq.wrapping_add(expect_integer(&mut items)? as u64),
         };
-        if last_id.is_some_and(|last| id <= last) {
+        // Nothing comes before the first entry, whose ID is the master's.
+        if last_id.map_or(id < master_id, |last| id <= last) {
             return Err(CorruptNode);
         }
         last_id = Some(id);
@@ -346,7 +349,7 @@ pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<(), CorruptN
         }
         if flags & DELETED != 0 { dead += 1 } else { alive += 1 }
     }
-    if (alive, dead) == (count, deleted) {
+    if (alive, dead) == (count, deleted) && alive + dead > 0 {
         Ok(())
     } else {
         Err(CorruptNode)

@@ -53,18 +53,22 @@ impl DoubleEndedIterator for PackedIter<'_> {
 }
 
 fn score_of(element: Element) -> f64 {
+    checked_score(element).unwrap_or(0.0)
+}
+
+/// The score that an element is, if it is one.
+fn checked_score(element: Element) -> Option<f64> {
     match element {
-        Element::Int(value) => value as f64,
+        Element::Int(value) => Some(value as f64),
         Element::Str(text) => std::str::from_utf8(text)
             .ok()
             .and_then(|text| text.parse().ok())
-            .filter(|score: &f64| !score.is_nan())
-            .unwrap_or(0.0),
+            .filter(|score: &f64| !score.is_nan()),
     }
 }
 
 /// Calls `f` with the element that Redis stores for a score: an integer where it is one, else the shortest text.
-fn with_score_element<R>(score: f64, f: impl FnOnce(Element) -> R) -> R {
+pub fn with_score_element<R>(score: f64, f: impl FnOnce(Element) -> R) -> R {
     if score.abs() <= INTEGER_SCORE_MAX && score.trunc() == score {
         return f(Element::Int(score as i64));
     }
@@ -77,6 +81,21 @@ fn pairs(bytes: &[u8]) -> PackedIter<'_> {
 
 fn compare(member: Element, with: &[u8]) -> std::cmp::Ordering {
     member.text(&mut itoa::Buffer::new()).cmp(with)
+}
+
+/// Whether a listpack from outside is a packed sorted set: members that differ, each with a score, in order.
+/// O(n log n).
+pub fn is_sound(pack: Listpack) -> bool {
+    let scores = || pack.iter().skip(1).step_by(2).map(|entry| checked_score(entry.element));
+    let in_order = || {
+        PackedIter(pack.iter()).is_sorted_by(|(member, score), (next, next_score)| {
+            score < next_score || score == next_score && compare(*member, next.text(&mut itoa::Buffer::new())).is_lt()
+        })
+    };
+    pack.len().is_multiple_of(2)
+        && scores().all(|score| score.is_some())
+        && !listpack::has_duplicates(pack, 2)
+        && in_order()
 }
 
 /// Members and scores in order.

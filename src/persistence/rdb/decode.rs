@@ -1,0 +1,417 @@
+//! Reading values of any type that was ever written.
+//!
+//! Packed values are checked and taken over as they are when they are of the present kind and within the limits of the
+//! settings, else unpacked and built anew; what was written element by element is built in the form the settings ask
+//! for. These are the same choices as Redis makes, since they show in `OBJECT ENCODING`.
+
+mod stream;
+
+use super::{Error, ExpiringField, NODE_PACKED, NODE_PLAIN, Source, Value, ValueType, ziplist, zipmap};
+use crate::keyspace::Kind;
+use crate::timer::Millis;
+use crate::types::hash::{Hash, HashLimits, pairs_are_sound};
+use crate::types::intset::{self, Intset};
+use crate::types::list::{End, Fill, List};
+use crate::types::listpack::{self, Element, Listpack};
+use crate::types::set::{Form, Set, SetBuilder, SetLimits, SetRef};
+use crate::types::zset::{self, Zset};
+
+/// Up to where values stay packed.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub list: Fill,
+    pub set: SetLimits,
+    pub hash: HashLimits,
+    pub zset: zset::Limits,
+}
+
+/// Intsets are not begun for more members than this, whatever the settings say.
+const INTSET_MOST: u64 = 1 << 30;
+/// The length bytes of a score in text that stand for no text.
+const SCORE_NAN: u8 = 253;
+const SCORE_INF: u8 = 254;
+const SCORE_NEG_INF: u8 = 255;
+
+const DUPLICATE_MEMBER: Error = Error::Corrupt("a set has a member twice");
+const DUPLICATE_FIELD: Error = Error::Corrupt("a hash has a field twice");
+
+/// Reads the body of a value. O(bytes) but for packed forms, which are checked for duplicates in O(n log n).
+pub fn value<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits) -> Result<Value, Error> {
+    match value_type {
+        ValueType::String => source.owned_string().map(Value::Str),
+        ValueType::List => list(source, limits),
+        ValueType::ListZiplist => list_ziplist(&source.owned_string()?, limits),
+        ValueType::ListQuicklist => quicklist(source, limits, ziplist_node),
+        ValueType::ListQuicklist2 => quicklist(source, limits, node),
+        ValueType::Set => set(source, limits),
+        ValueType::SetIntset => set_intset(source.owned_string()?, limits),
+        ValueType::SetListpack => set_listpack(source.owned_string()?, limits),
+        ValueType::ZsetText => zset(source, limits, text_score),
+        ValueType::Zset => zset(source, limits, |source| Ok(f64::from_le_bytes(source.bytes()?))),
+        ValueType::ZsetZiplist => zset_listpack(from_ziplist(&source.owned_string()?)?, limits),
+        ValueType::ZsetListpack => zset_listpack(source.owned_string()?, limits),
+        ValueType::Hash => hash(source, limits),
+        ValueType::HashZipmap => hash_zipmap(&source.owned_string()?, limits),
+        ValueType::HashZiplist => hash_listpack(from_ziplist(&source.owned_string()?)?, limits),
+        ValueType::HashListpack => hash_listpack(source.owned_string()?, limits),
+        ValueType::HashExpiringDraft => expiring_hash(source, limits, |source, fields| {
+            let deadline = source.length()?;
+            let field = source.owned_string()?;
+            push_field(fields, field, source.owned_string()?, deadline)
+        }),
+        ValueType::HashExpiring => {
+            let earliest = source.millis()?;
+            expiring_hash(source, limits, |source, fields| {
+                // Differences are written plus one, so that zero is left for "none".
+                let deadline = match source.length()? {
+                    0 => 0,
+                    behind => (behind - 1).wrapping_add(earliest as u64),
+                };
+                let field = source.owned_string()?;
+                push_field(fields, field, source.owned_string()?, deadline)
+            })
+        }
+        ValueType::HashExpiringValkey => expiring_hash(source, limits, |source, fields| {
+            let (field, value) = (source.owned_string()?, source.owned_string()?);
+            let deadline = source.millis()?;
+            push_field(fields, field, value, if deadline == -1 { 0 } else { deadline as u64 })
+        }),
+        ValueType::HashListpackExpiringDraft => expiring_listpack(&source.owned_string()?, limits),
+        ValueType::HashListpackExpiring => {
+            source.millis()?;
+            expiring_listpack(&source.owned_string()?, limits)
+        }
+        ValueType::Stream => stream::stream(source, stream::Generation::First),
+        ValueType::Stream2 => stream::stream(source, stream::Generation::Second),
+        ValueType::Stream3 => stream::stream(source, stream::Generation::Third),
+    }
+}
+
+/// A number of elements, of which there must be one.
+fn count<S: Source>(source: &mut S) -> Result<u64, Error> {
+    match source.length()? {
+        0 => Err(Error::Empty),
+        count => Ok(count),
+    }
+}
+
+fn checked_listpack(bytes: &[u8]) -> Result<Listpack<'_>, Error> {
+    listpack::validate(bytes).map_err(|_| Error::Corrupt("listpack"))
+}
+
+/// A ziplist's elements as a listpack.
+fn from_ziplist(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    Ok(listpack::from_elements(ziplist::elements(bytes)?))
+}
+
+// Lists.
+
+fn list<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
+    let (mut list, mut text) = (List::new(limits.list), Vec::new());
+    for _ in 0..count(source)? {
+        source.string(&mut text)?;
+        list.push(End::Tail, &text);
+    }
+    Ok(finish_list(list))
+}
+
+/// Stays a quicklist even if small, for no reason but that Redis leaves it so.
+fn list_ziplist(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
+    let mut list = List::new(limits.list);
+    for element in ziplist::elements(bytes)? {
+        list.push(End::Tail, element.text(&mut itoa::Buffer::new()));
+    }
+    if list.is_empty() {
+        return Err(Error::Empty);
+    }
+    Ok(Value::List(Box::new(list)))
+}
+
+fn quicklist<S: Source>(
+    source: &mut S,
+    limits: &Limits,
+    append: impl Fn(&mut S, &mut List) -> Result<(), Error>,
+) -> Result<Value, Error> {
+    let mut list = List::new(limits.list);
+    for _ in 0..count(source)? {
+        append(source, &mut list)?;
+    }
+    if list.is_empty() {
+        return Err(Error::Empty);
+    }
+    Ok(finish_list(list))
+}
+
+fn ziplist_node<S: Source>(source: &mut S, list: &mut List) -> Result<(), Error> {
+    let pack = from_ziplist(&source.owned_string()?)?;
+    list.append_listpack(Listpack::new(&pack));
+    Ok(())
+}
+
+fn node<S: Source>(source: &mut S, list: &mut List) -> Result<(), Error> {
+    let container = source.length()?;
+    let bytes = source.owned_string()?;
+    match container {
+        _ if bytes.is_empty() => return Err(Error::Corrupt("a list has a node without bytes")),
+        NODE_PLAIN => list.append_plain(&bytes),
+        NODE_PACKED => list.append_listpack(checked_listpack(&bytes)?),
+        _ => return Err(Error::Corrupt("unknown kind of list node")),
+    }
+    Ok(())
+}
+
+fn finish_list(list: List) -> Value {
+    if list.fits_listpack() {
+        Value::Packed(Kind::ListPacked, list.to_listpack())
+    } else {
+        Value::List(Box::new(list))
+    }
+}
+
+// Sets.
+
+fn set<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
+    let count = count(source)?;
+    let form = if count > (limits.set.intset_entries as u64).min(INTSET_MOST) {
+        Form::Table
+    } else {
+        Form::Intset
+    };
+    let (mut builder, mut member) = (SetBuilder::new(form), Vec::new());
+    for _ in 0..count {
+        source.string(&mut member)?;
+        if !builder.add(&member, &limits.set) {
+            return Err(DUPLICATE_MEMBER);
+        }
+    }
+    Ok(match builder {
+        SetBuilder::Intset(bytes) => Value::Packed(Kind::SetInts, bytes),
+        SetBuilder::Packed(bytes) => Value::Packed(Kind::SetPacked, bytes),
+        SetBuilder::Table(set) => Value::Set(set),
+    })
+}
+
+fn set_intset(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
+    let set = intset::validate(&bytes).ok_or(Error::Corrupt("intset"))?;
+    let set: Intset = match set.is_empty() {
+        true => return Err(Error::Empty),
+        false => set,
+    };
+    if set.len() > limits.set.intset_entries {
+        return Ok(Value::Set(Box::new(Set::from_members(SetRef::Intset(set)))));
+    }
+    Ok(Value::Packed(Kind::SetInts, bytes))
+}
+
+fn set_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
+    let pack = checked_listpack(&bytes)?;
+    if pack.is_empty() {
+        return Err(Error::Empty);
+    }
+    if listpack::has_duplicates(pack, 1) {
+        return Err(DUPLICATE_MEMBER);
+    }
+    if pack.len() > limits.set.listpack_entries {
+        return Ok(Value::Set(Box::new(Set::from_members(SetRef::Packed(pack)))));
+    }
+    Ok(Value::Packed(Kind::SetPacked, bytes))
+}
+
+// Sorted sets.
+
+fn zset<S: Source>(
+    source: &mut S,
+    limits: &Limits,
+    score: impl Fn(&mut S) -> Result<f64, Error>,
+) -> Result<Value, Error> {
+    let (mut zset, mut member, mut longest) = (Zset::new(), Vec::new(), 0);
+    for _ in 0..count(source)? {
+        source.string(&mut member)?;
+        let score = score(source)?;
+        if score.is_nan() {
+            return Err(Error::Corrupt("a sorted set has a score that is no number"));
+        }
+        if zset.insert(&member, score).is_some() {
+            return Err(Error::Corrupt("a sorted set has a member twice"));
+        }
+        longest = longest.max(member.len());
+    }
+    // Now that it is known what there is.
+    if limits.zset.allow(zset.len(), longest) {
+        Ok(Value::Packed(Kind::ZsetPacked, zset::pack(&zset)))
+    } else {
+        Ok(Value::Zset(Box::new(zset)))
+    }
+}
+
+/// A score as text, as it was written up to Redis 3.2.
+fn text_score<S: Source>(source: &mut S) -> Result<f64, Error> {
+    let mut text = [0; SCORE_NAN as usize];
+    let text = match source.byte()? {
+        SCORE_NAN => return Ok(f64::NAN),
+        SCORE_INF => return Ok(f64::INFINITY),
+        SCORE_NEG_INF => return Ok(f64::NEG_INFINITY),
+        len => &mut text[..usize::from(len)],
+    };
+    source.fill(text)?;
+    let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    parsed.ok_or(Error::Corrupt("a score is no number"))
+}
+
+fn zset_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
+    let pack = checked_listpack(&bytes)?;
+    if pack.is_empty() {
+        return Err(Error::Empty);
+    }
+    if !zset::packed::is_sound(pack) {
+        return Err(Error::Corrupt("a packed sorted set is out of order"));
+    }
+    if pack.len() / 2 > limits.zset.max_entries {
+        return Ok(Value::Zset(Box::new(zset::unpack(&bytes))));
+    }
+    Ok(Value::Packed(Kind::ZsetPacked, bytes))
+}
+
+// Hashes.
+
+/// A hash under construction: packed until it is known to be too large.
+enum HashBuilder {
+    Packed(Vec<u8>),
+    Table(Box<Hash>),
+}
+
+impl HashBuilder {
+    fn new(count: u64, limits: &HashLimits) -> Self {
+        if count > limits.entries as u64 {
+            HashBuilder::Table(Box::default())
+        } else {
+            HashBuilder::Packed(listpack::EMPTY.to_vec())
+        }
+    }
+
+    /// Adds a field; one that is there already is only noticed once the hash is a table, and in [`HashBuilder::finish`].
+    fn add(&mut self, field: &[u8], value: &[u8], limits: &HashLimits) -> Result<(), Error> {
+        if let HashBuilder::Packed(bytes) = self {
+            let pack = Listpack::new(bytes);
+            if field.len().max(value.len()) <= limits.value && pack.has_room_for(field.len() + value.len()) {
+                listpack::append(bytes, [Element::of(field), Element::of(value)]);
+                return Ok(());
+            }
+            if !pairs_are_sound(pack) {
+                return Err(DUPLICATE_FIELD);
+            }
+            *self = HashBuilder::Table(Box::new(Hash::from_listpack(Listpack::new(bytes))));
+        }
+        let new = match self {
+            HashBuilder::Table(hash) => hash.set(field, value),
+            HashBuilder::Packed(_) => false,
+        };
+        if new { Ok(()) } else { Err(DUPLICATE_FIELD) }
+    }
+
+    fn finish(self) -> Result<Value, Error> {
+        match self {
+            HashBuilder::Table(hash) => Ok(Value::Hash(hash)),
+            HashBuilder::Packed(bytes) if pairs_are_sound(Listpack::new(&bytes)) => {
+                Ok(Value::Packed(Kind::HashPacked, bytes))
+            }
+            HashBuilder::Packed(_) => Err(DUPLICATE_FIELD),
+        }
+    }
+}
+
+fn hash<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
+    let count = count(source)?;
+    let mut builder = HashBuilder::new(count, &limits.hash);
+    let (mut field, mut value) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        source.string(&mut field)?;
+        source.string(&mut value)?;
+        builder.add(&field, &value, &limits.hash)?;
+    }
+    builder.finish()
+}
+
+fn hash_zipmap(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
+    let pairs = zipmap::pairs(bytes)?;
+    if pairs.is_empty() {
+        return Err(Error::Empty);
+    }
+    let mut builder = HashBuilder::new(pairs.len() as u64, &limits.hash);
+    for (field, value) in pairs {
+        builder.add(field, value, &limits.hash)?;
+    }
+    builder.finish()
+}
+
+fn hash_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
+    let pack = checked_listpack(&bytes)?;
+    if pack.is_empty() {
+        return Err(Error::Empty);
+    }
+    if !pairs_are_sound(pack) {
+        return Err(DUPLICATE_FIELD);
+    }
+    if limits.hash.outgrown(pack) {
+        return Ok(Value::Hash(Box::new(Hash::from_listpack(pack))));
+    }
+    Ok(Value::Packed(Kind::HashPacked, bytes))
+}
+
+// Hashes whose fields have deadlines.
+
+fn push_field(fields: &mut Vec<ExpiringField>, field: Vec<u8>, value: Vec<u8>, deadline: u64) -> Result<(), Error> {
+    let deadline = i64::try_from(deadline).map_err(|_| Error::Corrupt("a deadline out of range"))?;
+    fields.push(ExpiringField {
+        field: field.into(),
+        value: value.into(),
+        deadline: (deadline != 0).then_some(Millis(deadline)),
+    });
+    Ok(())
+}
+
+fn expiring_hash<S: Source>(
+    source: &mut S,
+    limits: &Limits,
+    read: impl Fn(&mut S, &mut Vec<ExpiringField>) -> Result<(), Error>,
+) -> Result<Value, Error> {
+    let mut fields = Vec::new();
+    for _ in 0..count(source)? {
+        read(source, &mut fields)?;
+    }
+    finish_expiring(fields, limits)
+}
+
+/// A listpack of fields, values and deadlines.
+fn expiring_listpack(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
+    let pack = checked_listpack(bytes)?;
+    if pack.is_empty() {
+        return Err(Error::Empty);
+    }
+    let (mut fields, mut elements) = (Vec::new(), pack.iter().map(|entry| entry.element));
+    while let Some(field) = elements.next() {
+        let (Some(value), Some(Element::Int(deadline))) = (elements.next(), elements.next()) else {
+            return Err(Error::Corrupt("a field without a value or a deadline"));
+        };
+        push_field(&mut fields, field.to_vec(), value.to_vec(), deadline as u64)?;
+    }
+    finish_expiring(fields, limits)
+}
+
+/// An ordinary hash if no field has a deadline after all.
+fn finish_expiring(fields: Vec<ExpiringField>, limits: &Limits) -> Result<Value, Error> {
+    if fields.iter().any(|field| field.deadline.is_some()) {
+        let mut seen = std::collections::HashSet::new();
+        let differ = fields.iter().all(|field| seen.insert(&field.field));
+        return if differ {
+            Ok(Value::ExpiringHash(fields))
+        } else {
+            Err(DUPLICATE_FIELD)
+        };
+    }
+    let mut builder = HashBuilder::new(fields.len() as u64, &limits.hash);
+    for field in &fields {
+        builder.add(&field.field, &field.value, &limits.hash)?;
+    }
+    builder.finish()
+}

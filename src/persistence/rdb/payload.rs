@@ -1,0 +1,46 @@
+//! What DUMP answers and RESTORE takes: a type code and a body, then the version and a checksum over all before it.
+//!
+//! ```text
+//! type: u8 | body | version: u16 | CRC-64: u64
+//! ```
+
+use super::encode::{Encoder, Options};
+use super::{Dialect, Version};
+use crate::keyspace::ValueRef;
+use crate::persistence::crc64;
+
+const VERSION: usize = 2;
+const CHECKSUM: usize = 8;
+
+/// The payload is not one that can be read: too short, too new, or not the bytes that were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongFooter;
+
+/// The payload of a value. O(bytes).
+pub fn dump(value: ValueRef<'_>, options: Options) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new(), options);
+    let code = encoder.type_of(value).code();
+    let written = encoder.byte(code).and_then(|()| encoder.value(value));
+    debug_assert!(written.is_ok(), "writing to memory cannot fail");
+    let mut bytes = encoder.into_inner();
+    seal(&mut bytes, options.version);
+    bytes
+}
+
+/// Adds the footer.
+pub fn seal(bytes: &mut Vec<u8>, version: Version) {
+    bytes.extend_from_slice(&version.0.to_le_bytes());
+    let checksum = crc64::checksum(bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+}
+
+/// Checks the footer; gives who wrote the payload, and what stands before the footer.
+pub fn open(bytes: &[u8]) -> Result<(Dialect, &[u8]), WrongFooter> {
+    let (summed, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(WrongFooter)?;
+    let (body, version) = summed.split_last_chunk::<VERSION>().ok_or(WrongFooter)?;
+    let dialect = Dialect::of_version(u16::from_le_bytes(*version)).ok_or(WrongFooter)?;
+    if crc64::checksum(summed) != u64::from_le_bytes(*checksum) {
+        return Err(WrongFooter);
+    }
+    Ok((dialect, body))
+}

@@ -1,0 +1,209 @@
+//! Reading whole files.
+//!
+//! ```text
+//! REDIS and 4 digits, or VALKEY and 3: the version
+//! FA key value            a fact about the file (aux)
+//! F5 string               a library of functions
+//! FE number               the keys that follow are in this database
+//! FB keys volatile        how many there will be
+//! F4 slot keys volatile   the same for a slot of a cluster
+//! FC ms: u64 | FD s: u32  the next key's deadline
+//! F8 seconds | F9 u8      how long it has been idle, or its LFU counter
+//! type key value          a key
+//! FF checksum: u64        the end; the checksum is there from version 5 on, and 0 if it was not computed
+//! ```
+
+use std::io::Read;
+
+use super::decode::{self, Limits};
+use super::{Dialect, Error, Input, Source, Value, ValueType};
+use crate::timer::Millis;
+
+const FUNCTION: u8 = 0xF5;
+const FUNCTION_DRAFT: u8 = 0xF6;
+const MODULE_AUX: u8 = 0xF7;
+const IDLE: u8 = 0xF8;
+const FREQUENCY: u8 = 0xF9;
+const AUX: u8 = 0xFA;
+const RESIZE: u8 = 0xFB;
+const DEADLINE_MS: u8 = 0xFC;
+const DEADLINE: u8 = 0xFD;
+const SELECT: u8 = 0xFE;
+const END: u8 = 0xFF;
+const SLOT: u8 = 0xF4;
+/// Values of modules, in both of their forms.
+const MODULES: [u8; 2] = [6, 7];
+
+/// From this version on a checksum stands at the end.
+const FIRST_WITH_CHECKSUM: u16 = 5;
+
+/// A key and all that a file says of it.
+pub struct Record {
+    pub database: u64,
+    pub key: Vec<u8>,
+    pub value: Value,
+    pub deadline: Option<Millis>,
+    /// Seconds since its last access, when the file is of a server with an LRU policy.
+    pub idle: Option<u64>,
+    /// Its access counter, when the file is of a server with an LFU policy.
+    pub frequency: Option<u8>,
+}
+
+/// One part of a file.
+pub enum Item {
+    Aux {
+        name: Vec<u8>,
+        value: Vec<u8>,
+    },
+    /// The source of a library of functions.
+    Function(Vec<u8>),
+    /// How many keys, and of them with a deadline, the database of this number will get.
+    Size {
+        database: u64,
+        keys: u64,
+        volatile: u64,
+    },
+    Key(Box<Record>),
+}
+
+/// Reads a file from front to end.
+pub struct Reader<R> {
+    input: Input<R>,
+    limits: Limits,
+    version: u16,
+    dialect: Dialect,
+    database: u64,
+    ended: bool,
+    /// Keys passed over because their values were empty, which old versions could write by mistake.
+    pub empty_keys: u64,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the head of the file.
+    pub fn new(reader: R, limits: Limits) -> Result<Self, Error> {
+        let mut input = Input::new(reader);
+        let head = input.bytes::<9>().map_err(|error| match error {
+            Error::Truncated => Error::NotRdb,
+            error => error,
+        })?;
+        let (digits, dialect) = match &head {
+            [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (&digits[..], Dialect::Redis),
+            [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => (&digits[..], Dialect::Valkey),
+            _ => return Err(Error::NotRdb),
+        };
+        let version = digits.iter().try_fold(0, |number, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0'))
+        });
+        let version = version.ok_or(Error::NotRdb)?;
+        if version == 0 || Dialect::of_version(version) != Some(dialect) {
+            return Err(Error::UnknownVersion(version));
+        }
+        Ok(Reader {
+            input,
+            limits,
+            version,
+            dialect,
+            database: 0,
+            ended: false,
+            empty_keys: 0,
+        })
+    }
+
+    pub fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// Bytes read so far, to tell with an error where it is.
+    pub fn position(&self) -> u64 {
+        self.input.position()
+    }
+
+    /// The next part of the file; `None` at its end, once the checksum has been compared. After an error there is
+    /// nothing more to read.
+    pub fn next_item(&mut self) -> Result<Option<Item>, Error> {
+        let (mut deadline, mut idle, mut frequency) = (None, None, None);
+        while !self.ended {
+            let input = &mut self.input;
+            match input.byte()? {
+                DEADLINE_MS => deadline = Some(Millis(input.millis()?)),
+                DEADLINE => deadline = Some(Millis(i64::from(i32::from_le_bytes(input.bytes()?)) * 1000)),
+                IDLE => idle = Some(input.length()?),
+                FREQUENCY => frequency = Some(input.byte()?),
+                SELECT => self.database = input.length()?,
+                SLOT => {
+                    for _ in 0..3 {
+                        input.length()?;
+                    }
+                }
+                RESIZE => {
+                    return Ok(Some(Item::Size {
+                        database: self.database,
+                        keys: input.length()?,
+                        volatile: input.length()?,
+                    }));
+                }
+                AUX => {
+                    return Ok(Some(Item::Aux {
+                        name: input.owned_string()?,
+                        value: input.owned_string()?,
+                    }));
+                }
+                FUNCTION => return Ok(Some(Item::Function(input.owned_string()?))),
+                FUNCTION_DRAFT => return Err(Error::Unsupported("a function of a release candidate")),
+                MODULE_AUX => skip_module_aux(input)?,
+                END => self.finish()?,
+                code if MODULES.contains(&code) => return Err(Error::Unsupported("a module's value")),
+                code => {
+                    let value_type = ValueType::from_code(code, self.dialect).ok_or(Error::UnknownCode(code))?;
+                    let key = input.owned_string()?;
+                    let value = match decode::value(input, value_type, &self.limits) {
+                        Ok(value) => value,
+                        Err(Error::Empty) => {
+                            self.empty_keys += 1;
+                            (deadline, idle, frequency) = (None, None, None);
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    };
+                    return Ok(Some(Item::Key(Box::new(Record {
+                        database: self.database,
+                        key,
+                        value,
+                        deadline,
+                        idle,
+                        frequency,
+                    }))));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        self.ended = true;
+        if self.version < FIRST_WITH_CHECKSUM {
+            return Ok(());
+        }
+        let computed = self.input.checksum();
+        let stored = u64::from_le_bytes(self.input.bytes()?);
+        if stored != 0 && stored != computed {
+            return Err(Error::Checksum);
+        }
+        Ok(())
+    }
+}
+
+/// Passes over what a module has written beside its keys: numbers and strings, each after a code that says which.
+fn skip_module_aux<S: Source>(input: &mut S) -> Result<(), Error> {
+    let _module = input.length()?;
+    loop {
+        match input.length()? {
+            0 => return Ok(()),
+            1 | 2 => drop(input.length()?),
+            3 => drop(input.bytes::<4>()?),
+            4 => drop(input.bytes::<8>()?),
+            5 => drop(input.owned_string()?),
+            _ => return Err(Error::Corrupt("what a module has written")),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A value on its way into the keyspace.
+
+use crate::format::number::parse_i64;
+use crate::keyspace::{Kind, NewValue, STRING_INLINE_MAX, ValueRef};
+use crate::timer::Millis;
+use crate::types::hash::Hash;
+use crate::types::list::List;
+use crate::types::set::Set;
+use crate::types::stream::Stream;
+use crate::types::zset::Zset;
+
+/// A value as it was read, in the form the keyspace keeps.
+pub enum Value {
+    Str(Vec<u8>),
+    /// The bytes of a small collection.
+    Packed(Kind, Vec<u8>),
+    List(Box<List>),
+    Set(Box<Set>),
+    Hash(Box<Hash>),
+    Zset(Box<Zset>),
+    Stream(Box<Stream>),
+    /// A hash of which at least one field has a deadline, as fields and values. The keyspace has no place for it yet.
+    ExpiringHash(Vec<ExpiringField>),
+}
+
+/// A field of a hash whose fields may have deadlines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiringField {
+    pub field: Box<[u8]>,
+    pub value: Box<[u8]>,
+    pub deadline: Option<Millis>,
+}
+
+impl Value {
+    /// Hands the value to what puts it into a database; `None`, and nothing is called, if no database can hold it.
+    pub fn store<R>(self, put: impl FnOnce(NewValue<'_>) -> R) -> Option<R> {
+        Some(match self {
+            Value::Str(text) => match parse_i64(&text) {
+                Some(value) => put(NewValue::Int(value)),
+                None if text.len() <= STRING_INLINE_MAX => put(NewValue::Str(&text)),
+                None => put(NewValue::boxed(Box::new(text))),
+            },
+            Value::Packed(kind, bytes) => put(NewValue::Inline(kind, &bytes)),
+            Value::List(list) => put(NewValue::boxed(list)),
+            Value::Set(set) => put(NewValue::boxed(set)),
+            Value::Hash(hash) => put(NewValue::boxed(hash)),
+            Value::Zset(zset) => put(NewValue::boxed(zset)),
+            Value::Stream(stream) => put(NewValue::boxed(stream)),
+            Value::ExpiringHash(_) => return None,
+        })
+    }
+
+    /// The value for reading; `None` for one that no database can hold.
+    pub fn as_ref(&self) -> Option<ValueRef<'_>> {
+        Some(match self {
+            Value::Str(text) => ValueRef::Str(text),
+            Value::Packed(kind, bytes) => match kind {
+                Kind::ListPacked => ValueRef::ListPacked(bytes),
+                Kind::SetInts => ValueRef::SetInts(bytes),
+                Kind::SetPacked => ValueRef::SetPacked(bytes),
+                Kind::HashPacked => ValueRef::HashPacked(bytes),
+                Kind::ZsetPacked => ValueRef::ZsetPacked(bytes),
+                _ => return None,
+            },
+            Value::List(list) => ValueRef::List(list),
+            Value::Set(set) => ValueRef::Set(set),
+            Value::Hash(hash) => ValueRef::Hash(hash),
+            Value::Zset(zset) => ValueRef::Zset(zset),
+            Value::Stream(stream) => ValueRef::Stream(stream),
+            Value::ExpiringHash(_) => return None,
+        })
+    }
+}
