@@ -1,6 +1,6 @@
 //! Sorted sets.
 
-use super::{Content, Family, exact};
+use super::{Content, Family, exact, form};
 use crate::compare::Compare;
 
 pub const FAMILY: Family = Family {
@@ -36,11 +36,81 @@ pub const FAMILY: Family = Family {
             "ZREVRANGEBYSCORE key scorebound scorebound {WITHSCORES|LIMIT index index}",
         ),
         exact(5, "ZSCORE key member"),
+        exact(2, "ZMSCORE key member..."),
+        exact(3, "ZCOUNT key scorebound scorebound"),
+        exact(1, "ZREMRANGEBYRANK key index index"),
+        exact(1, "ZREMRANGEBYSCORE key scorebound scorebound"),
+        exact(2, "ZRANGESTORE key key index index {REV|LIMIT index index}"),
+        // Negative offsets, which Valkey counts from the end, would leave the servers with different values.
+        exact(
+            2,
+            "ZRANGESTORE key key scorebound scorebound BYSCORE {REV|WITHSCORES|LIMIT count index}",
+        )
+        .steady(),
+        exact(
+            3,
+            "ZUNION <1 zsetorset|2 zsetorset zsetorset|3 zsetorset key anykey> {AGGREGATE <SUM|MIN|MAX>|WITHSCORES}",
+        ),
+        exact(
+            2,
+            "ZUNION <1 zsetorset WEIGHTS score|2 zsetorset zsetorset WEIGHTS score score> {AGGREGATE <SUM|MIN|MAX>|WITHSCORES}",
+        ),
+        exact(
+            3,
+            "ZINTER <1 zsetorset|2 zsetorset zsetorset|3 zsetorset key anykey> {AGGREGATE <SUM|MIN|MAX>|WITHSCORES}",
+        ),
+        exact(
+            2,
+            "ZINTER <1 zsetorset WEIGHTS score|2 zsetorset zsetorset WEIGHTS score score> {AGGREGATE <SUM|MIN|MAX>|WITHSCORES}",
+        ),
+        exact(
+            2,
+            "ZDIFF <1 zsetorset|2 zsetorset zsetorset|3 zsetorset key anykey> [WITHSCORES]",
+        ),
+        exact(
+            1,
+            "ZINTERCARD <1 zsetorset|2 zsetorset zsetorset|3 zsetorset key anykey> {LIMIT count}",
+        ),
+        exact(
+            2,
+            "ZUNIONSTORE key <1 zsetorset|2 zsetorset zsetorset|3 key zsetorset key> {AGGREGATE <SUM|MIN|MAX>}",
+        ),
+        exact(
+            2,
+            "ZUNIONSTORE key 2 zsetorset zsetorset WEIGHTS score score {AGGREGATE <SUM|MIN|MAX>|WITHSCORES}",
+        ),
+        exact(
+            1,
+            "ZINTERSTORE key <1 zsetorset|2 zsetorset zsetorset|3 key zsetorset key> {AGGREGATE <SUM|MIN|MAX>}",
+        ),
+        exact(
+            1,
+            "ZINTERSTORE key 2 zsetorset zsetorset WEIGHTS score score {AGGREGATE <SUM|MIN|MAX>}",
+        ),
+        exact(
+            1,
+            "ZDIFFSTORE key <1 zsetorset|2 zsetorset zsetorset|3 key zsetorset key>",
+        ),
+        exact(2, "ZMPOP <1 key|2 anykey key|3 key key anykey> <MIN|MAX> {COUNT count}"),
+        // All of a set come in a certain order, some of it in any.
+        exact(1, "ZRANDMEMBER key bigcount [WITHSCORES]").steady(),
+        form(
+            2,
+            "ZRANDMEMBER key [<0|1|2|3|6|-1|-3|-20> [WITHSCORES]]",
+            Compare::Shape,
+        ),
         // Ranges by member are defined only where all scores are equal: keys of their own, which nothing spoils.
         exact(4, "ZADD lexkey <0 member>...").steady(),
         exact(
             5,
             "ZRANGE lexkey lexbound lexbound BYLEX {REV|LIMIT index index|WITHSCORES}",
+        )
+        .steady(),
+        exact(2, "ZLEXCOUNT lexkey lexbound lexbound").steady(),
+        exact(1, "ZREMRANGEBYLEX lexkey lexbound lexbound").steady(),
+        exact(
+            1,
+            "ZRANGESTORE lexkey lexkey lexbound lexbound BYLEX {REV|LIMIT count index|WITHSCORES}",
         )
         .steady(),
         exact(2, "ZRANGEBYLEX lexkey lexbound lexbound [LIMIT index index]").steady(),
