@@ -2,8 +2,8 @@
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    client, config, connection, debug, hashes, introspect, keys, latency, lcs, lists, lolwut, memory, object, pubsub,
-    scan, server, sets, slowlog, sorted_sets, streams, strings, ttl,
+    client, config, connection, debug, geo, hashes, introspect, keys, latency, lcs, lists, lolwut, memory, object,
+    pubsub, scan, server, sets, slowlog, sorted_sets, streams, strings, ttl,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -24,6 +24,7 @@ const FAMILIES: &[Family] = &[
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    geo::COMMANDS,
     hashes::COMMANDS,
     introspect::COMMANDS,
     keys::COMMANDS,

@@ -8,6 +8,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod expiry;
+pub mod geo;
 pub mod handlers;
 pub mod hashes;
 pub mod introspect;
