@@ -71,6 +71,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     }
     let listeners = process::open_listeners(&settings).map_err(|error| error.0)?;
     let signals = process::Signals::new().map_err(|error| format!("Can't listen for signals: {error}"))?;
+    Handlers::shared().announce();
     let mut core = Core::new(settings, process::unix_now());
     core.facts.config_file = config_file
         .as_ref()
@@ -81,7 +82,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         .map(|path| path.display().to_string())
         .unwrap_or_default();
     let failed = |error: std::io::Error| format!("The event loop failed: {error}");
-    let mut reactor = Reactor::new(core, Handlers::new(), listeners, signals).map_err(failed)?;
+    let mut reactor = Reactor::new(core, listeners, signals).map_err(failed)?;
     // What the server holds before it serves anybody, the reactor's buffers included.
     reactor.core.facts.startup_bytes = memory::used();
     log::notice("Ready to accept connections tcp");

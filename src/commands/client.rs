@@ -5,11 +5,12 @@ use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::table::help::help;
 use crate::resp::request::Args;
+use crate::server::blocking::Unblock;
 use crate::server::client_line::client_line;
 use crate::server::context::integer;
 use crate::server::core::Pause;
 use crate::server::failure::Failure;
-use crate::server::session::{Blocked, ClientId, ReplyMode, Session};
+use crate::server::session::{ClientId, ReplyMode, Session};
 use crate::server::{Context, Core, Outcome, SessionIndex};
 use crate::timer::Millis;
 
@@ -344,22 +345,17 @@ fn no_touch(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]. A client that waits for a pause to end is not waiting for data and stays.
 fn unblock(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    match args.get(3) {
+    let why = match args.get(3) {
         _ if args.len() > 4 => return Err(wrong_form("UNBLOCK")),
-        Some(reason) if !reason.eq_ignore_ascii_case(b"timeout") && !reason.eq_ignore_ascii_case(b"error") => {
-            return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".into());
-        }
-        Some(_) | None => {}
-    }
-    let id = integer(args.at(2))?;
-    let blocked = ctx
-        .core
-        .sessions()
-        .find(|session| session.id.0 as i64 == id)
-        .and_then(|session| session.blocked);
-    let unblocked = match blocked {
-        None | Some(Blocked::Paused) => false,
+        Some(reason) if reason.eq_ignore_ascii_case(b"error") => Unblock::Error,
+        Some(reason) if reason.eq_ignore_ascii_case(b"timeout") => Unblock::Timeout,
+        None => Unblock::Timeout,
+        Some(_) => return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".into()),
     };
+    let id = integer(args.at(2))?;
+    let target = ctx.core.sessions().find(|session| session.id.0 as i64 == id);
+    let target = target.map(|session| session.index);
+    let unblocked = target.is_some_and(|index| ctx.core.unblock(index, why));
     ctx.reply.int(i64::from(unblocked));
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! Which function runs which command. The table of facts is next door; this is the one list that ties the two.
 
+use std::sync::LazyLock;
+
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    client, config, connection, debug, geo, hashes, introspect, keys, latency, lcs, lists, lolwut, memory, object,
-    pubsub, scan, server, sets, slowlog, sorted_sets, streams, strings, ttl,
+    blocking_lists, client, config, connection, debug, geo, hashes, introspect, keys, latency, lcs, lists, lolwut,
+    memory, object, pubsub, scan, server, sets, slowlog, sorted_sets, streams, strings, tracking, transactions, ttl,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -20,6 +22,7 @@ pub struct Handlers {
 pub type Family = &'static [(&'static str, Handler)];
 
 const FAMILIES: &[Family] = &[
+    blocking_lists::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
@@ -42,23 +45,29 @@ const FAMILIES: &[Family] = &[
     sorted_sets::COMMANDS,
     streams::COMMANDS,
     strings::COMMANDS,
+    tracking::COMMANDS,
+    transactions::COMMANDS,
     ttl::COMMANDS,
 ];
 
 impl Handlers {
-    /// Gathers the families and tells the command table which commands exist.
+    /// The handlers, gathered once a process.
     ///
     /// # Panics
     /// If a family names a command the table does not have: a mistake of ours that any start shows.
-    pub fn new() -> Self {
-        let handlers = Handlers::gather();
-        let built = |id: &u16| handlers.by_id[usize::from(*id)].is_some();
-        table::set_built((0..COMMAND_COUNT as u16).filter(built));
-        handlers
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<Handlers> = LazyLock::new(Handlers::gather);
+        &SHARED
     }
 
-    /// The families alone. Which commands exist is known to the whole process, and tests of the table count on all.
-    pub(crate) fn gather() -> Self {
+    /// Tells the command table which commands exist. Not part of [`Handlers::shared`], since that would be known to
+    /// the whole process, and tests of the table count on all.
+    pub fn announce(&self) {
+        let built = |id: &u16| self.by_id[usize::from(*id)].is_some();
+        table::set_built((0..COMMAND_COUNT as u16).filter(built));
+    }
+
+    fn gather() -> Self {
         let mut by_id = [None; COMMAND_COUNT];
         for (name, handler) in FAMILIES.iter().copied().flatten() {
             let spec = table::lookup_full(name.as_bytes()).unwrap_or_else(|| panic!("no command is called {name}"));
@@ -70,11 +79,5 @@ impl Handlers {
     #[inline]
     pub fn get(&self, spec: &CommandSpec) -> Option<Handler> {
         self.by_id[usize::from(spec.id)]
-    }
-}
-
-impl Default for Handlers {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -144,6 +144,7 @@ fn rename_key(ctx: &mut Context<'_>, args: Args<'_>, if_taken: IfTaken) -> Resul
     ctx.core.delete_live(ctx.database, to);
     let (db, _, moment) = ctx.core.writer(ctx.database);
     db.rename(from, to, moment.now);
+    ctx.core.touched(ctx.database, from.bytes);
     ctx.notify(Class::NEW, "new", to.bytes);
     ctx.notify(Class::GENERIC, "rename_from", from.bytes);
     ctx.changed(Class::GENERIC, "rename_to", to.bytes);
@@ -207,6 +208,7 @@ fn copy(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let Core { keyspace, moment, .. } = &mut *ctx.core;
     keyspace.copy((ctx.database, source), (database, target), moment);
     ctx.core.dirty += 1;
+    ctx.core.touched(database, target.bytes);
     ctx.core.notify(Class::NEW, "new", target.bytes, database);
     ctx.core.notify(Class::GENERIC, "copy_to", target.bytes, database);
     ctx.reply.int(1);
@@ -226,6 +228,7 @@ fn move_key(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let now = ctx.now();
     ctx.core.keyspace.move_key(key, from, to, now);
+    ctx.core.touched(to, key.bytes);
     ctx.core.notify(Class::NEW, "new", key.bytes, to);
     ctx.changed(Class::GENERIC, "move_from", key.bytes);
     ctx.core.notify(Class::GENERIC, "move_to", key.bytes, to);
@@ -253,7 +256,9 @@ fn check_flush_mode(args: Args<'_>) -> Outcome {
 /// FLUSHDB [ASYNC | SYNC]
 fn flushdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     check_flush_mode(args)?;
+    ctx.core.before_flush(ctx.database);
     ctx.core.dirty += ctx.core.keyspace.flush(ctx.database) as u64;
+    ctx.core.invalidate_all();
     ctx.reply.ok();
     Ok(())
 }
@@ -262,8 +267,10 @@ fn flushdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn flushall(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     check_flush_mode(args)?;
     for index in 0..ctx.core.keyspace.len() {
+        ctx.core.before_flush(index);
         ctx.core.dirty += ctx.core.keyspace.flush(index) as u64;
     }
+    ctx.core.invalidate_all();
     ctx.reply.ok();
     Ok(())
 }
@@ -273,6 +280,7 @@ fn swapdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let first = int32(args.at(1)).map_err(|_| Failure::from("ERR invalid first DB index"))?;
     let second = int32(args.at(2)).map_err(|_| Failure::from("ERR invalid second DB index"))?;
     let (first, second) = (existing_database(ctx, first)?, existing_database(ctx, second)?);
+    ctx.core.before_swap(first, second);
     ctx.core.keyspace.swap(first, second);
     ctx.core.dirty += 1;
     ctx.reply.ok();

@@ -91,7 +91,7 @@ fn pop(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Outcome {
     }
 }
 
-fn pop_one(ctx: &mut Context<'_>, key: Key<'_>, end: End) -> Outcome {
+pub fn pop_one(ctx: &mut Context<'_>, key: Key<'_>, end: End) -> Outcome {
     let Some(mut list) = ctx.core.write_as::<ListMut>(ctx.database, key)? else {
         ctx.reply.null();
         return Ok(());

@@ -3,6 +3,7 @@
 //! `table` has the facts of every command, `handlers` ties each to its function, and the functions stand in one file a
 //! family.
 
+pub mod blocking_lists;
 pub mod client;
 pub mod config;
 pub mod connection;
@@ -29,5 +30,7 @@ pub mod sorted_sets;
 pub mod streams;
 pub mod strings;
 pub mod table;
+pub mod tracking;
+pub mod transactions;
 pub mod ttl;
 pub mod values;

@@ -28,7 +28,6 @@ use super::batch::{Batch, Source};
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::listener::{Listener, Stream};
 use super::process::{Signals, unix_now};
-use crate::commands::handlers::Handlers;
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
@@ -79,7 +78,6 @@ pub struct Reactor {
     listeners: Vec<Listener>,
     connections: Slab<Connection>,
     pub core: Core,
-    handlers: Handlers,
     /// Connections with something to read, or to run again.
     ready: VecDeque<usize>,
     arena: Vec<u8>,
@@ -99,7 +97,7 @@ pub struct Reactor {
 }
 
 impl Reactor {
-    pub fn new(core: Core, handlers: Handlers, mut listeners: Vec<Listener>, signals: Signals) -> io::Result<Self> {
+    pub fn new(core: Core, mut listeners: Vec<Listener>, signals: Signals) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut signals = signals;
         signals.register(poll.registry(), SIGNALS)?;
@@ -113,7 +111,6 @@ impl Reactor {
             listeners,
             connections: Slab::new(),
             core,
-            handlers,
             ready: VecDeque::new(),
             arena: vec![0; ARENA],
             received: Vec::new(),
@@ -180,6 +177,8 @@ impl Reactor {
         let monotonic = Millis(self.started.elapsed().as_millis() as i64);
         let second = monotonic.until(self.next_second);
         let pause = self.core.pause.map_or(second, |pause| monotonic.until(pause.until));
+        let waiting = self.core.waiting.next_due();
+        let pause = waiting.map_or(pause, |due| pause.min(monotonic.until(due)));
         let due = match self.core.next_due() {
             // Rounded up to whole milliseconds: waking before the deadline would only mean waking twice.
             Some(due) => unix_now().until(due),
@@ -574,7 +573,7 @@ impl Reactor {
                 |request| core.database_of(SessionIndex(request.connection)),
             );
         }
-        let mut executor = Executor::new(core, &self.handlers, &mut self.pool);
+        let mut executor = Executor::new(core, &mut self.pool);
         for request in &batch.requests {
             let received = &mut self.received[request.received];
             let index = SessionIndex(request.connection);
@@ -675,6 +674,11 @@ impl Reactor {
         if self.core.pause.is_some_and(|pause| pause.until <= self.core.monotonic) {
             self.core.unpause();
         }
+        busy |= self.core.end_late_waits();
+        if self.core.waiting.has_ready() {
+            self.core.serve_waiting();
+        }
+        self.core.broadcast_changes();
         self.core.settle();
         if self.core.monotonic >= self.next_second {
             self.next_second = self.core.monotonic.saturating_add(1000);

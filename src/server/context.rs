@@ -20,6 +20,8 @@ pub struct Context<'a> {
     pub reply: Reply,
     /// Hashes of the keys at the command's first, second ... key position, made when they were prefetched.
     pub hashes: &'a [u64],
+    /// The command line, name included.
+    pub args: Args<'a>,
     /// The value of a SET in a buffer of its own, to be kept instead of copied.
     pub big: Option<Vec<u8>>,
 }
@@ -58,6 +60,7 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn changed(&mut self, class: Class, event: &str, key: &[u8]) {
         self.core.dirty += 1;
+        self.core.touched(self.database, key);
         self.core.notify(class, event, key, self.database);
     }
 
@@ -65,6 +68,7 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn changed_times(&mut self, count: usize, class: Class, event: &str, key: &[u8]) {
         self.core.dirty += count as u64;
+        self.core.touched(self.database, key);
         self.core.notify(class, event, key, self.database);
     }
 

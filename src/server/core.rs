@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::blocking::WaitingRoom;
 use super::latency::LatencyMonitor;
 use super::notify::Class;
 use super::pubsub::PubSub;
@@ -13,6 +14,9 @@ use super::session::{ClientId, Session, SessionIndex};
 use super::slowlog::Slowlog;
 use super::stats::{CommandStats, Rate, Stats};
 use super::stopwatch::Stopwatch;
+use super::tracking::Tracking;
+use super::transaction::WatchTable;
+use crate::commands::handlers::Handlers;
 use crate::commands::table::{CommandId, CommandSpec};
 use crate::config::Settings;
 use crate::keyspace::database::Moment;
@@ -56,6 +60,7 @@ pub struct ProcessFacts {
 
 pub struct Core {
     pub settings: Settings,
+    pub handlers: &'static Handlers,
     pub keyspace: Keyspace,
     sessions: Vec<Option<Box<Session>>>,
     session_count: usize,
@@ -77,6 +82,18 @@ pub struct Core {
     pub monotonic: Millis,
     pub stopwatch: Stopwatch,
     pub pubsub: PubSub,
+    /// Clients that wait for keys.
+    pub waiting: WaitingRoom,
+    /// Keys that must not change before some client's EXEC.
+    pub watched: WatchTable,
+    /// Clients that cache what they read.
+    pub tracking: Tracking,
+    /// Clients that see every command.
+    pub monitors: Vec<SessionIndex>,
+    /// Whose command is running.
+    pub caller: Option<SessionIndex>,
+    /// Whether the present command is one of a transaction that EXEC runs.
+    pub in_transaction: bool,
     pub slowlog: Slowlog,
     pub latency: LatencyMonitor,
     pub random: fastrand::Rng,
@@ -109,6 +126,7 @@ impl Core {
         let databases = settings.databases as usize;
         let mut core = Core {
             keyspace: Keyspace::new(databases),
+            handlers: Handlers::shared(),
             sessions: Vec::new(),
             session_count: 0,
             next_id: 1,
@@ -125,6 +143,12 @@ impl Core {
             monotonic: Millis::default(),
             stopwatch: Stopwatch::start(),
             pubsub: PubSub::default(),
+            waiting: WaitingRoom::default(),
+            watched: WatchTable::default(),
+            tracking: Tracking::default(),
+            monitors: Vec::new(),
+            caller: None,
+            in_transaction: false,
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
             random: fastrand::Rng::new(),
@@ -234,7 +258,7 @@ impl Core {
 
     /// Forgets a session and everything it was subscribed to.
     pub fn close(&mut self, index: SessionIndex) {
-        self.unsubscribe_all(index);
+        self.let_go(index);
         if self.sessions.get_mut(index.0).and_then(Option::take).is_some() {
             self.session_count -= 1;
         }
@@ -289,8 +313,23 @@ impl Core {
         session.doomed |= doomed;
         self.effects.push(Effect::Close(index));
         if doomed {
-            self.unsubscribe_all(index);
+            self.let_go(index);
         }
+    }
+
+    /// Takes a session out of everything that would still reach it: nothing may be given to a client that is gone.
+    fn let_go(&mut self, index: SessionIndex) {
+        self.unsubscribe_all(index);
+        self.stop_waiting(index);
+        self.end_transaction(index);
+        self.untrack(index);
+        self.stop_monitoring(index);
+    }
+
+    /// Whether `what` holds for a command, or for any of those that it would run as EXEC.
+    pub fn runs_any(&mut self, index: SessionIndex, spec: &CommandSpec, what: impl Fn(&CommandSpec) -> bool) -> bool {
+        let transaction = &self.session(index).transaction;
+        what(spec) || (spec.name == "exec" && transaction.as_ref().is_some_and(|transaction| transaction.any(what)))
     }
 
     /// Whether a session has to authenticate before it may run ordinary commands.
@@ -390,6 +429,7 @@ impl Core {
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard);
         self.stats.expired_keys += 1;
+        self.touched(database, key.bytes);
         self.notify(Class::EXPIRED, "expired", key.bytes, database);
     }
 

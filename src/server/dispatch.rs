@@ -1,12 +1,10 @@
 //! From a request to its command: the checks every command passes, the call, and what the call is counted as.
 
-use super::context::Context;
+use super::call::Call;
 use super::core::Core;
-use super::failure::Outcome;
+use super::owned::OwnedRequest;
 use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SessionIndex};
-use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
-use crate::commands::handlers::Handlers;
 use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
@@ -38,7 +36,6 @@ pub enum Verdict {
 /// Runs requests, holding one session's reply buffer in hand while they are the same session's.
 pub struct Executor<'a> {
     pub core: &'a mut Core,
-    pub handlers: &'a Handlers,
     current: Option<SessionIndex>,
     reply: Reply,
     /// Buffers for replies, used again from tick to tick.
@@ -48,10 +45,9 @@ pub struct Executor<'a> {
 }
 
 impl<'a> Executor<'a> {
-    pub fn new(core: &'a mut Core, handlers: &'a Handlers, pool: &'a mut ReplyPool) -> Self {
+    pub fn new(core: &'a mut Core, pool: &'a mut ReplyPool) -> Self {
         Executor {
             core,
-            handlers,
             current: None,
             reply: Reply::default(),
             pool,
@@ -72,6 +68,9 @@ impl<'a> Executor<'a> {
         }
         let (before, pushes) = (self.reply.bytes.len(), self.core.pushes);
         let verdict = self.checked(request, argc, spec, started);
+        if !self.core.tracking.is_off() {
+            self.after_tracked(index, spec);
+        }
         let pushed = self.core.pushes > pushes;
         let session = self.core.session(index);
         match session.reply_mode {
@@ -84,14 +83,29 @@ impl<'a> Executor<'a> {
                 session.reply_mode = ReplyMode::On;
             }
         }
-        if pushed && !session.reply.bytes.is_empty() {
-            // Pushed to the session by its own command: behind the command's reply.
-            self.reply.bytes.append(&mut session.reply.bytes);
+        if pushed {
+            self.core.take_pushed(index, &mut self.reply);
+        }
+        if self.core.waiting.has_ready() {
+            self.core.serve_waiting();
         }
         if self.reply.bytes.len() >= REPLY_BLOCK {
             self.core.set_aside(index, std::mem::take(&mut self.reply.bytes));
         }
         verdict
+    }
+
+    /// Tells a client that caches what it has changed itself, and forgets its CLIENT CACHING once that was for a command.
+    #[cold]
+    fn after_tracked(&mut self, index: SessionIndex, spec: Option<&'static CommandSpec>) {
+        if self.core.tracking.has_own() {
+            self.core.tell_own(index);
+        }
+        let session = self.core.session(index);
+        let is_over = !session.is_queueing() && spec.is_none_or(|spec| spec.name != "client");
+        if let Some(tracker) = &mut session.tracking {
+            tracker.caching &= !is_over;
+        }
     }
 
     fn switch(&mut self, to: SessionIndex) {
@@ -149,42 +163,54 @@ impl<'a> Executor<'a> {
             Ok(spec) => spec,
             Err((unresolved, words)) => return self.reject_unresolved(unresolved, &words),
         };
-        let Some(handler) = self.handlers.get(spec) else {
+        if self.core.handlers.get(spec).is_none() {
             // Not built; or a container without its subcommand, which resolving tells from that.
             let words = Args::new(input, spans, bigs).to_vec();
             let unresolved = errors::resolve(&words).err().unwrap_or(Unresolved::UnknownCommand);
             return self.reject_unresolved(unresolved, &words);
-        };
+        }
         if !spec.accepts(argc) {
             return self.reject(Some(spec), errors::wrong_arity(spec.name));
         }
         if let Some(text) = self.refusal(session, spec) {
             return self.reject(Some(spec), text);
         }
-        if self.must_wait(spec) {
+        if self.must_wait(session, spec) {
             self.core.session(session).blocked = Some(Blocked::Paused);
             return Verdict::Held;
         }
         let current = self.core.session(session);
         current.last_command = Some(spec);
-        let (database, no_touch) = (current.database as usize, current.no_touch);
-        self.core.no_touch = no_touch && spec.name != "touch";
-        let reply = std::mem::take(&mut self.reply);
+        if current.transaction.is_some() && current.is_queueing() && !is_run_at_once(spec) {
+            return self.queue(session, spec, input, spans, bigs);
+        }
         let big = take_big_value(spec, spans, bigs);
-        let args = Args::new(input, spans, bigs);
-        let mut context = Context {
-            core: self.core,
+        let call = Call {
             session,
-            database,
             spec,
-            reply,
+            args: Args::new(input, spans, bigs),
             hashes,
             big,
+            started,
         };
-        let start_of_reply = context.reply.bytes.len();
-        let outcome = handler(&mut context, args);
-        self.reply = context.reply;
-        self.account(spec, outcome, start_of_reply, started, args);
+        self.last = self.core.call(call, &mut self.reply);
+        Verdict::Done
+    }
+
+    /// Keeps a command for EXEC.
+    fn queue(
+        &mut self,
+        session: SessionIndex,
+        spec: &'static CommandSpec,
+        input: &[u8],
+        spans: &[Span],
+        bigs: &mut Vec<Vec<u8>>,
+    ) -> Verdict {
+        let request = OwnedRequest::take(spec, input, spans, bigs);
+        if let Some(transaction) = &mut self.core.session(session).transaction {
+            transaction.queue(request);
+        }
+        self.reply.simple("QUEUED");
         Verdict::Done
     }
 
@@ -214,6 +240,8 @@ impl<'a> Executor<'a> {
 
     fn reject(&mut self, spec: Option<&'static CommandSpec>, text: impl AsRef<[u8]>) -> Verdict {
         let text = text.as_ref();
+        let aborted = self.abort_transaction(spec, text);
+        let text = aborted.as_deref().unwrap_or(text);
         self.reply.error(text);
         let code = text.split(|&b| b == b' ').next().unwrap_or(b"ERR");
         self.core.count_error(spec, code, true);
@@ -221,18 +249,33 @@ impl<'a> Executor<'a> {
         Verdict::Done
     }
 
+    /// A refused command spoils the transaction it was to be queued in; if EXEC itself is refused, nothing is left to
+    /// spoil, and its error is another.
+    fn abort_transaction(&mut self, spec: Option<&'static CommandSpec>, text: &[u8]) -> Option<Vec<u8>> {
+        let index = self.current?;
+        if !self.core.session(index).is_queueing() {
+            return None;
+        }
+        if spec.is_none_or(|spec| spec.name != "exec") {
+            self.core.refuse_transaction(index);
+            return None;
+        }
+        self.core.end_transaction(index);
+        Some([b"EXECABORT Transaction discarded because of: ", text].concat())
+    }
+
     /// Why this session may not run this command now.
     #[inline]
-    fn refusal(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
+    fn refusal(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
         if spec.flags.contains(Flag::Admin)
-            && let Some(text) = self.protected(session, spec)
+            && let Some(text) = self.protected(index, spec)
         {
             return Some(text.into());
         }
-        if self.core.must_authenticate(session) && !spec.flags.contains(Flag::NoAuth) {
+        if self.core.must_authenticate(index) && !spec.flags.contains(Flag::NoAuth) {
             return Some("NOAUTH Authentication required.".into());
         }
-        let session = self.core.session(session);
+        let session = self.core.session(index);
         let restricted = session.subscriptions.is_some() && session.is_subscriber();
         if restricted && session.protocol == crate::resp::reply::Protocol::Resp2 && !allowed_in_subscriber_mode(spec) {
             return Some(format!(
@@ -240,9 +283,19 @@ impl<'a> Executor<'a> {
                 spec.name
             ));
         }
+        if session.monitor && (may_write(spec) || spec.flags.contains(Flag::ReadOnly)) {
+            return Some("ERR Replica can't interact with the keyspace".into());
+        }
+        if spec.flags.contains(Flag::NoMulti) && session.is_queueing() {
+            return Some("ERR Command not allowed inside a transaction".into());
+        }
         if self.core.settings.maxmemory > 0 {
             let enough = self.core.make_room();
-            if !enough && spec.flags.contains(Flag::DenyOom) {
+            if !enough
+                && self
+                    .core
+                    .runs_any(index, spec, |spec| spec.flags.contains(Flag::DenyOom))
+            {
                 return Some(super::failure::OUT_OF_MEMORY.into());
             }
         }
@@ -262,80 +315,24 @@ impl<'a> Executor<'a> {
 
     /// Whether CLIENT PAUSE holds this command back.
     #[inline]
-    fn must_wait(&mut self, spec: &'static CommandSpec) -> bool {
+    fn must_wait(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> bool {
         let Some(pause) = self.core.pause else { return false };
         if pause.until <= self.core.monotonic {
             self.core.unpause();
             return false;
         }
-        pause.all || spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount")
-    }
-
-    /// Counts the call: time, failures, slow log.
-    #[inline]
-    fn account(
-        &mut self,
-        spec: &'static CommandSpec,
-        outcome: Outcome,
-        start_of_reply: usize,
-        started: Ticks,
-        args: Args<'_>,
-    ) {
-        let core = &mut *self.core;
-        if let Err(failure) = &outcome {
-            self.reply.error(&failure.0);
-        }
-        let failed = self.reply.bytes.get(start_of_reply) == Some(&b'-');
-        if failed {
-            let line = &self.reply.bytes[start_of_reply + 1..];
-            let code = line
-                .split(|&b| b == b' ' || b == b'\r')
-                .next()
-                .unwrap_or(b"ERR")
-                .to_vec();
-            core.count_error(Some(spec), &code, false);
-        }
-        let ended = Stopwatch::read();
-        self.last = ended;
-        let nanos = core.stopwatch.nanos(ended.since(started));
-        core.stats.total_commands_processed += 1;
-        let tracking = core.settings.latency_tracking;
-        let stats = core.stats_of(spec.id);
-        stats.calls += 1;
-        stats.nanos += nanos;
-        if tracking {
-            stats.latency.get_or_insert_default().record(nanos);
-        }
-        if nanos >= 1_000_000 || core.settings.slowlog_log_slower_than < 1000 {
-            slow(core, self.current, spec, nanos, args);
-        }
+        pause.all || self.core.runs_any(session, spec, may_write)
     }
 }
 
-/// What a command that took long, or any when the log wants all, leaves behind.
-#[cold]
-fn slow(core: &mut Core, session: Option<SessionIndex>, spec: &'static CommandSpec, nanos: u64, args: Args<'_>) {
-    let (second, micros) = (core.moment.now.as_secs(), nanos / 1000);
-    let event = if spec.flags.contains(Flag::Fast) {
-        "fast-command"
-    } else {
-        "command"
-    };
-    let threshold = core.settings.latency_monitor_threshold as u64;
-    core.latency.note(event, second, micros / 1000, threshold);
-    let limit = core.settings.slowlog_log_slower_than;
-    if limit < 0 || (micros as i64) < limit || spec.flags.contains(Flag::SkipSlowlog) {
-        return;
-    }
-    let Some((peer, name)) = session
-        .and_then(|s| core.find_session(s))
-        .map(|s| (s.peer().to_owned(), s.name().to_vec()))
-    else {
-        return;
-    };
-    let max = core.settings.slowlog_max_len as usize;
-    let shown = slowlog::redacted(spec, args);
-    core.slowlog.add(shown.into_iter(), second, micros, &peer, &name, max);
+/// Whether a pause of writes holds the command back: also those that are no writes by name but reach replicas.
+fn may_write(spec: &CommandSpec) -> bool {
+    spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount")
+}
+
+/// What a client says about its transaction, or to be rid of it, is not queued.
+fn is_run_at_once(spec: &CommandSpec) -> bool {
+    matches!(spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
 /// The value of a SET that arrived in a buffer of its own, for the keyspace to keep instead of a copy.

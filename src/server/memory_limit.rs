@@ -64,6 +64,7 @@ impl Core {
             return false;
         }
         self.stats.evicted_keys += 1;
+        self.touched(database, key.bytes);
         self.notify(Class::EVICTED, "evicted", key.bytes, database);
         true
     }

@@ -1,5 +1,7 @@
 //! The server core: commands on keyspace and sessions, without any I/O.
 
+pub mod blocking;
+pub mod call;
 pub mod client_line;
 pub mod context;
 pub mod core;
@@ -8,8 +10,11 @@ pub mod failure;
 pub mod info;
 pub mod latency;
 pub mod memory_limit;
+pub mod monitor;
 pub mod notify;
+pub mod observers;
 pub mod os;
+pub mod owned;
 pub mod pubsub;
 pub mod session;
 pub mod slowlog;
@@ -19,6 +24,8 @@ pub mod stopwatch;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod tracking;
+pub mod transaction;
 pub mod upkeep;
 
 pub use self::context::Context;

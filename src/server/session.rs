@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::blocking::Waiting;
 use super::pubsub::Topic;
+use super::tracking::Tracker;
+use super::transaction::Transaction;
 use crate::commands::table::CommandSpec;
 use crate::resp::reply::{Protocol, Reply};
 use crate::timer::Millis;
@@ -13,7 +16,7 @@ use crate::timer::Millis;
 pub struct ClientId(pub u64);
 
 /// Where the session stands in the core's table and its connection in the reactor's: the same small number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionIndex(pub usize);
 
 /// CLIENT REPLY's three states.
@@ -33,6 +36,8 @@ pub enum ReplyMode {
 pub enum Blocked {
     /// CLIENT PAUSE: the command has not run and will be tried again.
     Paused,
+    /// A blocking command found nothing and waits for its keys.
+    Waiting,
 }
 
 /// What a client is subscribed to. Behind a pointer: most clients never subscribe.
@@ -40,6 +45,8 @@ pub enum Blocked {
 pub struct Subscriptions {
     pub channels: BTreeSet<Box<[u8]>>,
     pub patterns: BTreeSet<Box<[u8]>>,
+    /// Shard channels, which live apart from the others.
+    pub shard_channels: BTreeSet<Box<[u8]>>,
 }
 
 impl Subscriptions {
@@ -47,6 +54,7 @@ impl Subscriptions {
         match topic {
             Topic::Channel => &self.channels,
             Topic::Pattern => &self.patterns,
+            Topic::ShardChannel => &self.shard_channels,
         }
     }
 
@@ -54,11 +62,12 @@ impl Subscriptions {
         match topic {
             Topic::Channel => &mut self.channels,
             Topic::Pattern => &mut self.patterns,
+            Topic::ShardChannel => &mut self.shard_channels,
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.channels.is_empty() && self.patterns.is_empty()
+        self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty()
     }
 }
 
@@ -86,6 +95,8 @@ pub struct Session {
     pub no_evict: bool,
     /// Reads of this client leave the access clocks alone.
     pub no_touch: bool,
+    /// Sees every command (MONITOR).
+    pub monitor: bool,
     /// To be closed once its replies are written.
     pub closing: bool,
     /// To be closed at once, replies or not.
@@ -93,6 +104,10 @@ pub struct Session {
     /// Whether the session stands in the core's list of those with something to write.
     pub has_output: bool,
     pub blocked: Option<Blocked>,
+    /// What it waits for, see [`super::blocking`].
+    pub waiting: Option<Box<Waiting>>,
+    pub transaction: Option<Box<Transaction>>,
+    pub tracking: Option<Box<Tracker>>,
     pub subscriptions: Option<Box<Subscriptions>>,
     pub names: Option<Box<Names>>,
     /// Peer and own address, as `ip:port` or `path:0`, joined by a space.
@@ -126,10 +141,14 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            monitor: false,
             closing: false,
             doomed: false,
             has_output: false,
             blocked: None,
+            waiting: None,
+            transaction: None,
+            tracking: None,
             subscriptions: None,
             names: None,
             addresses: "".into(),
@@ -161,14 +180,26 @@ impl Session {
         self.names.get_or_insert_default()
     }
 
-    pub fn subscription_count(&self) -> usize {
-        self.subscriptions
-            .as_ref()
-            .map_or(0, |subs| subs.channels.len() + subs.patterns.len())
+    /// Subscriptions counted with those of `topic`: channels and patterns together, shard channels apart.
+    pub fn subscription_count(&self, topic: Topic) -> usize {
+        let Some(subscriptions) = &self.subscriptions else {
+            return 0;
+        };
+        match topic {
+            Topic::Channel | Topic::Pattern => subscriptions.channels.len() + subscriptions.patterns.len(),
+            Topic::ShardChannel => subscriptions.shard_channels.len(),
+        }
     }
 
     pub fn is_subscriber(&self) -> bool {
-        self.subscription_count() > 0
+        self.subscriptions.is_some()
+    }
+
+    /// Whether MULTI was said, and neither EXEC nor DISCARD yet.
+    pub fn is_queueing(&self) -> bool {
+        self.transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.is_open())
     }
 
     /// Whether the session's next command may run now.

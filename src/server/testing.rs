@@ -4,7 +4,6 @@ use super::core::Core;
 use super::dispatch::{Executor, Request, Verdict, look_up};
 use super::pubsub::Topic;
 use super::session::SessionIndex;
-use crate::commands::handlers::Handlers;
 use crate::config::Settings;
 use crate::config::compound::KeyspaceEvents;
 use crate::resp::pool::ReplyPool;
@@ -18,7 +17,6 @@ pub const START: i64 = 1_700_000_000_000;
 /// A core with default settings and one client, who is logged in.
 pub struct Server {
     pub core: Core,
-    handlers: Handlers,
     pool: ReplyPool,
 }
 
@@ -30,7 +28,6 @@ impl Server {
         core.open(CLIENT);
         Server {
             core,
-            handlers: Handlers::gather(),
             pool: ReplyPool::default(),
         }
     }
@@ -69,7 +66,7 @@ impl Server {
             hashes: &[],
             bigs: &mut Vec::new(),
         };
-        let mut executor = Executor::new(&mut self.core, &self.handlers, &mut self.pool);
+        let mut executor = Executor::new(&mut self.core, &mut self.pool);
         let verdict = executor.run(request);
         executor.finish();
         verdict
@@ -108,7 +105,8 @@ impl Server {
         self.take_reply_of(CLIENT)
     }
 
-    fn take_reply_of(&mut self, index: SessionIndex) -> String {
+    /// What was written to a client since it was last asked for.
+    pub fn take_reply_of(&mut self, index: SessionIndex) -> String {
         let session = self.core.session(index);
         session.has_output = false;
         let reply = std::mem::take(&mut session.reply.bytes);

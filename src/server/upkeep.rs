@@ -49,7 +49,7 @@ impl Core {
 
     fn expire_slice(&mut self, index: usize, now: Millis) {
         // Names are kept only if somebody is to be told; deleting a million keys unheard copies nothing.
-        let telling = !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
+        let telling = self.is_observed() || !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let stats = &mut self.stats;
         self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
@@ -65,6 +65,7 @@ impl Core {
             }
         });
         for name in names {
+            self.touched(index, &name);
             self.notify(Class::EXPIRED, "expired", &name, index);
         }
     }
@@ -75,7 +76,8 @@ impl Core {
             self.make_room();
         }
         let unswept = self.sweep_wheels();
-        self.free_buried() || self.evicting || unswept
+        let untold = !self.tracking.is_off() && self.limit_tracking();
+        self.free_buried() || self.evicting || unswept || untold
     }
 
     /// Drops a bounded part of what deleted volatile keys have left on the wheels, where it is too much. True when some
@@ -136,7 +138,7 @@ impl Core {
         let mut late = Vec::new();
         for session in self.sessions() {
             let idle = now.since(session.last_interaction) / 1000;
-            let exempt = session.is_subscriber() || session.blocked.is_some();
+            let exempt = session.monitor || session.is_subscriber() || session.blocked.is_some();
             if timeout > 0 && idle > timeout && !exempt {
                 late.push(session.index);
             }

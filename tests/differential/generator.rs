@@ -83,8 +83,12 @@ impl Generator {
         let lottery = self.swarm();
         let mut round = preamble();
         for count in 1..=ROUND {
-            let rule = *self.random.pick(&lottery);
-            self.add_command(rule, &mut round);
+            if self.random.below(100) < 2 && wanted("MULTI") {
+                self.add_transaction(&lottery, &mut round);
+            } else {
+                let rule = *self.random.pick(&lottery);
+                self.add_command(rule, &mut round);
+            }
             if count % BATCH == 0 {
                 self.add_metadata_probes(&mut round);
             }
@@ -104,6 +108,36 @@ impl Generator {
         } else {
             lottery
         }
+    }
+
+    /// MULTI, a few commands and EXEC, or most of that. EXEC's reply holds all the others, so only commands are taken
+    /// whose replies are fixed to the byte.
+    fn add_transaction(&mut self, lottery: &[usize], round: &mut Vec<Request>) {
+        let exact: Vec<usize> = lottery
+            .iter()
+            .copied()
+            .filter(|&rule| self.rules[rule].form.compare == Compare::Exact && !self.rules[rule].form.forget)
+            .collect();
+        if exact.is_empty() {
+            return;
+        }
+        if self.random.percent(20) {
+            let key = *self.random.pick(&self.all_keys);
+            round.push(Request::new(&[b"WATCH", key], Compare::Exact));
+        }
+        if self.random.percent(95) {
+            round.push(Request::new(&["MULTI"], Compare::Exact));
+        }
+        for _ in 0..self.random.below(6) {
+            let rule = *self.random.pick(&exact);
+            self.add_command(rule, round);
+        }
+        let end = *self
+            .random
+            .pick(&["EXEC", "EXEC", "EXEC", "DISCARD", "MULTI", "UNWATCH"]);
+        round.push(Request::new(&[end], Compare::Exact));
+        // Whatever that was, nothing is queued behind it.
+        round.push(Request::new(&["DISCARD"], Compare::Exact));
     }
 
     fn add_command(&mut self, rule: usize, round: &mut Vec<Request>) {

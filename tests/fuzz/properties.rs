@@ -2,10 +2,11 @@
 //! check these.
 #![allow(dead_code)] // each fuzz target checks one
 
-use aeolus::commands::handlers::Handlers;
 use aeolus::config::Settings;
 use aeolus::reactor::connection::Partial;
+use aeolus::resp::pool::ReplyPool;
 use aeolus::resp::request::{Args, Limits, Parser, ProtocolError, Step};
+use aeolus::server::blocking::Unblock;
 use aeolus::server::dispatch::{Executor, Request, Verdict, look_up};
 use aeolus::server::{Core, SessionIndex};
 use aeolus::timer::Millis;
@@ -135,7 +136,7 @@ pub fn requests_run(bytes: &[u8]) {
     for client in 0..CLIENTS {
         core.open(SessionIndex(client));
     }
-    let (handlers, mut pool) = (Handlers::new(), Vec::new());
+    let mut pool = ReplyPool::default();
     let (mut input, mut pos, mut parser, mut turn) = (bytes.to_vec(), 0, Parser::default(), 0usize);
     let limits = Limits {
         bulk_len: MAX_BULK,
@@ -157,6 +158,10 @@ pub fn requests_run(bytes: &[u8]) {
         let monotonic = core.monotonic.saturating_add(passed);
         core.begin_tick(Millis(START).saturating_add(monotonic.0), monotonic);
         let session = SessionIndex(turn % CLIENTS);
+        if core.session(session).blocked.is_some() {
+            // Its requests would be held back; now it waits no longer.
+            core.unblock(session, Unblock::Timeout);
+        }
         let request = Request {
             session,
             input: &input,
@@ -165,7 +170,7 @@ pub fn requests_run(bytes: &[u8]) {
             hashes: &[],
             bigs: &mut Vec::new(),
         };
-        let mut executor = Executor::new(&mut core, &handlers, &mut pool);
+        let mut executor = Executor::new(&mut core, &mut pool);
         let verdict = executor.run(request);
         executor.finish();
         if verdict == Verdict::Held {
@@ -178,6 +183,8 @@ pub fn requests_run(bytes: &[u8]) {
 /// What the reactor does between ticks, as far as the core sees it.
 fn between_requests(core: &mut Core) {
     core.expire_due();
+    core.end_late_waits();
+    core.serve_waiting();
     core.housekeep();
     core.each_second();
     core.outgoing.clear();
