@@ -152,6 +152,11 @@ fn blocked_clients_are_served_in_turn() {
 }
 
 #[test]
+fn sorted_sets_wake_their_clients() {
+    play(include_str!("blocking_sorted_sets.txt"));
+}
+
+#[test]
 fn transactions_notice_what_others_do() {
     play(include_str!("transactions.txt"));
 }

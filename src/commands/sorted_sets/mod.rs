@@ -23,6 +23,9 @@ use crate::types::listpack::Element;
 use crate::types::zset::ZsetRef;
 
 pub const COMMANDS: Family = &[
+    ("bzmpop", pop::bzmpop),
+    ("bzpopmax", pop::bzpopmax),
+    ("bzpopmin", pop::bzpopmin),
     ("zadd", add::zadd),
     ("zcard", zcard),
     ("zcount", range::zcount),

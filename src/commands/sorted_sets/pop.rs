@@ -1,4 +1,5 @@
-//! Taking members off either end: ZPOPMIN, ZPOPMAX and ZMPOP.
+//! Taking members off either end: ZPOPMIN, ZPOPMAX and ZMPOP, and the same for clients that wait until a member comes
+//! (see [`crate::server::blocking`]).
 
 use std::ops::Range;
 
@@ -6,13 +7,15 @@ use super::super::expiry::syntax_error;
 use super::super::values::{ZsetMut, delete_emptied};
 use super::Shape;
 use crate::format::number::parse_i64;
-use crate::keyspace::Key;
+use crate::keyspace::{Key, Type};
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
+use crate::server::blocking::{Nothing, Wait, timeout_seconds};
 use crate::server::context::positive;
 use crate::server::failure::Failure;
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
+use crate::timer::Millis;
 
 /// Which end of a sorted set is popped.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -166,4 +169,51 @@ pub(super) fn zmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ctx.reply.null_array();
     }
     Ok(())
+}
+
+/// BZPOPMIN key [key ...] timeout
+pub(super) fn bzpopmin(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    blocking_pop(ctx, args, Extreme::Min)
+}
+
+/// BZPOPMAX key [key ...] timeout
+pub(super) fn bzpopmax(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    blocking_pop(ctx, args, Extreme::Max)
+}
+
+fn blocking_pop(ctx: &mut Context<'_>, args: Args<'_>, extreme: Extreme) -> Outcome {
+    let last = args.len() - 1;
+    let timeout = timeout_seconds(args.at(last), ctx.now())?;
+    for index in 1..last {
+        let key = ctx.key(&args, index);
+        let begin = |reply: &mut Reply, _| {
+            reply.array(3);
+            reply.bulk(key.bytes);
+        };
+        if pop_from(ctx, key, extreme, 1, Shape::Flat, begin)? {
+            return Ok(());
+        }
+    }
+    wait(ctx, args.range(1..last), timeout)
+}
+
+/// BZMPOP timeout numkeys key [key ...] <MIN | MAX> [COUNT count]
+pub(super) fn bzmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let asked = ManyPop::parse(args, 2)?;
+    let timeout = timeout_seconds(args.at(1), ctx.now())?;
+    if asked.serve(ctx, args)? {
+        return Ok(());
+    }
+    wait(ctx, args.range(asked.keys), timeout)
+}
+
+fn wait(ctx: &mut Context<'_>, keys: Args<'_>, timeout: Option<Millis>) -> Outcome {
+    ctx.wait(Wait {
+        keys: keys.iter().map(Box::from).collect(),
+        for_type: Type::Zset,
+        timeout,
+        when_gone: false,
+        on_timeout: Nothing::NullArray,
+        argv: None,
+    })
 }

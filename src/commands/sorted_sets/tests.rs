@@ -197,3 +197,32 @@ fn replies_that_cannot_be_are_errors() {
         "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807|"
     );
 }
+
+#[test]
+fn whoever_waits_is_served_as_if_asking_again() {
+    let mut server = Server::start();
+    let (first, second) = (server.connect(), server.connect());
+    server.ask_as(first, "bzmpop 0 2 a b max count 2");
+    server.ask_as(second, "bzpopmin b 0.1");
+    server.ask("zadd b 1 x 2 y 3 z 4 w");
+    assert_eq!(server.take_reply_of(first), "*2|$1|b|*2|*2|$1|w|$1|4|*2|$1|z|$1|3|");
+    assert_eq!(server.take_reply_of(second), "*3|$1|b|$1|x|$1|1|");
+    assert_eq!(server.ask("zcard b"), ":1|");
+    server.ask_as(second, "bzpopmin a 0.1");
+    server.at(200).core.end_late_waits();
+    assert_eq!(server.take_reply_of(second), "*-1|");
+}
+
+#[test]
+fn a_negative_offset_leaves_nothing() {
+    let mut server = Server::start();
+    server.ask("zadd z 1 a 2 b 3 c");
+    for command in [
+        "zrangebyscore z -inf inf limit -1 9",
+        "zrange z + - bylex rev limit -2 9",
+    ] {
+        assert_eq!(server.ask(command), "*0|", "{command}");
+    }
+    assert_eq!(server.ask("zrangestore z z -inf inf byscore limit -1 9"), ":0|");
+    assert_eq!(server.ask("exists z"), ":0|");
+}

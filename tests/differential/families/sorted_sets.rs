@@ -10,6 +10,7 @@ pub const FAMILY: Family = Family {
         arguments: &[b"0", b"-1", b"WITHSCORES"],
         compare: Compare::Exact,
     }),
+    // Offsets are not negative: Valkey 8 counts those from the end, unlike Redis up to 7.2, and what it then stores differs.
     forms: &[
         exact(8, "ZADD key <score member>..."),
         exact(8, "ZADD key {NX|XX|GT|LT|CH|INCR} <score member>..."),
@@ -18,7 +19,7 @@ pub const FAMILY: Family = Family {
         exact(5, "ZRANGE key index index {REV|WITHSCORES|LIMIT index index}"),
         exact(
             6,
-            "ZRANGE key scorebound scorebound BYSCORE {REV|WITHSCORES|LIMIT index index}",
+            "ZRANGE key scorebound scorebound BYSCORE {REV|WITHSCORES|LIMIT count index}",
         ),
         exact(3, "ZCARD key"),
         exact(3, "ZINCRBY key score member"),
@@ -29,11 +30,11 @@ pub const FAMILY: Family = Family {
         exact(2, "ZREVRANGE key index index [WITHSCORES]"),
         exact(
             2,
-            "ZRANGEBYSCORE key scorebound scorebound {WITHSCORES|LIMIT index index}",
+            "ZRANGEBYSCORE key scorebound scorebound {WITHSCORES|LIMIT count index}",
         ),
         exact(
             2,
-            "ZREVRANGEBYSCORE key scorebound scorebound {WITHSCORES|LIMIT index index}",
+            "ZREVRANGEBYSCORE key scorebound scorebound {WITHSCORES|LIMIT count index}",
         ),
         exact(5, "ZSCORE key member"),
         exact(2, "ZMSCORE key member..."),
@@ -41,7 +42,6 @@ pub const FAMILY: Family = Family {
         exact(1, "ZREMRANGEBYRANK key index index"),
         exact(1, "ZREMRANGEBYSCORE key scorebound scorebound"),
         exact(2, "ZRANGESTORE key key index index {REV|LIMIT index index}"),
-        // Negative offsets, which Valkey counts from the end, would leave the servers with different values.
         exact(
             2,
             "ZRANGESTORE key key scorebound scorebound BYSCORE {REV|WITHSCORES|LIMIT count index}",
@@ -92,6 +92,14 @@ pub const FAMILY: Family = Family {
             "ZDIFFSTORE key <1 zsetorset|2 zsetorset zsetorset|3 key zsetorset key>",
         ),
         exact(2, "ZMPOP <1 key|2 anykey key|3 key key anykey> <MIN|MAX> {COUNT count}"),
+        // Whoever finds nothing waits for a millisecond, and never longer.
+        exact(1, "BZPOPMIN key [key|anykey] 0.001").steady(),
+        exact(1, "BZPOPMAX key [key|anykey] 0.001").steady(),
+        exact(
+            1,
+            "BZMPOP <0.001|-1|1E300|NAN> <0 key|1 key|2 anykey key> <MIN|MAX> {COUNT count}",
+        )
+        .steady(),
         // All of a set come in a certain order, some of it in any.
         exact(1, "ZRANDMEMBER key bigcount [WITHSCORES]").steady(),
         form(
@@ -103,7 +111,7 @@ pub const FAMILY: Family = Family {
         exact(4, "ZADD lexkey <0 member>...").steady(),
         exact(
             5,
-            "ZRANGE lexkey lexbound lexbound BYLEX {REV|LIMIT index index|WITHSCORES}",
+            "ZRANGE lexkey lexbound lexbound BYLEX {REV|LIMIT count index|WITHSCORES}",
         )
         .steady(),
         exact(2, "ZLEXCOUNT lexkey lexbound lexbound").steady(),
@@ -113,7 +121,7 @@ pub const FAMILY: Family = Family {
             "ZRANGESTORE lexkey lexkey lexbound lexbound BYLEX {REV|LIMIT count index|WITHSCORES}",
         )
         .steady(),
-        exact(2, "ZRANGEBYLEX lexkey lexbound lexbound [LIMIT index index]").steady(),
-        exact(2, "ZREVRANGEBYLEX lexkey lexbound lexbound [LIMIT index index]").steady(),
+        exact(2, "ZRANGEBYLEX lexkey lexbound lexbound [LIMIT count index]").steady(),
+        exact(2, "ZREVRANGEBYLEX lexkey lexbound lexbound [LIMIT count index]").steady(),
     ],
 };
