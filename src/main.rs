@@ -57,7 +57,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     }
     log::set_role(b'M');
     log::notice(&format!(
-        "Aeolus version {} is starting, PID {}",
+        "Aeolus version {} is starting, PID: {}",
         env!("CARGO_PKG_VERSION"),
         std::process::id()
     ));

@@ -147,6 +147,39 @@ fn admission(client: &mut Client) -> Admission {
     }
 }
 
+/// Clients that fill the server with half-sent requests are closed, the largest first, and the others are left alone.
+#[test]
+fn clients_that_hold_too_much_together_are_evicted() {
+    let server = Server::start_with(Binary::UnderTest, &[("maxmemory-clients", "3mb")]);
+    let mut worker = server.connect();
+    let half_sent = |bytes: usize| {
+        let client = server.connect();
+        let mut writer = client.writer().expect("a second handle");
+        let head = format!("*2\r\n$4\r\nECHO\r\n${bytes}\r\n");
+        // The server may have closed before all is written.
+        let _ = writer.write_all(&[head.as_bytes(), &vec![b'x'; bytes / 2]].concat());
+        client
+    };
+    let mut small = half_sent(500_000);
+    let mut medium = half_sent(1_000_000);
+    assert!(worker.ask("INFO stats").contains("evicted_clients:0\r\n"));
+    let mut large = half_sent(2_000_000);
+    wait_until("the largest client is evicted", || {
+        worker.ask("INFO stats").contains("evicted_clients:1\r\n")
+    });
+    assert!(
+        large
+            .read_to_end()
+            .map_or_else(|error| closed(&error), |rest| rest.is_empty())
+    );
+    for (client, bytes) in [(&mut small, 500_000), (&mut medium, 1_000_000)] {
+        client.send(&vec![b'x'; bytes / 2]).expect("the rest is taken");
+        client.send(b"\r\n").expect("the end is taken");
+        let reply = client.read_reply().expect("its reply");
+        assert_eq!(reply.len(), format!("${bytes}\r\n\r\n").len() + bytes);
+    }
+}
+
 /// A gigabyte of replies asked for and never read: the client is closed at its limit, and the memory stays bounded.
 #[test]
 fn a_client_that_never_reads_is_closed_at_its_output_limit() {

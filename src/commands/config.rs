@@ -7,6 +7,7 @@
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::table::help::help;
+use crate::config::rewrite::Extent;
 use crate::config::{SetError, Settings};
 use crate::log;
 use crate::reactor::{listener, process};
@@ -96,6 +97,9 @@ fn take_effect(core: &mut Core, changed: &[&'static str]) {
     if has(&["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"]) {
         core.apply_clock_settings();
     }
+    if has(&["maxmemory", "maxmemory-clients"]) {
+        core.apply_client_limit();
+    }
     if has(&["maxmemory", "maxmemory-policy"]) {
         make_room(core);
     }
@@ -118,16 +122,25 @@ fn make_room(core: &mut Core) {
 
 /// CONFIG REWRITE
 fn rewrite(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    let Some(path) = &ctx.core.facts.config_path else {
+    if ctx.core.facts.config_path.is_none() {
         return Err("ERR The server is running without a config file".into());
+    }
+    rewrite_file(ctx.core, Extent::Changed).map_err(|reason| format!("ERR Rewriting config file: {reason}"))?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Rewrites the file that the configuration came from; gives the reason if it fails.
+pub(super) fn rewrite_file(core: &Core, extent: Extent) -> Result<(), String> {
+    let Some(path) = &core.facts.config_path else {
+        return Err("the server is running without a config file".into());
     };
-    if let Err(error) = ctx.core.settings.rewrite(path, &[]) {
+    if let Err(error) = core.settings.rewrite(path, &[], extent) {
         let reason = listener::reason(&error);
         log::warning(&format!("CONFIG REWRITE failed: {reason}"));
-        return Err(format!("ERR Rewriting config file: {reason}").into());
+        return Err(reason);
     }
     log::notice("CONFIG REWRITE executed with success.");
-    ctx.reply.ok();
     Ok(())
 }
 

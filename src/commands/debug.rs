@@ -6,9 +6,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::debug_populate::populate;
+use super::debug_protocol::protocol;
 use super::handlers::Family;
 use super::object::encoding_of;
 use super::table::{errors, help};
+use crate::config::rewrite::Extent;
 use crate::keyspace::Key;
 use crate::resp::request::Args;
 use crate::server::context::integer;
@@ -22,6 +25,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let subcommand = args.at(1).to_ascii_lowercase();
     match (subcommand.as_slice(), args.len()) {
         (b"change-repl-id", 2) => change_replication_id(ctx),
+        (b"config-rewrite-force-all", 2) => rewrite_all_settings(ctx),
         (b"error", 3) => Err(Failure(args.at(2).to_vec().into())),
         (b"help", 2) => {
             help::help_reply(args.at(0), HELP, &mut ctx.reply);
@@ -30,6 +34,14 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         (b"htstats", 3) => table_statistics(ctx, args.at(2)),
         (b"log", 3) => log(ctx, args.at(2)),
         (b"object", 3) => object(ctx, args.at(2)),
+        (b"pause-cron", 3) => pause_cron(ctx, args.at(2)),
+        (b"populate", 3..=5) => populate(ctx, args),
+        (b"protocol", 3) => protocol(args.at(2), &mut ctx.reply),
+        (b"replybuffer", 4) if args.at(2).eq_ignore_ascii_case(b"resizing") => {
+            // Reply buffers go from client to client and are never resized while a client has one.
+            ctx.reply.ok();
+            Ok(())
+        }
         (b"set-active-expire", 3) => set_active_expire(ctx, args.at(2)),
         (b"sleep", 3) => sleep(ctx, args.at(2)),
         _ => Err(errors::unusable_subcommand(&args.to_vec()).into()),
@@ -39,6 +51,8 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 const HELP: &[&str] = &[
     "CHANGE-REPL-ID",
     "    Draws a new replication ID.",
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Writes every setting to the configuration file, also those with their default.",
     "ERROR <string>",
     "    Answers with the error <string>.",
     "HTSTATS <dbid>",
@@ -47,6 +61,15 @@ const HELP: &[&str] = &[
     "    Writes <message> to the log.",
     "OBJECT <key>",
     "    Shows how <key> and its value are stored.",
+    "PAUSE-CRON <0|1>",
+    "    With 1, what is done once a second is not done: idle clients and soft limits of output are not looked at.",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Makes <count> strings named key:<number>, or <prefix>:<number>, of <size> bytes.",
+    "PROTOCOL <type>",
+    "    Answers with an example of a type: string, integer, double, bignum, null, array, set, map, attrib, push,",
+    "    verbatim, true or false.",
+    "REPLYBUFFER RESIZING <0|1>",
+    "    Changes nothing: a client between requests has no reply buffer that could be resized.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    With 0, keys expire only when somebody looks at them.",
     "SLEEP <seconds>",
@@ -71,6 +94,21 @@ fn log(ctx: &mut Context<'_>, message: &[u8]) -> Outcome {
 /// DEBUG SET-ACTIVE-EXPIRE number. What is no number is 0, as for C's `atoi`.
 fn set_active_expire(ctx: &mut Context<'_>, number: &[u8]) -> Outcome {
     ctx.core.active_expire = leading_number(number).trunc() != 0.0;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG PAUSE-CRON number
+fn pause_cron(ctx: &mut Context<'_>, number: &[u8]) -> Outcome {
+    ctx.core.rounds_paused = leading_number(number).trunc() != 0.0;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG CONFIG-REWRITE-FORCE-ALL
+fn rewrite_all_settings(ctx: &mut Context<'_>) -> Outcome {
+    super::config::rewrite_file(ctx.core, Extent::All)
+        .map_err(|reason| format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {reason}"))?;
     ctx.reply.ok();
     Ok(())
 }
@@ -173,6 +211,39 @@ mod tests {
     }
 
     #[test]
+    fn populating_leaves_what_is_there() {
+        let mut server = Server::start();
+        server.core.settings.enable_debug_command = Permission::Yes;
+        server.ask("SET p:1 own");
+        assert_eq!(server.ask("DEBUG POPULATE 3 p"), "+OK|");
+        assert_eq!(
+            server.ask("MGET p:0 p:1 p:2 p:3"),
+            "*4|$7|value:0|$3|own|$7|value:2|$-1|"
+        );
+        assert_eq!(server.ask("DEBUG POPULATE 1 q 3"), "+OK|");
+        assert_eq!(server.ask("GET q:0"), "$3|val|");
+        assert_eq!(server.ask("DEBUG POPULATE 1 r 10"), "+OK|");
+        assert_eq!(server.ask("GET r:0"), "$10|value:0\0\0\0|");
+        for wrong in ["-1", "x", "1 p -5"] {
+            let reply = server.ask(&format!("DEBUG POPULATE {wrong}"));
+            assert_eq!(reply, "-ERR value is out of range, must be positive|");
+        }
+    }
+
+    #[test]
+    fn a_paused_round_closes_nobody() {
+        let mut server = Server::start();
+        server.core.settings.enable_debug_command = Permission::Yes;
+        server.ask("CONFIG SET timeout 1");
+        server.ask("DEBUG PAUSE-CRON 1");
+        server.at(10_000).core.each_second();
+        assert!(server.core.effects.is_empty());
+        server.core.rounds_paused = false;
+        server.core.each_second();
+        assert_eq!(server.core.effects.len(), 1);
+    }
+
+    #[test]
     fn debug_must_be_allowed() {
         let mut server = Server::start();
         assert!(server.ask("DEBUG HELP").starts_with("-ERR DEBUG command not allowed."));
@@ -183,6 +254,10 @@ mod tests {
         server.core.settings.enable_debug_command = Permission::Yes;
         assert_eq!(server.ask("DEBUG SET-ACTIVE-EXPIRE 0"), "+OK|");
         assert!(!server.core.active_expire);
+        assert_eq!(
+            server.ask("DEBUG CONFIG-REWRITE-FORCE-ALL"),
+            "-ERR CONFIG-REWRITE-FORCE-ALL failed: the server is running without a config file|"
+        );
         assert_eq!(server.ask("DEBUG ERROR oops"), "-oops|");
         assert_eq!(server.ask("DEBUG OBJECT k"), "-ERR no such key|");
         assert_eq!(server.ask("DEBUG HTSTATS 16"), "-ERR Out of range database|");

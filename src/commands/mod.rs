@@ -8,6 +8,8 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod debug;
+mod debug_populate;
+mod debug_protocol;
 pub mod expiry;
 pub mod geo;
 pub mod handlers;

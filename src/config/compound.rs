@@ -572,6 +572,14 @@ pub enum MemoryOrPercent {
 }
 
 impl MemoryOrPercent {
+    /// The amount in bytes, `of` being what a percentage is of; 0 means no limit, as does a share of nothing.
+    pub fn bytes(self, of: u64) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Percent(percent) => (u128::from(of) * u128::from(percent) / 100) as u64,
+        }
+    }
+
     fn percent(number: u64) -> Result<Self, String> {
         match u8::try_from(number) {
             Ok(0) => Ok(Self::Bytes(0)),

@@ -34,19 +34,27 @@ pub struct OwnedLines<'a> {
     pub lines: &'a [String],
 }
 
+/// Which settings get a line that have none yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that are not at their default.
+    Changed,
+    All,
+}
+
 impl Settings {
     /// Rewrites the file at `path`, or writes a new one. On error the file is as it was.
-    pub fn rewrite(&self, path: &Path, owned: &[OwnedLines]) -> io::Result<()> {
+    pub fn rewrite(&self, path: &Path, owned: &[OwnedLines], extent: Extent) -> io::Result<()> {
         let old = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        replace_file(path, &self.rewritten(&old, owned))
+        replace_file(path, &self.rewritten(&old, owned, extent))
     }
 
     /// The text of a configuration file after rewriting; O(lines × settings).
-    pub fn rewritten(&self, old: &[u8], owned: &[OwnedLines]) -> Vec<u8> {
+    pub fn rewritten(&self, old: &[u8], owned: &[OwnedLines], extent: Extent) -> Vec<u8> {
         let mut draft = Draft::read(old);
         let defaults = Settings::default();
         for setting in TABLE {
@@ -55,7 +63,7 @@ impl Settings {
                 draft.put(
                     setting.name,
                     [setting.name.as_bytes(), b" ", &line.value].concat(),
-                    line.needed,
+                    line.needed || extent == Extent::All,
                 );
             }
         }

@@ -71,7 +71,7 @@ settings! {
         OutputBufferLimits::standard(), Any, Runtime, Active;
     /// Memory that all clients together may use before the largest are disconnected; 0 means no limit.
     "maxmemory-clients" maxmemory_clients: MemoryOrPercent =
-        MemoryOrPercent::Bytes(0), Any, Runtime, Inert("clients are not evicted yet");
+        MemoryOrPercent::Bytes(0), Any, Runtime, Active;
 
     // The process.
     /// Whether to go to the background at start.

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::choice::{LogLevel, MaxmemoryPolicy};
 use super::command_line::load_from;
 use super::compound::{KeyspaceEvents, MemoryOrPercent, SavePoint};
-use super::rewrite::OwnedLines;
+use super::rewrite::{Extent, OwnedLines};
 use super::settings::TABLE;
 use super::table::{Access, Status};
 use super::*;
@@ -627,7 +627,7 @@ fn rewriting_keeps_what_the_author_wrote() {
                # trailing comment\n";
     let mut changed = settings(old);
     let text = |settings: &Settings, old: &str| -> String {
-        String::from_utf8(settings.rewritten(old.as_bytes(), &[])).expect("UTF-8")
+        String::from_utf8(settings.rewritten(old.as_bytes(), &[], Extent::Changed)).expect("UTF-8")
     };
     let dir = get(&changed, "dir");
     let added =
@@ -690,6 +690,7 @@ fn a_rewritten_file_reads_back() {
             directive: "user",
             lines: &users,
         }],
+        Extent::Changed,
     )
     .expect("a written file");
     let written = fs::read_to_string(&path).expect("the file");
@@ -705,7 +706,7 @@ fn a_rewritten_file_reads_back() {
 
 #[test]
 fn unreadable_lines_become_comments() {
-    let kept = Settings::default().rewritten(b"nosuch 1\nport \"x\ninclude a\n", &[]);
+    let kept = Settings::default().rewritten(b"nosuch 1\nport \"x\ninclude a\n", &[], Extent::Changed);
     let kept = String::from_utf8(kept).expect("UTF-8");
     assert!(
         kept.starts_with("# ??? nosuch 1\n# ??? port \"x\ninclude a\n\n# Generated"),
@@ -724,4 +725,16 @@ fn hidden_settings_are_set_by_name() {
         TABLE.iter().filter(|setting| setting.access == Access::Hidden).count(),
         7
     );
+}
+
+#[test]
+fn a_whole_rewrite_has_a_line_for_every_setting_and_reads_back_the_same() {
+    let text = String::from_utf8(Settings::default().rewritten(b"", &[], Extent::All)).expect("UTF-8");
+    for name in ["maxmemory", "hash-max-listpack-entries", "bind", "timeout"] {
+        assert!(
+            text.lines().any(|line| line.split(' ').next() == Some(name)),
+            "{name}: {text}"
+        );
+    }
+    assert!(settings(&text) == settings(""), "{text}");
 }

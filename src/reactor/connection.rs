@@ -36,6 +36,12 @@ impl Partial {
         self.input.capacity() + self.bigs.iter().map(Vec::capacity).sum::<usize>() + 8 * self.spans.capacity()
     }
 
+    /// Bytes that are no argument yet.
+    pub fn unparsed(&self) -> usize {
+        let filling = self.filling.and(self.bigs.last()).map_or(0, Vec::len);
+        self.input.len() - self.pos + filling
+    }
+
     pub fn is_empty(&self) -> bool {
         self.input.is_empty() && self.spans.is_empty() && self.bigs.is_empty() && self.parser.at_start()
     }

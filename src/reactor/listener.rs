@@ -26,12 +26,10 @@ pub enum Stream {
 #[derive(Debug)]
 pub struct ListenError(pub String);
 
-/// Opens a TCP socket for every address in `bind` (IPv4, IPv6, `*`, `::*`, names). An address behind a `-` may be
-/// unavailable; any other failure is an error.
+/// Opens a TCP socket for every address in `bind` (IPv4, IPv6, `*`, `::*`, names); none if there are none. An address
+/// behind a `-` may be unavailable; any other failure is an error.
 pub fn open_tcp(bind: &[String], port: u16, backlog: i32) -> Result<Vec<Listener>, ListenError> {
     let mut listeners = Vec::new();
-    let default = ["*".to_owned(), "-::*".to_owned()];
-    let bind = if bind.is_empty() { &default[..] } else { bind };
     for address in bind {
         let (optional, name) = match address.strip_prefix('-') {
             Some(name) => (true, name),

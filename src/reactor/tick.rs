@@ -404,6 +404,8 @@ impl Reactor {
         let (mut parser, mut pos) = (Parser::default(), start);
         let mut limits = self.limits(index);
         let mut runnable = self.may_run(at);
+        // What CLIENT LIST shows of a client that asks; `settle` tells what is left.
+        self.core.session(SessionIndex(index)).input_len = end - start;
         while pos < end && runnable {
             let first = self.batch.spans.len();
             match parser.step(&mut self.arena[..end], &mut pos, &mut self.batch.spans, None, limits) {
@@ -471,7 +473,13 @@ impl Reactor {
                     }
                     begin = next;
                 }
-                Ok(Step::Big) => {}
+                Ok(Step::Big) => {
+                    // Its first bytes were copied to where it will stay.
+                    let copied = bigs.last().map_or(0, Vec::len);
+                    input.truncate(input.len() - copied);
+                    input.shrink_to_fit();
+                    *pos = input.len();
+                }
                 Ok(Step::Incomplete) => break,
                 Err(error) => {
                     self.protocol_error(index, &error);
@@ -623,6 +631,9 @@ impl Reactor {
         if source == Source::Arena {
             let from = held.unwrap_or(start);
             if from == end {
+                if let Some(session) = self.core.find_session(SessionIndex(index)) {
+                    session.input_len = 0;
+                }
                 return;
             }
             let input = self.arena[from..end].to_vec();
@@ -649,14 +660,15 @@ impl Reactor {
     }
 
     fn check_input(&mut self, index: usize) {
-        let bytes = self.connections[index]
+        let (bytes, unparsed) = self.connections[index]
             .partial
             .as_ref()
-            .map_or(0, |partial| partial.bytes());
+            .map_or((0, 0), |partial| (partial.bytes(), partial.unparsed()));
         let limit = self.core.settings.client_query_buffer_limit as usize;
         let now = self.core.moment.now;
         let session = self.core.session(SessionIndex(index));
         session.input_bytes = bytes;
+        session.input_len = unparsed;
         if bytes > limit {
             let line = crate::server::client_line::client_line(session, now);
             crate::log::warning(&format!(
@@ -691,10 +703,25 @@ impl Reactor {
     // flush
 
     fn flush(&mut self) {
-        for SessionIndex(index) in std::mem::take(&mut self.core.outgoing) {
+        let outgoing = std::mem::take(&mut self.core.outgoing);
+        for &SessionIndex(index) in &outgoing {
             self.flush_one(index);
         }
+        if self.core.weighs_clients() {
+            self.weigh_clients(&outgoing);
+        }
         self.apply_effects();
+    }
+
+    /// Weighs the clients that were read from or written to in this tick, and lets the heaviest go if it is too much.
+    fn weigh_clients(&mut self, written: &[SessionIndex]) {
+        for received in &self.received {
+            self.core.weigh(SessionIndex(received.connection));
+        }
+        for &index in written {
+            self.core.weigh(index);
+        }
+        self.core.evict_clients();
     }
 
     fn flush_one(&mut self, index: usize) {

@@ -151,6 +151,12 @@ impl Reply {
         self.number_line(kind, len as i64);
     }
 
+    /// Announces `pairs` of what is said about the reply that follows. RESP2 has nothing like it.
+    pub fn attribute(&mut self, pairs: usize) {
+        debug_assert!(self.resp3());
+        self.number_line(b'|', pairs as i64);
+    }
+
     pub fn bool(&mut self, value: bool) {
         match (self.resp3(), value) {
             (true, true) => self.bytes.extend_from_slice(b"#t\r\n"),

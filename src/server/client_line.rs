@@ -34,17 +34,23 @@ pub fn client_line(session: &Session, now: Millis) -> String {
             subscriptions.map_or(0, |subs| subs.shard_channels.len()).to_string(),
         ),
         ("multi", queued.map_or("-1".to_owned(), |queued| queued.to_string())),
-        ("qbuf", session.input_bytes.to_string()),
-        ("qbuf-free", "0".to_owned()),
+        ("qbuf", session.input_len.to_string()),
+        (
+            "qbuf-free",
+            session.input_bytes.saturating_sub(session.input_len).to_string(),
+        ),
         ("argv-mem", "0".to_owned()),
-        ("multi-mem", transaction.map_or(0, Transaction::memory).to_string()),
+        (
+            "multi-mem",
+            transaction.map_or(0, Transaction::queued_bytes).to_string(),
+        ),
         // There is one reply buffer, so its size is also its peak.
         ("rbs", session.reply.bytes.capacity().to_string()),
         ("rbp", session.reply.bytes.capacity().to_string()),
         ("obl", session.reply.bytes.len().to_string()),
         ("oll", usize::from(session.backlog_bytes > 0).to_string()),
         ("omem", session.backlog_bytes.to_string()),
-        ("tot-mem", total_memory(session).to_string()),
+        ("tot-mem", session.memory().to_string()),
         ("events", if session.backlog_bytes > 0 { "rw" } else { "r" }.to_owned()),
         ("cmd", session.last_command.map_or("NULL", |spec| spec.name).to_owned()),
         ("user", "default".to_owned()),
@@ -90,12 +96,6 @@ fn flags(session: &Session) -> String {
         .map(|(letter, _)| *letter)
         .collect();
     if set.is_empty() { "N".to_owned() } else { set }
-}
-
-/// Bytes the client costs, its buffers included.
-fn total_memory(session: &Session) -> usize {
-    let own = size_of::<Session>() + session.addresses.len();
-    own + session.input_bytes + session.reply.bytes.capacity() + session.backlog_bytes
 }
 
 #[cfg(test)]

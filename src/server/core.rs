@@ -104,6 +104,9 @@ pub struct Core {
     /// Whether memory is above `maxmemory` and eviction goes on in the background.
     pub evicting: bool,
     pub memory_peak: usize,
+    /// `maxmemory-clients` in bytes, 0 for no limit; and what all clients weigh, kept only while there is one.
+    pub(super) client_limit: usize,
+    pub(super) clients_weight: usize,
     pub pause: Option<Pause>,
     pub effects: Vec<Effect>,
     /// Sessions with replies that wait for the flush.
@@ -116,6 +119,8 @@ pub struct Core {
     pub no_touch: bool,
     /// DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys to whoever looks.
     pub active_expire: bool,
+    /// DEBUG PAUSE-CRON 1 stops the rounds of once a second.
+    pub rounds_paused: bool,
     pub facts: ProcessFacts,
     pub last_save: Millis,
     pub replication_id: String,
@@ -157,6 +162,8 @@ impl Core {
             settled: Millis(0),
             evicting: false,
             memory_peak: 0,
+            client_limit: 0,
+            clients_weight: 0,
             pause: None,
             effects: Vec::new(),
             outgoing: Vec::new(),
@@ -164,6 +171,7 @@ impl Core {
             dirty: 0,
             no_touch: false,
             active_expire: true,
+            rounds_paused: false,
             facts: ProcessFacts {
                 started: now,
                 ..ProcessFacts::default()
@@ -176,6 +184,7 @@ impl Core {
         core.facts.run_id = core.random_hex(40);
         core.facts.startup_bytes = crate::memory::used();
         core.apply_clock_settings();
+        core.apply_client_limit();
         core.begin_tick(now, Millis(0));
         core
     }
@@ -259,8 +268,9 @@ impl Core {
     /// Forgets a session and everything it was subscribed to.
     pub fn close(&mut self, index: SessionIndex) {
         self.let_go(index);
-        if self.sessions.get_mut(index.0).and_then(Option::take).is_some() {
+        if let Some(session) = self.sessions.get_mut(index.0).and_then(Option::take) {
             self.session_count -= 1;
+            self.clients_weight -= session.weight;
         }
     }
 
@@ -311,6 +321,11 @@ impl Core {
         };
         session.closing = true;
         session.doomed |= doomed;
+        if doomed {
+            // Its buffers go with it; nobody else is to be evicted for them.
+            let weight = std::mem::take(&mut session.weight);
+            self.clients_weight -= weight;
+        }
         self.effects.push(Effect::Close(index));
         if doomed {
             self.let_go(index);

@@ -3,11 +3,12 @@
 use super::call::Call;
 use super::core::Core;
 use super::owned::OwnedRequest;
-use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SessionIndex};
+use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SHORT_REPLY, SessionIndex};
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
+use crate::config::compound::OutputBufferLimits;
 use crate::log;
 use crate::resp::pool::ReplyPool;
 use crate::resp::reply::Reply;
@@ -40,17 +41,21 @@ pub struct Executor<'a> {
     reply: Reply,
     /// Buffers for replies, used again from tick to tick.
     pool: &'a mut ReplyPool,
+    /// From how many bytes on a reply is set aside.
+    block: usize,
     /// When the last command ended: the next one's start, so that a command costs one reading of the counter.
     last: Ticks,
 }
 
 impl<'a> Executor<'a> {
     pub fn new(core: &'a mut Core, pool: &'a mut ReplyPool) -> Self {
+        let block = block_size(&core.settings.client_output_buffer_limit);
         Executor {
             core,
             current: None,
             reply: Reply::default(),
             pool,
+            block,
             last: Stopwatch::read(),
         }
     }
@@ -89,7 +94,7 @@ impl<'a> Executor<'a> {
         if self.core.waiting.has_ready() {
             self.core.serve_waiting();
         }
-        if self.reply.bytes.len() >= REPLY_BLOCK {
+        if self.reply.bytes.len() >= self.block {
             self.core.set_aside(index, std::mem::take(&mut self.reply.bytes));
         }
         verdict
@@ -333,6 +338,16 @@ fn may_write(spec: &CommandSpec) -> bool {
 /// What a client says about its transaction, or to be rid of it, is not queued.
 fn is_run_at_once(spec: &CommandSpec) -> bool {
     matches!(spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}
+
+/// The length at which a reply is set aside and its client's limit looked at: early enough for the least hard limit, so
+/// that a client that asks for more than it may be owed gets nothing of it. Short replies never count.
+fn block_size(limits: &OutputBufferLimits) -> usize {
+    let hard = [limits.normal.hard, limits.pubsub.hard]
+        .into_iter()
+        .filter(|&hard| hard > 0);
+    let least = hard.min().map_or(REPLY_BLOCK, |hard| hard as usize);
+    least.clamp(SHORT_REPLY, REPLY_BLOCK)
 }
 
 /// The value of a SET that arrived in a buffer of its own, for the keyspace to keep instead of a copy.

@@ -3,6 +3,7 @@
 pub mod blocking;
 pub mod call;
 pub mod client_line;
+pub mod client_memory;
 pub mod context;
 pub mod core;
 pub mod dispatch;

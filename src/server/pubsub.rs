@@ -117,12 +117,9 @@ impl Core {
         let Some(session) = self.find_session(index) else {
             return;
         };
-        if session
-            .subscriptions
-            .get_or_insert_default()
-            .of_mut(topic)
-            .insert(name.into())
-        {
+        let subscriptions = session.subscriptions.get_or_insert_default();
+        if subscriptions.of_mut(topic).insert(name.into()) {
+            subscriptions.name_bytes += name.len();
             self.pubsub.add(topic, name, index);
         }
     }
@@ -138,6 +135,7 @@ impl Core {
         if !subscriptions.of_mut(topic).remove(name) {
             return;
         }
+        subscriptions.name_bytes -= name.len();
         if subscriptions.is_empty() {
             session.subscriptions = None;
         }

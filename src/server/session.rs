@@ -40,6 +40,9 @@ pub enum Blocked {
     Waiting,
 }
 
+/// What a name in a set of subscriptions costs besides its bytes: the pointer with its length, and a node's share.
+const NAME_OVERHEAD: usize = 24;
+
 /// What a client is subscribed to. Behind a pointer: most clients never subscribe.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
@@ -47,6 +50,8 @@ pub struct Subscriptions {
     pub patterns: BTreeSet<Box<[u8]>>,
     /// Shard channels, which live apart from the others.
     pub shard_channels: BTreeSet<Box<[u8]>>,
+    /// Bytes of all the names.
+    pub name_bytes: usize,
 }
 
 impl Subscriptions {
@@ -69,6 +74,12 @@ impl Subscriptions {
     pub fn is_empty(&self) -> bool {
         self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty()
     }
+
+    /// Bytes of the names and of the sets they stand in.
+    pub fn memory(&self) -> usize {
+        let names = self.channels.len() + self.patterns.len() + self.shard_channels.len();
+        size_of::<Self>() + names * NAME_OVERHEAD + self.name_bytes
+    }
 }
 
 /// Names a client gave itself or its library.
@@ -81,6 +92,8 @@ pub struct Names {
 
 /// From this many bytes on a reply buffer is set aside, and the output limits are looked at, in the middle of a tick.
 pub const REPLY_BLOCK: usize = 256 * 1024;
+/// Replies of fewer bytes are not held against a client in the tick that makes them, whatever its limits.
+pub const SHORT_REPLY: usize = 16 * 1024;
 
 pub struct Session {
     pub id: ClientId,
@@ -123,8 +136,12 @@ pub struct Session {
     pub blocks: Vec<Vec<u8>>,
     /// Bytes the socket has not taken yet, behind which the reply waits.
     pub backlog_bytes: usize,
-    /// Bytes of input held back for this client.
+    /// Bytes this client sent that are not arguments of a command yet, or belong to the request that runs.
+    pub input_len: usize,
+    /// Bytes of buffers that hold input for this client.
     pub input_bytes: usize,
+    /// What it is counted as under `maxmemory-clients`.
+    pub weight: usize,
     /// Since when the soft output limit is exceeded.
     pub soft_limit_since: Option<Millis>,
 }
@@ -159,7 +176,9 @@ impl Session {
             reply: Reply::default(),
             blocks: Vec::new(),
             backlog_bytes: 0,
+            input_len: 0,
             input_bytes: 0,
+            weight: 0,
             soft_limit_since: None,
         }
     }
@@ -219,6 +238,18 @@ impl Session {
     /// Bytes owed to the client.
     pub fn output_bytes(&self) -> usize {
         self.backlog_bytes + self.reply.bytes.len() + self.blocks.iter().map(Vec::len).sum::<usize>()
+    }
+
+    /// Bytes the client costs, its buffers included.
+    pub fn memory(&self) -> usize {
+        let own = crate::memory::size_class(size_of::<Session>()) + self.addresses.len();
+        let subscriptions = self
+            .subscriptions
+            .as_ref()
+            .map_or(0, |subscriptions| subscriptions.memory());
+        let transaction = self.transaction.as_ref().map_or(0, |transaction| transaction.memory());
+        let blocks: usize = self.blocks.iter().map(Vec::capacity).sum();
+        own + subscriptions + transaction + self.input_bytes + self.reply.bytes.capacity() + blocks + self.backlog_bytes
     }
 
     /// What `RESET` undoes.

@@ -17,6 +17,9 @@ use crate::keyspace::Key;
 pub struct Transaction {
     /// What MULTI has queued; `None` outside of MULTI, when only WATCH was said.
     queue: Option<Vec<OwnedRequest>>,
+    /// Bytes of the queued requests, and of the watched keys with their places.
+    queued_bytes: usize,
+    watched_bytes: usize,
     /// A command was refused: EXEC will run nothing.
     pub refused: bool,
     watched: Vec<WatchedKey>,
@@ -30,6 +33,9 @@ struct WatchedKey {
     /// It was past its deadline already but not deleted yet: that it goes is no change.
     expired: bool,
 }
+
+/// What a watched key costs besides its bytes, which stand in the client's list and in the table: an entry in each.
+const WATCHED_KEY: usize = size_of::<WatchedKey>() + size_of::<(Box<[u8]>, Vec<SessionIndex>)>();
 
 impl Transaction {
     pub fn is_open(&self) -> bool {
@@ -45,9 +51,19 @@ impl Transaction {
         self.watched.len()
     }
 
-    /// Bytes held (`multi-mem`). O(queued).
+    /// Bytes of what is queued (`multi-mem`).
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Bytes held for the client, its share of the table of watched keys included.
     pub fn memory(&self) -> usize {
-        self.queue.iter().flatten().map(OwnedRequest::memory).sum()
+        size_of::<Self>() + self.queued_bytes + self.watched_bytes
+    }
+
+    fn take_watched(&mut self) -> Vec<WatchedKey> {
+        self.watched_bytes = 0;
+        std::mem::take(&mut self.watched)
     }
 
     /// Whether `what` holds for any queued command. O(queued).
@@ -57,6 +73,7 @@ impl Transaction {
 
     pub fn queue(&mut self, request: OwnedRequest) {
         if let Some(queue) = &mut self.queue {
+            self.queued_bytes += size_of::<OwnedRequest>() + request.memory();
             queue.push(request);
         }
     }
@@ -173,6 +190,7 @@ impl Core {
         if transaction.disturbed || transaction.watched.iter().any(known) {
             return;
         }
+        transaction.watched_bytes += WATCHED_KEY + 2 * key.bytes.len();
         transaction.watched.push(WatchedKey {
             database,
             key: key.bytes.into(),
@@ -187,7 +205,7 @@ impl Core {
             return;
         };
         transaction.disturbed = false;
-        let watched = std::mem::take(&mut transaction.watched);
+        let watched = transaction.take_watched();
         if !transaction.is_open() {
             self.session(index).transaction = None;
         }
@@ -241,7 +259,7 @@ impl Core {
             return;
         }
         transaction.disturbed = true;
-        for WatchedKey { database, key, .. } in std::mem::take(&mut transaction.watched) {
+        for WatchedKey { database, key, .. } in transaction.take_watched() {
             self.watched.remove(database, &key, index);
         }
     }

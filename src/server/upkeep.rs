@@ -37,11 +37,12 @@ impl Core {
         let now = self.moment.now;
         for index in 0..self.keyspace.len() {
             while self.keyspace.db(index).next_due().is_some_and(|due| due <= now) {
-                self.expire_slice(index, now);
+                // Looked at before a slice and not after: a run that just finishes in time has left nothing.
                 if self.stopwatch.nanos(Stopwatch::read().since(started)) > EXPIRE_TIME {
                     self.stats.expire_time_cap_reached += 1;
                     return true;
                 }
+                self.expire_slice(index, now);
             }
         }
         false
@@ -131,6 +132,9 @@ impl Core {
 
     /// The once-a-second round: idle clients, soft output limits, the stopwatch's scale.
     pub fn each_second(&mut self) {
+        if self.rounds_paused {
+            return;
+        }
         self.stopwatch.calibrate();
         crate::memory::decay();
         self.memory_peak = self.memory_peak.max(crate::memory::used());
@@ -179,7 +183,7 @@ impl Core {
         let mut soft = limit.soft > 0 && owed >= limit.soft;
         if soft {
             let since = *session.soft_limit_since.get_or_insert(now);
-            soft = now.since(since) / 1000 > i64::from(limit.soft_seconds);
+            soft = now.since(since) > i64::from(limit.soft_seconds) * 1000;
         } else {
             session.soft_limit_since = None;
         }

@@ -61,7 +61,9 @@ impl Stage {
         let words: Vec<String> = words.collect();
         let client = self.clients.get_mut(name).expect("its name is known");
         match line {
-            "(hang up)" => client.shutdown(std::net::Shutdown::Both).expect("the connection is open"),
+            "(hang up)" => client
+                .shutdown(std::net::Shutdown::Both)
+                .expect("the connection is open"),
             _ => client.write_all(&encode(&words)).expect("the connection is open"),
         }
         self.settle();
@@ -115,7 +117,9 @@ fn play(scenario: &str) {
     }
     let mut stages = [Binary::UnderTest, Binary::Redis, Binary::Valkey].map(Stage::new);
     let lines = scenario.lines().map(str::trim);
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
     let mut names: Vec<&str> = lines.iter().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
     names.sort_unstable();
     names.dedup();

@@ -1,6 +1,6 @@
 //! Where the memory goes: the figures that INFO, MEMORY STATS and MEMORY DOCTOR share.
 
-use crate::memory::{AllocatorStats, allocator_stats, size_class};
+use crate::memory::{AllocatorStats, allocator_stats};
 use crate::server::core::Core;
 use crate::server::os;
 use crate::server::session::Session;
@@ -44,7 +44,7 @@ impl Figures {
             peak: core.memory_peak.max(used),
             startup: core.facts.startup_bytes,
             rss: os::resident_memory().unwrap_or(allocator.resident),
-            clients: core.sessions().map(session_bytes).sum(),
+            clients: core.sessions().map(Session::memory).sum(),
             databases: databases.collect(),
             keys: core.keyspace.databases().map(|(_, db)| db.len()).sum(),
             allocator,
@@ -118,13 +118,6 @@ impl Excess {
 /// Zero if there is nothing to compare with.
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// Bytes a client costs.
-fn session_bytes(session: &Session) -> usize {
-    let reply = session.reply.bytes.capacity();
-    let buffers = if reply == 0 { 0 } else { size_class(reply) };
-    size_class(size_of::<Session>()) + buffers + session.backlog_bytes + session.input_bytes
 }
 
 /// Bytes as people read them: `512B`, `1.50K`, `2.00G`.

@@ -108,14 +108,28 @@ fn a_hard_output_limit_closes_at_once_and_a_soft_one_after_its_time() {
     // Below the limit for a moment, the time begins anew.
     assert_eq!(owe(&mut server, 499, 10_500), []);
     assert_eq!(owe(&mut server, 500, 11_000), []);
-    assert_eq!(owe(&mut server, 500, 21_999), []);
-    assert_eq!(owe(&mut server, 500, 22_000), [Effect::Close(client)]);
+    assert_eq!(owe(&mut server, 500, 21_000), []);
+    assert_eq!(owe(&mut server, 500, 21_001), [Effect::Close(client)]);
     assert!(server.core.session(client).doomed);
     let other = server.connect();
     server.core.session(other).backlog_bytes = 1000;
     server.core.check_output_limit(other);
     assert_eq!(server.core.effects, [Effect::Close(other)]);
     assert_eq!(server.core.stats.client_output_buffer_limit_disconnections, 2);
+}
+
+#[test]
+fn a_reply_beyond_the_hard_limit_is_not_sent_at_all() {
+    let mut server = Server::start();
+    let client = server.connect();
+    server.ask(&format!("SET k {}", "x".repeat(150_000)));
+    server.run(&[b"CONFIG", b"SET", b"client-output-buffer-limit", b"normal 100000 0 0"]);
+    assert_eq!(
+        server.ask_as(client, "GETRANGE k 0 9").as_deref(),
+        Some("$10|xxxxxxxxxx|")
+    );
+    assert_eq!(server.ask_as(client, "GET k").as_deref(), Some(""));
+    assert!(server.core.session(client).doomed);
 }
 
 #[test]
