@@ -82,7 +82,7 @@ fn geoadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         parse_point(args, at)?;
     }
     let score = |at| parse_point(args, at).map(Point::score).unwrap_or_default();
-    let members = places.map(|at| (args.at(at + 2), score(at)));
+    let members = places.map(|at| (args.at(at + 2), move || score(at)));
     let key = ctx.key(&args, 1);
     add_members(ctx, key, options, members)
 }

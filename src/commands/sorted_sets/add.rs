@@ -151,24 +151,24 @@ fn add_pairs(ctx: &mut Context<'_>, args: Args<'_>, options: AddOptions, first: 
     for at in pairs.clone().skip(1) {
         parse_score(args.at(at))?;
     }
-    let members = pairs.map(|at| {
-        let score = if at == first {
+    let score = |at: usize| {
+        if at == first {
             score_of_first
         } else {
             parse_score(args.at(at)).unwrap_or_default()
-        };
-        (args.at(at + 1), score)
-    });
+        }
+    };
+    let members = pairs.map(|at| (args.at(at + 1), move || score(at)));
     let key = ctx.key(&args, 1);
     add_members(ctx, key, options, members)
 }
 
-/// Adds members with their scores to the sorted set of `key`, and replies as ZADD does.
-pub fn add_members<'m>(
+/// Adds members to the sorted set of `key`, each with what gives its score, and replies as ZADD does.
+pub fn add_members<'m, S: FnOnce() -> f64>(
     ctx: &mut Context<'_>,
     key: Key<'_>,
     options: AddOptions,
-    members: impl ExactSizeIterator<Item = (&'m [u8], f64)> + Clone,
+    members: impl ExactSizeIterator<Item = (&'m [u8], S)> + Clone,
 ) -> Outcome {
     let (mut new, mut changed, mut last) = (0, 0, Added::Skipped);
     let mut decide = |old: Option<f64>, score: f64| {
@@ -184,12 +184,12 @@ pub fn add_members<'m>(
     match ctx.core.write_as::<ZsetMut>(ctx.database, key)? {
         Some(mut zset) => {
             zset.expect(members.len(), longest);
-            members.for_each(|(member, score)| zset.update(member, |old| decide(old, score)));
+            members.for_each(|(member, score)| zset.update(member, |old| decide(old, score())));
         }
         None if options.only_present => {}
         None => {
             let mut zset = ZsetBuilder::new(members.len(), longest(), ZsetMut::limits(&ctx.core.settings));
-            members.for_each(|(member, score)| zset.update(member, |old| decide(old, score)));
+            members.for_each(|(member, score)| zset.update(member, |old| decide(old, score())));
             ctx.core.create(ctx.database, key, zset.finish());
         }
     }
