@@ -161,6 +161,16 @@ fn sorted_sets_wake_their_clients() {
 }
 
 #[test]
+fn changes_of_sorted_sets_are_told() {
+    play(include_str!("sorted_set_events.txt"));
+}
+
+#[test]
+fn new_keys_are_told() {
+    play(include_str!("new_keys.txt"));
+}
+
+#[test]
 fn transactions_notice_what_others_do() {
     play(include_str!("transactions.txt"));
 }
