@@ -27,12 +27,17 @@ pub fn seed_with(key: [u64; 4]) {
     }
 }
 
+/// The same keyed hash for maps of the standard library, where it stands in for a slower one.
+#[inline]
+pub fn state() -> RandomState {
+    let [a, b, c, d] = &KEY;
+    RandomState::with_seeds(a.load(Relaxed), b.load(Relaxed), c.load(Relaxed), d.load(Relaxed))
+}
+
 /// The hash of `bytes`. All 64 bits are usable: tables take their index from the top and their tags from the bottom.
 #[inline]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
-    let [a, b, c, d] = &KEY;
-    let state = RandomState::with_seeds(a.load(Relaxed), b.load(Relaxed), c.load(Relaxed), d.load(Relaxed));
-    let mut hasher = state.build_hasher();
+    let mut hasher = state().build_hasher();
     hasher.write(bytes);
     hasher.finish()
 }

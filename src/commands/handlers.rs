@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    blocking_lists, client, config, connection, debug, dump, hash_random, hashes, introspect, keys, latency, lcs,
+    blocking_lists, client, config, connection, debug, dump, geo, hash_random, hashes, introspect, keys, latency, lcs,
     lists, lolwut, memory, object, pubsub, scan, scan_values, server, sets, slowlog, sorted_sets, streams, strings,
     tracking, transactions, ttl,
 };
@@ -29,6 +29,7 @@ const FAMILIES: &[Family] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     dump::COMMANDS,
+    geo::COMMANDS,
     hash_random::COMMANDS,
     hashes::COMMANDS,
     introspect::COMMANDS,

@@ -13,6 +13,7 @@ mod debug_protocol;
 pub mod digest;
 pub mod dump;
 pub mod expiry;
+pub mod geo;
 pub mod handlers;
 pub mod hash_random;
 pub mod hashes;

@@ -103,8 +103,13 @@ fn edited_value(text: Vec<u8>) -> NewValue<'static> {
 }
 
 fn store(ctx: &mut Context<'_>, key: Key<'_>, value: NewValue<'_>, deadline: Deadline) {
+    let tells_new = ctx.core.settings.notify_keyspace_events.contains(Class::NEW);
+    let is_new = tells_new && !ctx.core.exists(ctx.database, key);
     let (db, graveyard, moment) = ctx.core.writer(ctx.database);
     db.set(key, value, deadline, moment, graveyard);
+    if is_new {
+        ctx.notify(Class::NEW, "new", key.bytes);
+    }
 }
 
 /// GET key

@@ -1,5 +1,7 @@
 //! Numbers to text and back, to the byte as Redis does.
 
+use std::fmt::Write;
+
 use super::float_text::{Body, Digits, Format, Literal, Rounded};
 use super::grisu::{self, Decimal};
 
@@ -136,6 +138,16 @@ impl std::ops::Deref for NumberText {
     }
 }
 
+impl Write for NumberText {
+    fn write_str(&mut self, part: &str) -> std::fmt::Result {
+        if usize::from(self.len) + part.len() > NumberText::CAPACITY {
+            return Err(std::fmt::Error);
+        }
+        self.push(part.as_bytes());
+        Ok(())
+    }
+}
+
 impl std::fmt::Display for NumberText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self)
@@ -171,6 +183,47 @@ pub fn double(value: f64) -> NumberText {
         text.push(b"inf");
     } else {
         lay_out(&mut text, &grisu::digits(value));
+    }
+    text
+}
+
+/// A distance with four decimals, as the commands for places print it. What does not fit 64 bits once it is counted in
+/// ten-thousandths, or is no number, is printed as the lowest that does.
+pub fn four_decimals(value: f64) -> NumberText {
+    const SCALE: u64 = 10_000;
+    const LIMIT: f64 = (1u64 << 63) as f64;
+    let scaled = (value * SCALE as f64).round_ties_even();
+    let scaled = if (-LIMIT..LIMIT).contains(&scaled) {
+        scaled as i64
+    } else {
+        i64::MIN
+    };
+    let mut text = NumberText::new();
+    if scaled < 0 {
+        text.push(b"-");
+    }
+    let (whole, part) = (scaled.unsigned_abs() / SCALE, scaled.unsigned_abs() % SCALE);
+    text.push(itoa::Buffer::new().format(whole).as_bytes());
+    text.push(b".");
+    // A one in front keeps the zeros that the part begins with.
+    text.push(&itoa::Buffer::new().format(SCALE + part).as_bytes()[1..]);
+    text
+}
+
+/// A coordinate, of magnitude below a million, with up to 17 decimals and without trailing zeros: what a `long double` of
+/// that value prints as.
+pub fn coordinate(value: f64) -> NumberText {
+    let mut text = NumberText::new();
+    // Cannot fail for such a value: 6 digits, 17 decimals, sign and point fit.
+    let _ = write!(text, "{value:.17}");
+    let digits = text.as_bytes();
+    let zeros = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
+    text.len -= zeros as u8;
+    if text.as_bytes().ends_with(b".") {
+        text.len -= 1;
+    }
+    if text.as_bytes() == b"-0" {
+        return double(0.0);
     }
     text
 }
@@ -342,6 +395,38 @@ mod tests {
         }
         assert_eq!(&*double(f64::NAN), "nan");
         assert_eq!(double(17_179_869_184.0).as_bytes(), b"17179869184");
+    }
+
+    #[test]
+    fn distances_have_four_decimals() {
+        for (value, text) in [
+            (0.0, "0.0000"),
+            (166_274.15156960033, "166274.1516"),
+            (0.00025, "0.0002"),
+            (0.00004, "0.0000"),
+            (12.0, "12.0000"),
+            (9.99995, "10.0000"),
+            (2e-320, "0.0000"),
+            (f64::NAN, "-922337203685477.5808"),
+        ] {
+            assert_eq!(&*four_decimals(value), text);
+        }
+    }
+
+    #[test]
+    fn coordinates_have_up_to_seventeen_decimals() {
+        for (value, text) in [
+            (13.361389338970184, "13.36138933897018433"),
+            (-180.0, "-180"),
+            (85.05112878, "85.0511287799999991"),
+            (0.5, "0.5"),
+            (-0.0, "0"),
+            (0.0, "0"),
+            (100.0, "100"),
+            (-0.00000268220901489, "-0.00000268220901489"),
+        ] {
+            assert_eq!(&*coordinate(value), text);
+        }
     }
 
     #[test]

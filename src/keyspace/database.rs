@@ -1,7 +1,7 @@
 //! One database: a table of entries, and the wheel on which the volatile ones stand.
 
 use super::clock::AccessClock;
-use super::entry::{Boxed, EntryPointer, EntryRef, Kind, NewValue};
+use super::entry::{Boxed, Condemned, EntryPointer, EntryRef, Kind, NewValue};
 use super::graveyard::Graveyard;
 use crate::hashing::hash_bytes;
 use crate::memory::size_class;
@@ -338,9 +338,14 @@ impl<'a> EntryMut<'a> {
     /// Gives the key another value, keeping its deadline and clock. The old value is dropped here: it must be packed,
     /// or small.
     pub fn convert(&mut self, value: NewValue<'_>) {
+        drop(self.exchange(value));
+    }
+
+    /// The same for a large value, which is given back to be buried.
+    pub fn exchange(&mut self, value: NewValue<'_>) -> Option<Box<dyn Condemned>> {
         let (entry, old) = self.entry.with_value(value);
         self.moved(entry);
-        drop(old);
+        old
     }
 
     /// Replaces `range` of an in-entry value, changing its kind.

@@ -175,6 +175,16 @@ impl Reply {
         }
     }
 
+    /// A coordinate in the form of a `long double`; a bulk string in RESP2.
+    pub fn coordinate(&mut self, value: f64) {
+        let text = crate::format::number::coordinate(value);
+        if self.resp3() {
+            self.line(b',', text.as_bytes());
+        } else {
+            self.bulk(text.as_bytes());
+        }
+    }
+
     /// Text for people; `format` is three letters (`txt`, `mkd`). A bulk string in RESP2.
     pub fn verbatim(&mut self, format: &str, text: impl AsRef<[u8]>) {
         debug_assert_eq!(format.len(), 3);

@@ -113,6 +113,17 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Some of the arguments.
+    ///
+    /// # Panics
+    /// If the range ends behind the last one.
+    pub fn range(&self, range: std::ops::Range<usize>) -> Args<'a> {
+        Args {
+            spans: &self.spans[range],
+            ..*self
+        }
+    }
+
     pub fn to_vec(&self) -> Vec<&'a [u8]> {
         self.iter().collect()
     }

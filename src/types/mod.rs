@@ -1,6 +1,7 @@
 //! The data structures behind the values. They know nothing of clients, replies or keys.
 
 mod cells;
+pub mod geo;
 pub mod hash;
 pub mod intset;
 pub mod list;

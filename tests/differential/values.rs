@@ -30,6 +30,7 @@ macro_rules! slots {
 
 slots! {
     key anykey lexkey value member field int float score scorebound lexbound index offset count bigcount
+    zsetorset longitude latitude place radius unit
     seconds millis at atmillis deadline deadlinemillis db pattern streamid autoid typename setting command text huge
     payload
 }
@@ -264,6 +265,88 @@ const BAD_STREAM_IDS: &[&[u8]] = &[
     b"(1-1",
 ];
 
+/// Both sides of the date line, the edges of the map and what is beyond, corners of cells, and some towns.
+const LONGITUDES: &[&[u8]] = &[
+    b"0",
+    b"180",
+    b"-180",
+    b"179.9999",
+    b"-179.9999",
+    b"13.361389",
+    b"15.087269",
+    b"12.758489",
+    b"-0",
+    b"1e-7",
+    b"90",
+    b"-122.4194",
+    b"45.0000001",
+    b"0.0000027",
+    b"5.625",
+    b"-11.25",
+    b"13.361389",
+    b"13.5833333",
+];
+
+const BAD_LONGITUDES: &[&[u8]] = &[
+    b"180.00001",
+    b"-181",
+    b"1e308",
+    b"inf",
+    b"nan",
+    b"abc",
+    b"",
+    b" 1",
+    b"123456789012",
+];
+
+const LATITUDES: &[&[u8]] = &[
+    b"0",
+    b"85.05112878",
+    b"-85.05112878",
+    b"85.0511",
+    b"-85.05",
+    b"38.115556",
+    b"37.502669",
+    b"38.788135",
+    b"66.1",
+    b"-66.1",
+    b"80.5",
+    b"-80.5",
+    b"1e-9",
+    b"37.7749",
+    b"37.316667",
+    b"-37.7749",
+    b"38.115556",
+    b"22.5",
+];
+
+const BAD_LATITUDES: &[&[u8]] = &[b"85.0512", b"-90", b"-inf", b"x", b"", b"1e400"];
+
+const RADIUSES: &[&[u8]] = &[
+    b"0",
+    b"0.01",
+    b"1",
+    b"10",
+    b"100",
+    b"200",
+    b"500",
+    b"1000",
+    b"2500",
+    b"5000",
+    b"10000",
+    b"20000",
+    b"40000",
+    b"1e6",
+    b"2e7",
+    b"1e300",
+    b"inf",
+    b"5e-324",
+    b"78271.5",
+    b"313086",
+    b"-0",
+    b"190.4424",
+];
+
 /// Keys that only their own family uses in a way that random picks elsewhere would spoil.
 const LEX_KEYS: &[&[u8]] = &[b"lex:1", b"lex:2"];
 
@@ -293,6 +376,12 @@ impl Filler<'_> {
             Slot::score => mostly(random, SCORES, &[b"nan", b"abc", b"", b"(1", b"1e400", b" 1"]),
             Slot::scorebound => mostly(random, SCORE_BOUNDS, &[b"(", b"abc", b"", b"nan", b"[1", b"((1"]),
             Slot::lexbound => mostly(random, LEX_BOUNDS, &[b"", b"a", b"--", b"++", b"{a"]),
+            Slot::zsetorset => pick(random, &[b"z:1", b"z:2", b"z:1", b"z:2", b"t:1", b"t:2", b"lex:1"]),
+            Slot::longitude => coordinate(random, 180, LONGITUDES, BAD_LONGITUDES),
+            Slot::latitude => coordinate(random, 85, LATITUDES, BAD_LATITUDES),
+            Slot::place => place(random),
+            Slot::radius => mostly(random, RADIUSES, &[b"-1", b"abc", b"", b"nan", b"1e400"]),
+            Slot::unit => mostly(random, &[b"m", b"km", b"KM", b"ft", b"mi"], &[b"", b"cm", b"kmh"]),
             Slot::seconds => duration(random, ""),
             Slot::millis => duration(random, "000"),
             Slot::at => instant(random, "", &[b"1", b"1000000000"]),
@@ -387,6 +476,22 @@ fn member(random: &mut Random) -> Vec<u8> {
         7 => random.between(-300, 3000).to_string().into_bytes(),
         8 => format!("m{}", random.below(500)).into_bytes(),
         _ => pick(random, VALUES),
+    }
+}
+
+fn place(random: &mut Random) -> Vec<u8> {
+    match random.below(20) {
+        0 => pick(random, MEMBERS),
+        _ => format!("p{}", random.below(70)).into_bytes(),
+    }
+}
+
+/// Half of the good ones are any numbers at all up to `limit`.
+fn coordinate(random: &mut Random, limit: i64, good: &[&[u8]], bad: &[&[u8]]) -> Vec<u8> {
+    match random.below(100) {
+        0..60 => pick(random, good),
+        60..98 => format!("{}.{}", random.between(1 - limit, limit - 1), random.below(10_000_000)).into_bytes(),
+        _ => pick(random, bad),
     }
 }
 

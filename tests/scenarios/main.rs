@@ -156,6 +156,21 @@ fn blocked_clients_are_served_in_turn() {
 }
 
 #[test]
+fn sorted_sets_wake_their_clients() {
+    play(include_str!("blocking_sorted_sets.txt"));
+}
+
+#[test]
+fn changes_of_sorted_sets_are_told() {
+    play(include_str!("sorted_set_events.txt"));
+}
+
+#[test]
+fn new_keys_are_told() {
+    play(include_str!("new_keys.txt"));
+}
+
+#[test]
 fn transactions_notice_what_others_do() {
     play(include_str!("transactions.txt"));
 }

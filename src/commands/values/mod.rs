@@ -23,7 +23,7 @@ pub use zset::{ZsetBuilder, ZsetMut};
 
 use crate::config::Settings;
 use crate::keyspace::database::EntryMut;
-use crate::keyspace::{Key, Kind, NewValue, ValueRef};
+use crate::keyspace::{Deadline, Key, Kind, NewValue, ValueRef};
 use crate::persistence::rdb::decode::Limits;
 use crate::server::Context;
 use crate::server::core::Core;
@@ -130,6 +130,26 @@ impl Core {
         }
     }
 
+    /// The value of `key` if it is a V, without a trace. For commands that need several values at once, once each has been
+    /// looked up by itself.
+    pub fn view_as<'a, V: View<'a>>(&'a self, database: usize, key: Key<'_>) -> Option<V> {
+        V::of(self.keyspace.db(database).find(key)?.value())
+    }
+
+    /// Gives `key` a value without a deadline, whatever it held before.
+    fn overwrite(&mut self, database: usize, key: Key<'_>, value: NewCollection) {
+        if !self.exists(database, key) {
+            return self.create(database, key, value);
+        }
+        let (db, graveyard, moment) = self.writer(database);
+        match value {
+            NewCollection::Packed(kind, bytes) => {
+                db.set(key, NewValue::Inline(kind, &bytes), Deadline::Clear, moment, graveyard);
+            }
+            NewCollection::Large(value) => db.set(key, value, Deadline::Clear, moment, graveyard),
+        }
+    }
+
     /// Adds a key that was just looked up and not found.
     pub fn create(&mut self, database: usize, key: Key<'_>, value: NewCollection) {
         match value {
@@ -159,6 +179,25 @@ pub fn load_limits(settings: &Settings) -> Limits {
 pub fn delete_emptied(ctx: &mut Context<'_>, key: Key<'_>) {
     ctx.core.delete(ctx.database, key);
     ctx.notify(Class::GENERIC, "del", key.bytes);
+}
+
+/// What a command does that stores its result: `value` takes the place of whatever `key` held, which counts as `writes`
+/// writes and is told as `event`; an empty result, which is `None`, deletes the key.
+pub fn store_result(
+    ctx: &mut Context<'_>,
+    key: Key<'_>,
+    value: Option<NewCollection>,
+    writes: usize,
+    (class, event): (Class, &str),
+) {
+    match value {
+        Some(value) => {
+            ctx.core.overwrite(ctx.database, key, value);
+            ctx.changed_times(writes, class, event, key.bytes);
+        }
+        None if ctx.core.delete_live(ctx.database, key) => ctx.changed(Class::GENERIC, "del", key.bytes),
+        None => {}
+    }
 }
 
 /// A listpack without elements and with room for `bytes` of them.

@@ -5,10 +5,15 @@ use std::ops::Range;
 use super::{NewCollection, ViewMut};
 use crate::config::Settings;
 use crate::keyspace::database::EntryMut;
+use crate::keyspace::entry::Condemned;
 use crate::keyspace::{Kind, NewValue};
 use crate::types::listpack::{self, Element};
 use crate::types::packed::PackedBuf;
 use crate::types::zset::{self, Limits, Zset, ZsetRef, packed};
+
+/// So many times more members must go than stay for a set to be copied without them: adding a member takes longer than
+/// removing one.
+const COPY_FACTOR: usize = 4;
 
 /// A sorted set for changing.
 pub struct ZsetMut<'a> {
@@ -56,8 +61,8 @@ impl<'a> ZsetMut<'a> {
 
     /// Unpacks a small set that is about to get more members, or longer ones, than a small set may have. The limits are
     /// held against the arguments as they stand, be they members already or not added in the end.
-    pub fn expect(&mut self, count: usize, longest: usize) {
-        if self.entry.kind() == Kind::ZsetPacked && !self.limits.allow(count, longest) {
+    pub fn expect(&mut self, count: usize, longest: impl FnOnce() -> usize) {
+        if self.entry.kind() == Kind::ZsetPacked && !self.limits.allow(count, longest()) {
             self.unpack();
         }
     }
@@ -92,6 +97,27 @@ impl<'a> ZsetMut<'a> {
         }
     }
 
+    /// Takes out the members of these ranks, which are not all. O(log n + m), in a listpack O(n).
+    ///
+    /// When only few are to stay, they move to a new set. What is left of the old one is given back to be buried, so that
+    /// removing nearly a million members takes no longer than keeping the others.
+    #[must_use]
+    pub fn remove_ranks(&mut self, ranks: Range<usize>) -> Option<Box<dyn Condemned>> {
+        match self.form() {
+            Form::Packed(buf) => {
+                packed::remove_ranks(buf, ranks);
+            }
+            Form::Table(zset) if ranks.len() / COPY_FACTOR > zset.len() - ranks.len() => {
+                let rest = Box::new(zset.without_ranks(ranks));
+                return self.entry.exchange(NewValue::boxed(rest));
+            }
+            Form::Table(zset) => {
+                zset.remove_ranks(ranks);
+            }
+        }
+        None
+    }
+
     /// Takes out the members of these ranks, from the last to the first if `reverse`, after showing each to `f`.
     /// O(log n) each, in a listpack O(n) for all.
     pub fn pop_ranks(&mut self, ranks: Range<usize>, reverse: bool, mut f: impl FnMut(Element, f64)) {
@@ -120,8 +146,7 @@ pub enum ZsetBuilder {
 
 impl ZsetBuilder {
     /// An empty set in the form that suits so many members, the longest of that length.
-    pub fn new(count: usize, longest: usize, settings: &Settings) -> Self {
-        let limits = ZsetMut::limits(settings);
+    pub fn new(count: usize, longest: usize, limits: Limits) -> Self {
         if limits.allow(count, longest) {
             ZsetBuilder::Packed(listpack::EMPTY.to_vec(), limits)
         } else {
@@ -140,6 +165,26 @@ impl ZsetBuilder {
             zset.insert(member, score);
             *self = ZsetBuilder::Table(zset);
         }
+    }
+
+    /// The set of members in order, none of them twice.
+    pub fn from_ordered<'m>(
+        members: impl ExactSizeIterator<Item = (Element<'m>, f64)> + Clone,
+        limits: Limits,
+    ) -> NewCollection {
+        let longest = members.clone().map(|(member, _)| member.text_len()).max().unwrap_or(0);
+        let mut zset = ZsetBuilder::new(members.len(), longest, limits);
+        let mut digits = itoa::Buffer::new();
+        for (member, score) in members {
+            let member = member.text(&mut digits);
+            match &mut zset {
+                ZsetBuilder::Packed(bytes, _) => packed::insert_new(bytes, member, score),
+                ZsetBuilder::Table(zset) => {
+                    zset.insert(member, score);
+                }
+            }
+        }
+        zset.finish()
     }
 
     pub fn finish(self) -> NewCollection {

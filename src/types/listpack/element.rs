@@ -19,7 +19,7 @@ const TEXT_6_BITS: usize = 0x3F;
 const TEXT_12_BITS: usize = 0xFFF;
 
 /// A value as it stands in a listpack. Text that is the canonical form of a 64-bit integer is kept as that integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Element<'a> {
     Int(i64),
     Str(&'a [u8]),

@@ -12,6 +12,7 @@ mod range;
 mod tests;
 mod tree;
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 pub use ordered::{Iter, Zset};
@@ -49,6 +50,17 @@ impl Limits {
     pub fn allow(&self, len: usize, longest_member: usize) -> bool {
         len <= self.max_entries && longest_member <= self.max_value
     }
+}
+
+/// The order of members with scores: by score, then by the bytes of the text.
+pub fn compare_members((one, one_score): &(Element, f64), (other, other_score): &(Element, f64)) -> Ordering {
+    let by_score = one_score.partial_cmp(other_score).unwrap_or(Ordering::Equal);
+    by_score.then_with(|| match (one, other) {
+        (Element::Str(one), Element::Str(other)) => one.cmp(other),
+        _ => one
+            .text(&mut itoa::Buffer::new())
+            .cmp(other.text(&mut itoa::Buffer::new())),
+    })
 }
 
 /// Unpacks a packed set.
@@ -105,6 +117,17 @@ impl<'a> ZsetRef<'a> {
     /// The member of that rank.
     pub fn get(self, rank: usize) -> Option<(Element<'a>, f64)> {
         self.iter(rank..rank + 1, false).next()
+    }
+
+    /// A random member, each as likely as another. `rng` gives uniform 64-bit numbers. O(1), in a listpack O(n).
+    pub fn random(self, rng: &mut impl FnMut() -> u64) -> Option<(Element<'a>, f64)> {
+        match self {
+            ZsetRef::Packed(bytes) => {
+                let rank = rng().checked_rem(packed::len(bytes) as u64)?;
+                self.get(rank as usize)
+            }
+            ZsetRef::Table(zset) => zset.random(rng).map(|(member, score)| (Element::Str(member), score)),
+        }
     }
 
     /// The members of these ranks, in order or from the last to the first.

@@ -191,13 +191,44 @@ impl Zset {
         self.len().checked_sub(1).is_some_and(|last| self.remove_at(last, f))
     }
 
-    /// Takes out the members of these ranks; returns how many. O(m log n) for m of them.
+    /// Takes out the members of these ranks; returns how many. O(log n + m) for m of them: a leaf loses all it has of them
+    /// at once, and their places in the table are fetched ahead.
     pub fn remove_ranks(&mut self, ranks: Range<usize>) -> usize {
         let count = ranks.end.min(self.len()).saturating_sub(ranks.start);
-        for _ in 0..count {
-            self.remove_at(ranks.start, |_, _| {});
+        let (mut left, mut run) = (count, Vec::new());
+        while left > 0 {
+            left -= self.tree.remove_run(ranks.start, left, &mut |member| {
+                member.prefetch();
+                run.push((0, member));
+            });
+            for (hash, member) in &mut run {
+                *hash = rehash(*member);
+                self.table.prefetch(*hash);
+            }
+            for (hash, member) in run.drain(..) {
+                if let Some(slot) = self.table.find(hash, |known| known == member) {
+                    self.table.remove(slot);
+                }
+                self.free(member);
+            }
         }
         count
+    }
+
+    /// A copy without the members of these ranks. O(k log n) for k that are left.
+    pub fn without_ranks(&self, ranks: Range<usize>) -> Zset {
+        let mut copy = Zset::new();
+        for part in [0..ranks.start, ranks.end..self.len()] {
+            for (member, score) in self.iter(part, false) {
+                copy.add(hash_bytes(member), member, score);
+            }
+        }
+        copy
+    }
+
+    /// A random member, each as likely as another. `rng` gives uniform 64-bit numbers. O(1).
+    pub fn random(&self, rng: &mut impl FnMut() -> u64) -> Option<(&[u8], f64)> {
+        self.table.random(rng).map(|member| (member.bytes(), member.score()))
     }
 
     /// A step of ZSCAN: shows some members to `f` and returns the next cursor, zero at the end.

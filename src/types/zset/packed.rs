@@ -173,8 +173,8 @@ pub fn update(
     None
 }
 
-/// Adds a member that is not there.
-pub(super) fn insert_new(buf: &mut impl PackedBuf, member: &[u8], score: f64) {
+/// Adds a member that is not there. Behind all others its place is found in O(1).
+pub fn insert_new(buf: &mut impl PackedBuf, member: &[u8], score: f64) {
     let at = place_for(buf.bytes(), member, score);
     with_score_element(score, |score| {
         listpack::insert_all(buf, at, [Element::of(member), score])

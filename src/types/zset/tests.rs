@@ -216,6 +216,58 @@ fn scanning_shows_every_member() {
 }
 
 #[test]
+fn ranges_leave_table_and_order_together() {
+    let mut rng = Rng::new(12);
+    let mut zset = Zset::new();
+    let name = |i: usize| format!("m{i:05}");
+    let mut left: Vec<usize> = (0..20_000).collect();
+    for &i in &left {
+        zset.insert(name(i).as_bytes(), (i / 7) as f64);
+    }
+    let empty = Zset::new().memory();
+    while !left.is_empty() {
+        let start = rng.below(left.len());
+        let end = (start + 1 + rng.below(4000)).min(left.len());
+        let copy = zset.without_ranks(start..end);
+        assert_eq!(zset.remove_ranks(start..end), end - start);
+        for i in left.drain(start..end) {
+            assert_eq!(zset.score(name(i).as_bytes()), None);
+        }
+        for set in [&zset, &copy] {
+            let members = set.iter(0..set.len(), false).map(|(member, _)| member.to_vec());
+            assert!(members.eq(left.iter().map(|&i| name(i).into_bytes())));
+            for &i in left.iter().step_by(97) {
+                assert_eq!(set.score(name(i).as_bytes()), Some((i / 7) as f64));
+            }
+        }
+    }
+    assert!(zset.memory() < empty + 20_000, "{} bytes", zset.memory());
+}
+
+#[test]
+fn every_member_is_drawn_as_often_as_another() {
+    let mut rng = Rng::new(2);
+    for size in [10, 300] {
+        let mut zset = Zset::new();
+        let mut packed = listpack::EMPTY.to_vec();
+        for i in 0..size {
+            let member = i.to_string().into_bytes();
+            zset.insert(&member, i as f64);
+            packed::insert(&mut packed, &member, i as f64);
+        }
+        for set in [ZsetRef::Packed(&packed), ZsetRef::Table(&zset)] {
+            let mut drawn = vec![0; size];
+            for _ in 0..size * 200 {
+                let (_, score) = set.random(&mut || rng.next()).expect("a member");
+                drawn[score as usize] += 1;
+            }
+            assert!(drawn.iter().all(|count| (120..300).contains(count)), "{drawn:?}");
+        }
+    }
+    assert_eq!(ZsetRef::Table(&Zset::new()).random(&mut || 1), None);
+}
+
+#[test]
 fn freeing_goes_in_steps() {
     let mut zset = Zset::new();
     for i in 0..20_000 {

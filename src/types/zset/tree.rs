@@ -223,6 +223,18 @@ impl Leaf {
         Some(member)
     }
 
+    /// Takes out up to `most` members from `at` on, handing each to `f`; returns how many.
+    fn remove_run(&mut self, at: usize, most: usize, f: &mut impl FnMut(Member)) -> usize {
+        let len = self.len();
+        let end = len.min(at + most);
+        self.members[at..end].iter().flatten().for_each(|&member| f(member));
+        self.prefixes.copy_within(end..len, at);
+        self.members.copy_within(end..len, at);
+        self.members[len - (end - at)..len].fill(None);
+        self.len -= (end - at) as u16;
+        end - at
+    }
+
     /// Finds a member by its handle, so without touching any member.
     fn index_of(&self, prefix: u32, member: Member) -> usize {
         let start = count_below(&self.prefixes[..self.len()], prefix);
@@ -307,12 +319,26 @@ impl Inner {
         };
         let removed = self.node_mut(at).remove(target)?;
         self.counts[at] -= 1;
+        self.mend(at);
+        Some(removed)
+    }
+
+    /// Takes out up to `most` members from `rank` on, as far as one leaf has them; returns how many.
+    fn remove_run(&mut self, rank: usize, most: usize, f: &mut impl FnMut(Member)) -> usize {
+        let (at, rank) = self.child_of_rank(rank);
+        let removed = self.node_mut(at).remove_run(rank, most, f);
+        self.counts[at] -= removed as u32;
+        self.mend(at);
+        removed
+    }
+
+    /// Sees to a child that has lost members: fills it if it has become sparse, and notes its smallest member.
+    fn mend(&mut self, at: usize) {
         if self.node(at).is_sparse() && self.len() > 1 {
             self.fill(at);
         } else {
             self.refresh_min(at);
         }
-        Some(removed)
     }
 
     /// Makes a full child less than full: shares with a neighbour that has room, or else splits it.
@@ -512,6 +538,13 @@ impl Node {
         }
     }
 
+    fn remove_run(&mut self, rank: usize, most: usize, f: &mut impl FnMut(Member)) -> usize {
+        match self {
+            Node::Leaf(leaf) => leaf.remove_run(rank, most, f),
+            Node::Inner(inner) => inner.remove_run(rank, most, f),
+        }
+    }
+
     fn give_to_right(&mut self, right: &mut Node, n: usize) {
         match (self, right) {
             (Node::Leaf(a), Node::Leaf(b)) => {
@@ -619,16 +652,32 @@ impl Tree {
         }
     }
 
+    /// Takes out members from `rank` on, which must be below [`Tree::len`]: up to `most`, at least one, and no more than
+    /// one leaf has, handing each to `f`; returns how many. O(log n) for all of them, some fifty in the middle of a large
+    /// range.
+    pub fn remove_run(&mut self, rank: usize, most: usize, f: &mut impl FnMut(Member)) -> usize {
+        debug_assert!(rank < self.len && most > 0);
+        let removed = self.root.remove_run(rank, most, f);
+        self.len -= removed;
+        self.lower();
+        removed
+    }
+
     fn take(&mut self, target: Target) -> Option<Member> {
         let removed = self.root.remove(target)?;
         self.len -= 1;
+        self.lower();
+        Some(removed)
+    }
+
+    /// Makes the only child of a root the root.
+    fn lower(&mut self) {
         while let Node::Inner(root) = &mut self.root
             && root.len() == 1
             && let Some(only) = root.nodes[0].take()
         {
             self.root = only;
         }
-        Some(removed)
     }
 
     /// How many members lie before the position. O(log n).

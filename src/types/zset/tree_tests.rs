@@ -63,6 +63,22 @@ impl Checked {
         free(removed);
     }
 
+    fn remove_run(&mut self, rank: usize, most: usize) {
+        let expected: Vec<ModelEntry> = self.model.iter().skip(rank).take(most).cloned().collect();
+        let mut run = Vec::new();
+        let removed = self.tree.remove_run(rank, most, &mut |member| run.push(member));
+        assert!((1..=most.min(LEAF)).contains(&removed));
+        assert!(
+            run.iter()
+                .copied()
+                .eq(expected[..removed].iter().map(|entry| entry.2.0))
+        );
+        for entry in &expected[..removed] {
+            self.model.remove(entry);
+            free(entry.2.0);
+        }
+    }
+
     fn update(&mut self, rank: usize, score: f64) {
         let entry = self.nth(rank);
         let moved = (sort_key(score), entry.1.clone(), entry.2);
@@ -178,6 +194,30 @@ fn random_edits_follow_a_sorted_set() {
             }
         }
         checked.check();
+    }
+}
+
+#[test]
+fn runs_are_removed_from_one_leaf_at_a_time() {
+    let mut rng = Rng::new(8);
+    for kind in 0..4 {
+        let mut checked = Checked::new();
+        for i in 0..6000 {
+            checked.insert(random_score(&mut rng, kind), format!("m{i}").as_bytes());
+        }
+        while !checked.model.is_empty() {
+            let len = checked.model.len();
+            let rank = rng.below(len);
+            let longest = if rng.chance(3) { 10 } else { 200 };
+            let most = 1 + rng.below(longest);
+            // Mostly several runs at one place, so that leaves are emptied and nodes merge.
+            for _ in 0..rng.below(6) {
+                if rank < checked.model.len() {
+                    checked.remove_run(rank, most);
+                }
+            }
+            checked.check();
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::compare::Compare;
 
 mod connection;
+mod geo;
 mod hashes;
 mod keyspace;
 mod lists;
@@ -21,6 +22,7 @@ pub const ALL: &[&Family] = &[
     &sets::FAMILY,
     &hashes::FAMILY,
     &sorted_sets::FAMILY,
+    &geo::FAMILY,
     &streams::FAMILY,
     &server::FAMILY,
 ];
