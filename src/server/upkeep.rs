@@ -194,7 +194,7 @@ impl Core {
         }
     }
 
-    fn expiry_paused(&self) -> bool {
+    pub(super) fn expiry_paused(&self) -> bool {
         self.pause.is_some_and(|pause| pause.until > self.monotonic)
     }
 

@@ -79,6 +79,28 @@ fn a_pause_holds_writes_and_expiry_until_its_deadline() {
 }
 
 #[test]
+fn nothing_expires_while_writes_are_paused_but_nobody_sees_it() {
+    let mut server = Server::start();
+    server.ask("set k x px 50");
+    server.ask("client pause 1000 write");
+    server.at(50);
+    assert_eq!(server.ask("get k"), "$-1|");
+    assert_eq!(server.ask("exists k"), ":0|");
+    assert_eq!(server.ask("ttl k"), ":-2|");
+    assert_eq!(server.ask("scan 0"), "*2|$1|0|*0|");
+    assert_eq!(server.ask("keys *"), "*0|");
+    // There is no other key to tell, and asking must come to an end.
+    assert_eq!(server.ask("randomkey"), "$1|k|");
+    assert_eq!(
+        (server.core.stats.expired_keys, server.core.stats.keyspace_misses),
+        (0, 3)
+    );
+    server.core.unpause();
+    assert_eq!(server.ask("get k"), "$-1|");
+    assert_eq!(server.core.stats.expired_keys, 1);
+}
+
+#[test]
 fn a_pause_of_all_holds_reads_too() {
     let mut server = Server::start();
     let other = server.connect();
