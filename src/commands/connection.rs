@@ -220,6 +220,8 @@ fn quit(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
 fn reset(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
     ctx.core.unsubscribe_all(ctx.session);
     ctx.core.end_transaction(ctx.session);
+    ctx.core.untrack(ctx.session);
+    ctx.core.stop_monitoring(ctx.session);
     let authenticated = ctx.core.settings.requirepass.is_empty();
     ctx.session().reset(authenticated);
     ctx.reply.protocol = Protocol::Resp2;

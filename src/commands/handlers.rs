@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
     blocking_lists, client, config, connection, debug, hashes, introspect, keys, latency, lcs, lists, lolwut, memory,
-    object, pubsub, scan, server, sets, slowlog, sorted_sets, streams, strings, transactions, ttl,
+    object, pubsub, scan, server, sets, slowlog, sorted_sets, streams, strings, tracking, transactions, ttl,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -44,6 +44,7 @@ const FAMILIES: &[Family] = &[
     sorted_sets::COMMANDS,
     streams::COMMANDS,
     strings::COMMANDS,
+    tracking::COMMANDS,
     transactions::COMMANDS,
     ttl::COMMANDS,
 ];

@@ -176,7 +176,7 @@ fn describe(spec: &CommandSpec, reply: &mut Reply) {
     reply.set(spec.categories.count());
     spec.categories
         .iter()
-        .for_each(|category| reply.simple(&format!("@{}", category.name())));
+        .for_each(|category| reply.simple(format!("@{}", category.name())));
     reply.set(spec.tips.len());
     spec.tips.iter().for_each(|tip| reply.bulk(tip));
     reply.set(spec.key_specs.len());

@@ -264,6 +264,7 @@ fn flushdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     check_flush_mode(args)?;
     ctx.core.before_flush(ctx.database);
     ctx.core.dirty += ctx.core.keyspace.flush(ctx.database) as u64;
+    ctx.core.invalidate_all();
     ctx.reply.ok();
     Ok(())
 }
@@ -275,6 +276,7 @@ fn flushall(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ctx.core.before_flush(index);
         ctx.core.dirty += ctx.core.keyspace.flush(index) as u64;
     }
+    ctx.core.invalidate_all();
     ctx.reply.ok();
     Ok(())
 }

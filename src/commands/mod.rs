@@ -31,6 +31,7 @@ pub mod sorted_sets;
 pub mod streams;
 pub mod strings;
 pub mod table;
+pub mod tracking;
 pub mod transactions;
 pub mod ttl;
 pub mod values;

@@ -17,8 +17,13 @@ pub const COMMANDS: Family = &[
     ("pubsub|help", pubsub_help),
     ("pubsub|numpat", numpat),
     ("pubsub|numsub", numsub),
+    ("pubsub|shardchannels", shardchannels),
+    ("pubsub|shardnumsub", shardnumsub),
     ("punsubscribe", punsubscribe),
+    ("spublish", spublish),
+    ("ssubscribe", ssubscribe),
     ("subscribe", subscribe),
+    ("sunsubscribe", sunsubscribe),
     ("unsubscribe", unsubscribe),
 ];
 
@@ -42,10 +47,20 @@ fn punsubscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     leave(ctx, args, Topic::Pattern, "punsubscribe")
 }
 
+/// SSUBSCRIBE shardchannel [shardchannel ...]
+fn ssubscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    join(ctx, args, Topic::ShardChannel, "ssubscribe")
+}
+
+/// SUNSUBSCRIBE [shardchannel ...]
+fn sunsubscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    leave(ctx, args, Topic::ShardChannel, "sunsubscribe")
+}
+
 fn join(ctx: &mut Context<'_>, args: Args<'_>, topic: Topic, event: &str) -> Outcome {
     for name in args.from(1).iter() {
         ctx.core.subscribe(ctx.session, topic, name);
-        confirm(ctx, event, Some(name));
+        confirm(ctx, topic, event, Some(name));
     }
     Ok(())
 }
@@ -55,7 +70,7 @@ fn leave(ctx: &mut Context<'_>, args: Args<'_>, topic: Topic, event: &str) -> Ou
     if args.len() > 1 {
         for name in args.from(1).iter() {
             ctx.core.unsubscribe(ctx.session, topic, name);
-            confirm(ctx, event, Some(name));
+            confirm(ctx, topic, event, Some(name));
         }
         return Ok(());
     }
@@ -67,17 +82,17 @@ fn leave(ctx: &mut Context<'_>, args: Args<'_>, topic: Topic, event: &str) -> Ou
     let names = names.unwrap_or_default();
     for name in &names {
         ctx.core.unsubscribe(ctx.session, topic, name);
-        confirm(ctx, event, Some(name));
+        confirm(ctx, topic, event, Some(name));
     }
     if names.is_empty() {
-        confirm(ctx, event, None);
+        confirm(ctx, topic, event, None);
     }
     Ok(())
 }
 
 /// Tells what was joined or left and how many subscriptions there are now.
-fn confirm(ctx: &mut Context<'_>, event: &str, name: Option<&[u8]>) {
-    let count = ctx.session().subscription_count();
+fn confirm(ctx: &mut Context<'_>, topic: Topic, event: &str, name: Option<&[u8]>) {
+    let count = ctx.session().subscription_count(topic);
     ctx.core.push(ctx.session, |reply| {
         reply.push(3);
         reply.bulk(event);
@@ -93,13 +108,32 @@ fn publish(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// SPUBLISH shardchannel message
+fn spublish(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let receivers = ctx.core.publish_in_shard(args.at(1), args.at(2));
+    ctx.reply.len(receivers);
+    Ok(())
+}
+
 /// PUBSUB CHANNELS [pattern]
 fn channels(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    list(ctx, args, Topic::Channel, "CHANNELS")
+}
+
+/// PUBSUB SHARDCHANNELS [pattern]
+fn shardchannels(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    list(ctx, args, Topic::ShardChannel, "SHARDCHANNELS")
+}
+
+fn list(ctx: &mut Context<'_>, args: Args<'_>, topic: Topic, subcommand: &str) -> Outcome {
     if args.len() > 3 {
-        return Err("ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.".into());
+        return Err(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try PUBSUB HELP."
+        )
+        .into());
     }
-    let wanted = |name: &&[u8]| args.get(2).is_none_or(|pattern| glob::matches(pattern, name, false));
-    let names: Vec<&[u8]> = ctx.core.pubsub.channel_names().filter(wanted).collect();
+    let mut names = ctx.core.pubsub.names(topic);
+    names.retain(|name| args.get(2).is_none_or(|pattern| glob::matches(pattern, name, false)));
     ctx.reply.array(names.len());
     names.iter().for_each(|name| ctx.reply.bulk(name));
     Ok(())
@@ -107,18 +141,27 @@ fn channels(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// PUBSUB NUMSUB [channel ...]
 fn numsub(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    count(ctx, args, Topic::Channel)
+}
+
+/// PUBSUB SHARDNUMSUB [shardchannel ...]
+fn shardnumsub(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    count(ctx, args, Topic::ShardChannel)
+}
+
+fn count(ctx: &mut Context<'_>, args: Args<'_>, topic: Topic) -> Outcome {
     let names = args.from(2);
     ctx.reply.array(names.len() * 2);
     for name in names.iter() {
         ctx.reply.bulk(name);
-        ctx.reply.len(ctx.core.pubsub.subscribers(name));
+        ctx.reply.len(ctx.core.pubsub.subscribers(topic, name));
     }
     Ok(())
 }
 
 /// PUBSUB NUMPAT
 fn numpat(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    ctx.reply.len(ctx.core.pubsub.pattern_count());
+    ctx.reply.len(ctx.core.pubsub.count(Topic::Pattern));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub const COMMANDS: Family = &[
     ("info", info_command),
     ("lastsave", lastsave),
     ("shutdown", shutdown),
+    ("monitor", monitor),
     ("time", time),
 ];
 
@@ -18,6 +19,17 @@ pub const COMMANDS: Family = &[
 fn info_command(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let text = info::report(ctx.core, &args.from(1).to_vec());
     ctx.reply.verbatim("txt", text);
+    Ok(())
+}
+
+/// MONITOR: shows every command from now on. Asked twice, it answers once.
+fn monitor(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    if ctx.core.in_transaction {
+        return Err("ERR MONITOR isn't allowed for DENY BLOCKING client".into());
+    }
+    if ctx.core.start_monitoring(ctx.session) {
+        ctx.reply.ok();
+    }
     Ok(())
 }
 

@@ -203,7 +203,7 @@ settings! {
     "active-defrag-max-scan-fields" active_defrag_max_scan_fields: u64 = 1000, Whole(1, LONG_MAX), Runtime, DEFRAG;
     /// Keys remembered for client-side caching; 0 means no limit.
     "tracking-table-max-keys" tracking_table_max_keys: u64 =
-        1_000_000, Whole(0, LONG_MAX), Runtime, Inert("client-side caching is not served yet");
+        1_000_000, Whole(0, LONG_MAX), Runtime, Active;
 
     // Encodings.
     /// Fields up to which a hash is packed.

@@ -711,6 +711,7 @@ impl Reactor {
         if self.core.waiting.has_ready() {
             self.core.serve_waiting();
         }
+        self.core.broadcast_changes();
         self.core.settle();
         if self.core.monotonic >= self.next_second {
             self.next_second = self.core.monotonic.saturating_add(1000);

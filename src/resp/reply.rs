@@ -60,8 +60,8 @@ impl Reply {
         self.bytes.extend_from_slice(b"+OK\r\n");
     }
 
-    pub fn simple(&mut self, text: &str) {
-        self.line(b'+', text.as_bytes());
+    pub fn simple(&mut self, text: impl AsRef<[u8]>) {
+        self.line(b'+', text.as_ref());
     }
 
     /// `text` begins with its code: `ERR ...`, `WRONGTYPE ...`. Line breaks become spaces, or they would end the reply;

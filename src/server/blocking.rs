@@ -130,6 +130,11 @@ impl WaitingRoom {
         self.turns.is_empty()
     }
 
+    /// Whether a waiting command is being run again.
+    pub fn is_retrying(&self) -> bool {
+        self.retry != Retry::No
+    }
+
     /// Clients that wait (`blocked_clients`).
     pub fn len(&self) -> usize {
         self.turns.len()
@@ -353,6 +358,9 @@ impl Core {
         };
         self.waiting.retry = Retry::Trying;
         self.call(call, &mut reply);
+        if self.tracking.has_own() {
+            self.tell_own(index);
+        }
         let waits_on = std::mem::take(&mut self.waiting.retry) == Retry::WaitsOn;
         let session = self.session(index);
         if waiting.silent {

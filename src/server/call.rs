@@ -47,6 +47,7 @@ impl Core {
         self.no_touch = no_touch && spec.name != "touch";
         self.writing = spec.flags.contains(Flag::Write);
         let start_of_reply = reply.bytes.len();
+        let caller = self.caller.replace(index);
         let mut context = Context {
             core: self,
             session: index,
@@ -59,9 +60,16 @@ impl Core {
         };
         let outcome = handler(&mut context, args);
         *reply = context.reply;
+        self.caller = caller;
+        if !self.monitors.is_empty() && !self.waiting.is_retrying() {
+            self.show_to_monitors(index, database, spec, args);
+        }
         if self.session(index).blocked == Some(Blocked::Waiting) {
             // It has not done anything yet, and is counted when it has.
             return Stopwatch::read();
+        }
+        if spec.flags.contains(Flag::ReadOnly) && !self.tracking.is_off() {
+            self.remember_read(index, spec, args);
         }
         self.account(index, spec, args, outcome, reply, start_of_reply, started)
     }

@@ -4,6 +4,7 @@
 //! measure (a request's arguments stay in the input buffer; there are no users) a field shows what Redis shows of a client that has none.
 
 use super::session::Session;
+use super::tracking::Tracker;
 use super::transaction::Transaction;
 use crate::resp::reply::Protocol;
 use crate::timer::Millis;
@@ -28,7 +29,10 @@ pub fn client_line(session: &Session, now: Millis) -> String {
         ("db", session.database.to_string()),
         ("sub", subscriptions.map_or(0, |subs| subs.channels.len()).to_string()),
         ("psub", subscriptions.map_or(0, |subs| subs.patterns.len()).to_string()),
-        ("ssub", "0".to_owned()),
+        (
+            "ssub",
+            subscriptions.map_or(0, |subs| subs.shard_channels.len()).to_string(),
+        ),
         ("multi", queued.map_or("-1".to_owned(), |queued| queued.to_string())),
         ("qbuf", session.input_len.to_string()),
         (
@@ -50,7 +54,7 @@ pub fn client_line(session: &Session, now: Millis) -> String {
         ("events", if session.backlog_bytes > 0 { "rw" } else { "r" }.to_owned()),
         ("cmd", session.last_command.map_or("NULL", |spec| spec.name).to_owned()),
         ("user", "default".to_owned()),
-        ("redir", "-1".to_owned()),
+        ("redir", redirection(session.tracking.as_deref()).to_string()),
         (
             "resp",
             if session.protocol == Protocol::Resp3 { "3" } else { "2" }.to_owned(),
@@ -65,11 +69,21 @@ pub fn client_line(session: &Session, now: Millis) -> String {
     line
 }
 
+/// Whom a client lets be told of changes in its place: 0 is nobody, -1 that it does not track.
+pub fn redirection(tracker: Option<&Tracker>) -> i64 {
+    tracker.map_or(-1, |tracker| tracker.redirect.map_or(0, |id| id.0 as i64))
+}
+
 /// A letter for everything that sets a client apart, or `N`.
 fn flags(session: &Session) -> String {
+    let tracker = session.tracking.as_deref();
     let letters = [
+        ('O', session.monitor),
         ('P', session.is_subscriber()),
         ('x', session.is_queueing()),
+        ('t', tracker.is_some()),
+        ('R', tracker.is_some_and(|tracker| tracker.broken)),
+        ('B', tracker.is_some_and(|tracker| tracker.broadcast)),
         ('b', session.blocked.is_some()),
         ('c', session.closing),
         ('U', session.unix_socket),

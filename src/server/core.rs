@@ -14,6 +14,7 @@ use super::session::{ClientId, Session, SessionIndex};
 use super::slowlog::Slowlog;
 use super::stats::{CommandStats, Rate, Stats};
 use super::stopwatch::Stopwatch;
+use super::tracking::Tracking;
 use super::transaction::WatchTable;
 use crate::commands::handlers::Handlers;
 use crate::commands::table::{CommandId, CommandSpec};
@@ -85,6 +86,12 @@ pub struct Core {
     pub waiting: WaitingRoom,
     /// Keys that must not change before some client's EXEC.
     pub watched: WatchTable,
+    /// Clients that cache what they read.
+    pub tracking: Tracking,
+    /// Clients that see every command.
+    pub monitors: Vec<SessionIndex>,
+    /// Whose command is running.
+    pub caller: Option<SessionIndex>,
     /// Whether the present command is one of a transaction that EXEC runs.
     pub in_transaction: bool,
     pub slowlog: Slowlog,
@@ -145,6 +152,9 @@ impl Core {
             pubsub: PubSub::default(),
             waiting: WaitingRoom::default(),
             watched: WatchTable::default(),
+            tracking: Tracking::default(),
+            monitors: Vec::new(),
+            caller: None,
             in_transaction: false,
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
@@ -330,6 +340,8 @@ impl Core {
         self.unsubscribe_all(index);
         self.stop_waiting(index);
         self.end_transaction(index);
+        self.untrack(index);
+        self.stop_monitoring(index);
     }
 
     /// Whether `what` holds for a command, or for any of those that it would run as EXEC.

@@ -73,6 +73,9 @@ impl<'a> Executor<'a> {
         }
         let (before, pushes) = (self.reply.bytes.len(), self.core.pushes);
         let verdict = self.checked(request, argc, spec, started);
+        if !self.core.tracking.is_off() {
+            self.after_tracked(index, spec);
+        }
         let pushed = self.core.pushes > pushes;
         let session = self.core.session(index);
         match session.reply_mode {
@@ -95,6 +98,19 @@ impl<'a> Executor<'a> {
             self.core.set_aside(index, std::mem::take(&mut self.reply.bytes));
         }
         verdict
+    }
+
+    /// Tells a client that caches what it has changed itself, and forgets its CLIENT CACHING once that was for a command.
+    #[cold]
+    fn after_tracked(&mut self, index: SessionIndex, spec: Option<&'static CommandSpec>) {
+        if self.core.tracking.has_own() {
+            self.core.tell_own(index);
+        }
+        let session = self.core.session(index);
+        let is_over = !session.is_queueing() && spec.is_none_or(|spec| spec.name != "client");
+        if let Some(tracker) = &mut session.tracking {
+            tracker.caching &= !is_over;
+        }
     }
 
     fn switch(&mut self, to: SessionIndex) {
@@ -271,6 +287,9 @@ impl<'a> Executor<'a> {
                 "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
                 spec.name
             ));
+        }
+        if session.monitor && (may_write(spec) || spec.flags.contains(Flag::ReadOnly)) {
+            return Some("ERR Replica can't interact with the keyspace".into());
         }
         if spec.flags.contains(Flag::NoMulti) && session.is_queueing() {
             return Some("ERR Command not allowed inside a transaction".into());

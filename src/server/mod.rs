@@ -11,6 +11,7 @@ pub mod failure;
 pub mod info;
 pub mod latency;
 pub mod memory_limit;
+pub mod monitor;
 pub mod notify;
 pub mod observers;
 pub mod os;
@@ -24,6 +25,7 @@ pub mod stopwatch;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod tracking;
 pub mod transaction;
 pub mod upkeep;
 

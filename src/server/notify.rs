@@ -29,6 +29,20 @@ impl Core {
         }
     }
 
+    /// Sends a message to everyone who listens on a shard channel; gives how many got it. O(listeners).
+    pub fn publish_in_shard(&mut self, channel: &[u8], message: &[u8]) -> usize {
+        let listeners: Vec<_> = self.pubsub.shard_listeners(channel).collect();
+        for to in &listeners {
+            self.push(*to, |reply| {
+                reply.push(3);
+                reply.bulk("smessage");
+                reply.bulk(channel);
+                reply.bulk(message);
+            });
+        }
+        listeners.len()
+    }
+
     /// Sends a message to everyone who listens on `channel`; gives how many got it. O(listeners + patterns).
     pub fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
         let listeners: Vec<_> = self

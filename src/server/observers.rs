@@ -1,7 +1,7 @@
-//! Who must know when a key changes: transactions that watch it, and clients that wait for it.
+//! Who must know when a key changes: transactions that watch it, clients that wait for it, and clients that cache it.
 //!
 //! Everything that changes a key says so here, be it a command, expiry or eviction. While nobody observes anything,
-//! which is most of the time, that costs two comparisons.
+//! which is most of the time, that costs three comparisons.
 
 use super::core::Core;
 
@@ -17,7 +17,7 @@ impl Core {
     /// Whether anybody wants to know about any key.
     #[inline]
     pub fn is_observed(&self) -> bool {
-        !self.watched.is_empty() || !self.waiting.is_empty()
+        !self.watched.is_empty() || !self.waiting.is_empty() || !self.tracking.is_off()
     }
 
     #[cold]
@@ -26,6 +26,9 @@ impl Core {
             self.disturb(database, key);
         }
         self.waiting.signal(database, key);
+        if !self.tracking.is_off() {
+            self.invalidate(key);
+        }
     }
 
     /// To be called before a database is emptied.

@@ -17,12 +17,15 @@ type Listeners = HashSet<SessionIndex>;
 pub enum Topic {
     Channel,
     Pattern,
+    /// A channel of one shard. A server by itself is one shard, whose channels live apart from the others.
+    ShardChannel,
 }
 
 #[derive(Default)]
 pub struct PubSub {
     channels: HashMap<Box<[u8]>, Listeners>,
     patterns: BTreeMap<Box<[u8]>, Listeners>,
+    shard_channels: HashMap<Box<[u8]>, Listeners>,
 }
 
 impl PubSub {
@@ -30,6 +33,7 @@ impl PubSub {
         let listeners = match topic {
             Topic::Channel => self.channels.entry(name.into()).or_default(),
             Topic::Pattern => self.patterns.entry(name.into()).or_default(),
+            Topic::ShardChannel => self.shard_channels.entry(name.into()).or_default(),
         };
         listeners.insert(session);
     }
@@ -38,6 +42,7 @@ impl PubSub {
         let listeners = match topic {
             Topic::Channel => self.channels.get_mut(name),
             Topic::Pattern => self.patterns.get_mut(name),
+            Topic::ShardChannel => self.shard_channels.get_mut(name),
         };
         let Some(listeners) = listeners else { return };
         listeners.remove(&session);
@@ -47,6 +52,7 @@ impl PubSub {
         match topic {
             Topic::Channel => self.channels.remove(name),
             Topic::Pattern => self.patterns.remove(name),
+            Topic::ShardChannel => self.shard_channels.remove(name),
         };
     }
 
@@ -66,25 +72,42 @@ impl PubSub {
         direct.chain(by_pattern)
     }
 
+    /// Everyone who hears a message on a shard channel.
+    pub fn shard_listeners(&self, channel: &[u8]) -> impl Iterator<Item = SessionIndex> + '_ {
+        self.shard_channels.get(channel).into_iter().flatten().copied()
+    }
+
+    /// Whether nobody listens to anything that keyspace events could be told on.
     pub fn is_idle(&self) -> bool {
         self.channels.is_empty() && self.patterns.is_empty()
     }
 
-    pub fn channel_names(&self) -> impl Iterator<Item = &[u8]> {
-        self.channels.keys().map(|name| &**name)
+    /// The channels, of either kind or the patterns, that somebody listens to.
+    pub fn names(&self, topic: Topic) -> Vec<&[u8]> {
+        match topic {
+            Topic::Channel => self.channels.keys().map(|name| &**name).collect(),
+            Topic::Pattern => self.patterns.keys().map(|name| &**name).collect(),
+            Topic::ShardChannel => self.shard_channels.keys().map(|name| &**name).collect(),
+        }
     }
 
-    pub fn channel_count(&self) -> usize {
-        self.channels.len()
+    /// How many there are of these.
+    pub fn count(&self, topic: Topic) -> usize {
+        match topic {
+            Topic::Channel => self.channels.len(),
+            Topic::Pattern => self.patterns.len(),
+            Topic::ShardChannel => self.shard_channels.len(),
+        }
     }
 
-    pub fn pattern_count(&self) -> usize {
-        self.patterns.len()
-    }
-
-    /// Clients subscribed to `channel` itself.
-    pub fn subscribers(&self, channel: &[u8]) -> usize {
-        self.channels.get(channel).map_or(0, HashSet::len)
+    /// Clients subscribed to exactly this.
+    pub fn subscribers(&self, topic: Topic, name: &[u8]) -> usize {
+        let listeners = match topic {
+            Topic::Channel => self.channels.get(name),
+            Topic::Pattern => self.patterns.get(name),
+            Topic::ShardChannel => self.shard_channels.get(name),
+        };
+        listeners.map_or(0, HashSet::len)
     }
 }
 
@@ -125,7 +148,7 @@ impl Core {
             .find_session(index)
             .and_then(|session| session.subscriptions.take());
         let Some(subscriptions) = taken else { return };
-        for topic in [Topic::Channel, Topic::Pattern] {
+        for topic in [Topic::Channel, Topic::Pattern, Topic::ShardChannel] {
             for name in subscriptions.of(topic) {
                 self.pubsub.remove(topic, name, index);
             }
@@ -178,17 +201,23 @@ mod tests {
         core.subscribe(a, Topic::Pattern, b"n*");
         assert_eq!(
             (
-                core.session(a).subscription_count(),
-                core.session(b).subscription_count()
+                core.session(a).subscription_count(Topic::Channel),
+                core.session(b).subscription_count(Topic::Channel)
             ),
             (2, 1)
         );
-        assert_eq!((core.pubsub.subscribers(b"news"), core.pubsub.pattern_count()), (2, 1));
+        assert_eq!(
+            (
+                core.pubsub.subscribers(Topic::Channel, b"news"),
+                core.pubsub.count(Topic::Pattern)
+            ),
+            (2, 1)
+        );
         core.unsubscribe(b, Topic::Channel, b"other");
         core.unsubscribe(b, Topic::Channel, b"news");
         core.unsubscribe(b, Topic::Channel, b"news");
         assert!(core.session(b).subscriptions.is_none());
-        assert_eq!(core.pubsub.subscribers(b"news"), 1);
+        assert_eq!(core.pubsub.subscribers(Topic::Channel, b"news"), 1);
         core.unsubscribe_all(a);
         assert!(core.pubsub.is_idle() && !core.session(a).is_subscriber());
     }

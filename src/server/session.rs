@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::blocking::Waiting;
 use super::pubsub::Topic;
+use super::tracking::Tracker;
 use super::transaction::Transaction;
 use crate::commands::table::CommandSpec;
 use crate::resp::reply::{Protocol, Reply};
@@ -15,7 +16,7 @@ use crate::timer::Millis;
 pub struct ClientId(pub u64);
 
 /// Where the session stands in the core's table and its connection in the reactor's: the same small number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionIndex(pub usize);
 
 /// CLIENT REPLY's three states.
@@ -47,6 +48,8 @@ const NAME_OVERHEAD: usize = 24;
 pub struct Subscriptions {
     pub channels: BTreeSet<Box<[u8]>>,
     pub patterns: BTreeSet<Box<[u8]>>,
+    /// Shard channels, which live apart from the others.
+    pub shard_channels: BTreeSet<Box<[u8]>>,
     /// Bytes of all the names.
     pub name_bytes: usize,
 }
@@ -56,6 +59,7 @@ impl Subscriptions {
         match topic {
             Topic::Channel => &self.channels,
             Topic::Pattern => &self.patterns,
+            Topic::ShardChannel => &self.shard_channels,
         }
     }
 
@@ -63,16 +67,17 @@ impl Subscriptions {
         match topic {
             Topic::Channel => &mut self.channels,
             Topic::Pattern => &mut self.patterns,
+            Topic::ShardChannel => &mut self.shard_channels,
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.channels.is_empty() && self.patterns.is_empty()
+        self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty()
     }
 
     /// Bytes of the names and of the sets they stand in.
     pub fn memory(&self) -> usize {
-        let names = self.channels.len() + self.patterns.len();
+        let names = self.channels.len() + self.patterns.len() + self.shard_channels.len();
         size_of::<Self>() + names * NAME_OVERHEAD + self.name_bytes
     }
 }
@@ -103,6 +108,8 @@ pub struct Session {
     pub no_evict: bool,
     /// Reads of this client leave the access clocks alone.
     pub no_touch: bool,
+    /// Sees every command (MONITOR).
+    pub monitor: bool,
     /// To be closed once its replies are written.
     pub closing: bool,
     /// To be closed at once, replies or not.
@@ -113,6 +120,7 @@ pub struct Session {
     /// What it waits for, see [`super::blocking`].
     pub waiting: Option<Box<Waiting>>,
     pub transaction: Option<Box<Transaction>>,
+    pub tracking: Option<Box<Tracker>>,
     pub subscriptions: Option<Box<Subscriptions>>,
     pub names: Option<Box<Names>>,
     /// Peer and own address, as `ip:port` or `path:0`, joined by a space.
@@ -150,12 +158,14 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            monitor: false,
             closing: false,
             doomed: false,
             has_output: false,
             blocked: None,
             waiting: None,
             transaction: None,
+            tracking: None,
             subscriptions: None,
             names: None,
             addresses: "".into(),
@@ -189,14 +199,19 @@ impl Session {
         self.names.get_or_insert_default()
     }
 
-    pub fn subscription_count(&self) -> usize {
-        self.subscriptions
-            .as_ref()
-            .map_or(0, |subs| subs.channels.len() + subs.patterns.len())
+    /// Subscriptions counted with those of `topic`: channels and patterns together, shard channels apart.
+    pub fn subscription_count(&self, topic: Topic) -> usize {
+        let Some(subscriptions) = &self.subscriptions else {
+            return 0;
+        };
+        match topic {
+            Topic::Channel | Topic::Pattern => subscriptions.channels.len() + subscriptions.patterns.len(),
+            Topic::ShardChannel => subscriptions.shard_channels.len(),
+        }
     }
 
     pub fn is_subscriber(&self) -> bool {
-        self.subscription_count() > 0
+        self.subscriptions.is_some()
     }
 
     /// Whether MULTI was said, and neither EXEC nor DISCARD yet.

@@ -77,7 +77,8 @@ impl Core {
             self.make_room();
         }
         let unswept = self.sweep_wheels();
-        self.free_buried() || self.evicting || unswept
+        let untold = !self.tracking.is_off() && self.limit_tracking();
+        self.free_buried() || self.evicting || unswept || untold
     }
 
     /// Drops a bounded part of what deleted volatile keys have left on the wheels, where it is too much. True when some
@@ -141,7 +142,7 @@ impl Core {
         let mut late = Vec::new();
         for session in self.sessions() {
             let idle = now.since(session.last_interaction) / 1000;
-            let exempt = session.is_subscriber() || session.blocked.is_some();
+            let exempt = session.monitor || session.is_subscriber() || session.blocked.is_some();
             if timeout > 0 && idle > timeout && !exempt {
                 late.push(session.index);
             }

@@ -32,7 +32,7 @@ pub fn help(typed: &[u8], container: &str, reply: &mut Reply) {
 pub fn help_reply(typed: &[u8], lines: &[impl AsRef<str>], reply: &mut Reply) {
     let name = String::from_utf8_lossy(typed).to_ascii_uppercase();
     reply.array(lines.len() + 3);
-    reply.simple(&format!(
+    reply.simple(format!(
         "{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
     ));
     lines.iter().for_each(|line| reply.simple(line.as_ref()));

@@ -4,6 +4,7 @@
 //! does not have is here all the same, since tools expect it: with zero, or the word Redis uses for "nothing of the
 //! kind happened".
 
+use crate::server::pubsub::Topic;
 use std::fmt::{Display, Write};
 
 use super::View;
@@ -129,7 +130,7 @@ const CLIENTS: &[Item] = items! { view;
     "client_recent_max_input_buffer" => view.core.sessions().map(|session| session.input_bytes).max().unwrap_or(0),
     "client_recent_max_output_buffer" => view.core.sessions().map(|session| session.output_bytes()).max().unwrap_or(0),
     "blocked_clients" => view.core.sessions().filter(|session| session.blocked.is_some()).count(),
-    "tracking_clients" => NONE,
+    "tracking_clients" => view.core.tracking.clients(),
     "clients_in_timeout_table" => NONE,
     "total_blocking_keys" => NONE,
     "total_blocking_keys_on_nokey" => NONE,
@@ -252,9 +253,9 @@ const STATS: &[Item] = items! { view;
     "current_eviction_exceeded_time" => NONE,
     "keyspace_hits" => view.core.stats.keyspace_hits,
     "keyspace_misses" => view.core.stats.keyspace_misses,
-    "pubsub_channels" => view.core.pubsub.channel_count(),
-    "pubsub_patterns" => view.core.pubsub.pattern_count(),
-    "pubsubshard_channels" => NONE,
+    "pubsub_channels" => view.core.pubsub.count(Topic::Channel),
+    "pubsub_patterns" => view.core.pubsub.count(Topic::Pattern),
+    "pubsubshard_channels" => view.core.pubsub.count(Topic::ShardChannel),
     "latest_fork_usec" => NONE,
     "total_forks" => NONE,
     "migrate_cached_sockets" => NONE,
@@ -265,9 +266,9 @@ const STATS: &[Item] = items! { view;
     "active_defrag_key_misses" => NONE,
     "total_active_defrag_time" => NONE,
     "current_active_defrag_time" => NONE,
-    "tracking_total_keys" => NONE,
-    "tracking_total_items" => NONE,
-    "tracking_total_prefixes" => NONE,
+    "tracking_total_keys" => view.core.tracking.keys(),
+    "tracking_total_items" => view.core.tracking.items(),
+    "tracking_total_prefixes" => view.core.tracking.prefixes(),
     "unexpected_error_replies" => view.core.stats.unexpected_error_replies,
     "total_error_replies" => view.core.stats.total_error_replies,
     "dump_payload_sanitizations" => NONE,
