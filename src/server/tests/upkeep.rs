@@ -141,6 +141,20 @@ fn a_hard_output_limit_closes_at_once_and_a_soft_one_after_its_time() {
 }
 
 #[test]
+fn a_client_without_the_password_may_leave_little_unread() {
+    let mut server = Server::start();
+    let stranger = server.connect();
+    server.core.settings.requirepass = "secret".into();
+    server.core.session(stranger).authenticated = false;
+    server.core.session(stranger).backlog_bytes = 1024;
+    server.core.check_output_limit(stranger);
+    assert!(server.core.effects.is_empty());
+    server.core.session(stranger).backlog_bytes = 1025;
+    server.core.check_output_limit(stranger);
+    assert_eq!(server.core.effects, [Effect::Close(stranger)]);
+}
+
+#[test]
 fn a_reply_beyond_the_hard_limit_is_not_sent_at_all() {
     let mut server = Server::start();
     let client = server.connect();
