@@ -42,6 +42,18 @@ impl Core {
         self.clients_weight = self.clients_weight - before + now;
     }
 
+    /// Weighs all that have replies to be sent, and lets the heaviest go if it is too much.
+    pub(super) fn weigh_outgoing(&mut self) {
+        let outgoing = std::mem::take(&mut self.outgoing);
+        for &index in &outgoing {
+            self.weigh(index);
+        }
+        self.evict_clients();
+        // That a client goes may have been told to others.
+        let joined = std::mem::replace(&mut self.outgoing, outgoing);
+        self.outgoing.extend(joined);
+    }
+
     /// Closes the heaviest clients until the rest is within the limit. Clients with CLIENT NO-EVICT stay, but count.
     /// O(1) below the limit, else O(clients log clients).
     pub fn evict_clients(&mut self) {

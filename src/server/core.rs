@@ -325,7 +325,9 @@ impl Core {
         session.closing = true;
         session.doomed |= doomed;
         if doomed {
-            // Its buffers go with it; nobody else is to be evicted for them.
+            // Its replies go with it; nobody else is to be evicted for them.
+            session.reply.bytes = Vec::new();
+            session.blocks = Vec::new();
             let weight = std::mem::take(&mut session.weight);
             self.clients_weight -= weight;
         }
