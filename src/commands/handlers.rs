@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    blocking_lists, client, config, connection, debug, hashes, introspect, keys, latency, lcs, lists, lolwut, memory,
-    object, pubsub, scan, server, sets, slowlog, sorted_sets, streams, strings, tracking, transactions, ttl,
+    blocking_lists, client, config, connection, debug, hash_random, hashes, introspect, keys, latency, lcs, lists,
+    lolwut, memory, object, pubsub, scan, scan_values, server, sets, slowlog, sorted_sets, streams, strings, tracking,
+    transactions, ttl,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -27,6 +28,7 @@ const FAMILIES: &[Family] = &[
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    hash_random::COMMANDS,
     hashes::COMMANDS,
     introspect::COMMANDS,
     keys::COMMANDS,
@@ -38,6 +40,7 @@ const FAMILIES: &[Family] = &[
     object::COMMANDS,
     pubsub::COMMANDS,
     scan::COMMANDS,
+    scan_values::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,
     slowlog::COMMANDS,

@@ -16,9 +16,9 @@ use crate::server::{Context, Outcome};
 
 pub const COMMANDS: Family = &[("scan", scan)];
 
-const DEFAULT_COUNT: usize = 10;
+pub const DEFAULT_COUNT: usize = 10;
 /// Steps of the iteration per key asked for; a step through a sparse part of a table may find none.
-const STEPS_PER_KEY: usize = 10;
+pub const STEPS_PER_KEY: usize = 10;
 
 /// Reads a cursor as C's `strtoul` does, which is what Redis accepts: a sign, and only what stands before a NUL. An
 /// empty text is 0, and a negative number wraps around.

@@ -21,5 +21,21 @@ pub const FAMILY: Family = Family {
         exact(2, "HEXISTS key field"),
         form(2, "HKEYS key", Compare::Unordered),
         form(2, "HVALS key", Compare::Unordered),
+        exact(3, "HSETNX key field value"),
+        exact(3, "HSTRLEN key field"),
+        exact(4, "HINCRBY key field int"),
+        exact(3, "HINCRBYFLOAT key field float"),
+        form(3, "HRANDFIELD key [count [WITHVALUES]]", Compare::Shape).steady(),
+        exact(
+            1,
+            "HRANDFIELD key <ABC|-9223372036854775808|1 NOSUCH|4611686018427387904 WITHVALUES|1 WITHVALUES X>",
+        )
+        .steady(),
+        form(3, "HSCAN key 0 COUNT huge [MATCH pattern]", Compare::Scan).steady(),
+        exact(
+            1,
+            "HSCAN key <ABC|0 COUNT 0|0 COUNT ABC|0 MATCH|0 NOSUCH X|0 TYPE HASH>",
+        )
+        .steady(),
     ],
 };

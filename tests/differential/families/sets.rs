@@ -23,5 +23,7 @@ pub const FAMILY: Family = Family {
         exact(3, "SMISMEMBER key member..."),
         exact(4, "SCARD key"),
         form(4, "SMEMBERS key", Compare::Unordered),
+        form(3, "SSCAN key 0 COUNT huge [MATCH pattern]", Compare::Scan).steady(),
+        exact(1, "SSCAN key <ABC|0 COUNT 0|0 COUNT ABC|0 MATCH|0 NOSUCH X>").steady(),
     ],
 };

@@ -1,6 +1,6 @@
 //! Sorted sets.
 
-use super::{Content, Family, exact};
+use super::{Content, Family, exact, form};
 use crate::compare::Compare;
 
 pub const FAMILY: Family = Family {
@@ -45,5 +45,7 @@ pub const FAMILY: Family = Family {
         .steady(),
         exact(2, "ZRANGEBYLEX lexkey lexbound lexbound [LIMIT index index]").steady(),
         exact(2, "ZREVRANGEBYLEX lexkey lexbound lexbound [LIMIT index index]").steady(),
+        form(3, "ZSCAN key 0 COUNT huge [MATCH pattern]", Compare::Scan).steady(),
+        exact(1, "ZSCAN key <ABC|0 COUNT 0|0 COUNT ABC|0 MATCH|0 NOSUCH X>").steady(),
     ],
 };

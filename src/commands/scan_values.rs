@@ -1,0 +1,267 @@
+//! HSCAN, SSCAN and ZSCAN: the elements of one value, a few at a time.
+//!
+//! A packed value is told whole in one call, whatever COUNT says: it is small, and its order has no place that a cursor
+//! could name. A table is walked in hash order like the keyspace, with the same guarantee: what is there throughout is
+//! told at least once.
+
+use super::expiry::syntax_error;
+use super::handlers::Family;
+use super::scan::{DEFAULT_COUNT, STEPS_PER_KEY, parse_cursor};
+use crate::format::glob;
+use crate::format::number::double;
+use crate::resp::reply::Reply;
+use crate::resp::request::Args;
+use crate::server::context::integer;
+use crate::server::failure::Failure;
+use crate::server::{Context, Outcome};
+use crate::types::hash::HashRef;
+use crate::types::listpack::Element;
+use crate::types::set::SetRef;
+use crate::types::zset::ZsetRef;
+
+pub const COMMANDS: Family = &[("hscan", hscan), ("sscan", sscan), ("zscan", zscan)];
+
+struct Options<'a> {
+    pattern: Option<&'a [u8]>,
+    count: usize,
+    /// Fields without their values.
+    no_values: bool,
+}
+
+impl<'a> Options<'a> {
+    /// Reads `[MATCH pattern] [COUNT count] [NOVALUES]` from `args[3]` on.
+    fn parse(args: Args<'a>) -> Result<Self, Failure> {
+        let mut options = Options {
+            pattern: None,
+            count: DEFAULT_COUNT,
+            no_values: false,
+        };
+        let mut at = 3;
+        while let Some(option) = args.get(at) {
+            match (&option.to_ascii_lowercase()[..], args.get(at + 1)) {
+                (b"match", Some(pattern)) => options.pattern = Some(pattern).filter(|pattern| *pattern != b"*"),
+                (b"count", Some(count)) => {
+                    options.count = match usize::try_from(integer(count)?) {
+                        Ok(count) if count > 0 => count,
+                        _ => return syntax_error(),
+                    }
+                }
+                (b"novalues", _) => {
+                    options.no_values = true;
+                    at += 1;
+                    continue;
+                }
+                _ => return syntax_error(),
+            }
+            at += 2;
+        }
+        Ok(options)
+    }
+
+    /// The same for a value that has members only, or scores.
+    fn parse_with_values(args: Args<'a>) -> Result<Self, Failure> {
+        let options = Options::parse(args)?;
+        match options.no_values {
+            true => Err("ERR NOVALUES option can only be used in HSCAN".into()),
+            false => Ok(options),
+        }
+    }
+
+    fn fits(&self, element: Element<'_>) -> bool {
+        let Some(pattern) = self.pattern else { return true };
+        glob::matches(pattern, element.text(&mut itoa::Buffer::new()), false)
+    }
+}
+
+/// What was found, as it will be replied.
+#[derive(Default)]
+struct Found {
+    elements: Reply,
+    count: usize,
+}
+
+impl Found {
+    fn add(&mut self, element: Element<'_>) {
+        self.elements.element(element);
+        self.count += 1;
+    }
+
+    fn reply(self, cursor: u64, reply: &mut Reply) {
+        reply.array(2);
+        reply.bulk(itoa::Buffer::new().format(cursor));
+        reply.array(self.count);
+        reply.bytes.extend_from_slice(&self.elements.bytes);
+    }
+}
+
+/// Walks a table from `cursor` until about `count` elements were seen; gives the next cursor.
+fn walk(mut cursor: u64, count: usize, mut step: impl FnMut(u64, &mut usize) -> u64) -> u64 {
+    let mut seen = 0;
+    for _ in 0..count.saturating_mul(STEPS_PER_KEY) {
+        cursor = step(cursor, &mut seen);
+        if cursor == 0 || seen >= count {
+            break;
+        }
+    }
+    cursor
+}
+
+fn nothing(ctx: &mut Context<'_>) -> Outcome {
+    Found::default().reply(0, &mut ctx.reply);
+    Ok(())
+}
+
+/// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
+fn hscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let cursor = parse_cursor(args.at(2))?;
+    let key = ctx.key(&args, 1);
+    let Some(hash) = ctx.core.read_as::<HashRef>(ctx.database, key)? else {
+        return nothing(ctx);
+    };
+    let options = Options::parse(args)?;
+    let mut found = Found::default();
+    let mut tell = |field: Element<'_>, value: Element<'_>| {
+        if options.fits(field) {
+            found.add(field);
+            if !options.no_values {
+                found.add(value);
+            }
+        }
+    };
+    let next = match hash {
+        HashRef::Packed(_) => {
+            hash.iter().for_each(|(field, value)| tell(field, value));
+            0
+        }
+        HashRef::Table(table) => walk(cursor, options.count, |cursor, seen| {
+            table.scan(cursor, |field, value| {
+                *seen += 1;
+                tell(Element::Str(field), Element::Str(value));
+            })
+        }),
+    };
+    found.reply(next, &mut ctx.reply);
+    Ok(())
+}
+
+/// SSCAN key cursor [MATCH pattern] [COUNT count]
+fn sscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let cursor = parse_cursor(args.at(2))?;
+    let key = ctx.key(&args, 1);
+    let Some(set) = ctx.core.read_as::<SetRef>(ctx.database, key)? else {
+        return nothing(ctx);
+    };
+    let options = Options::parse_with_values(args)?;
+    let mut found = Found::default();
+    let mut tell = |member: Element<'_>| {
+        if options.fits(member) {
+            found.add(member);
+        }
+    };
+    let next = match set {
+        SetRef::Intset(_) | SetRef::Packed(_) => {
+            set.iter().for_each(tell);
+            0
+        }
+        SetRef::Table(table) => walk(cursor, options.count, |cursor, seen| {
+            table.scan(cursor, |member| {
+                *seen += 1;
+                tell(Element::Str(member));
+            })
+        }),
+    };
+    found.reply(next, &mut ctx.reply);
+    Ok(())
+}
+
+/// ZSCAN key cursor [MATCH pattern] [COUNT count]
+fn zscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let cursor = parse_cursor(args.at(2))?;
+    let key = ctx.key(&args, 1);
+    let Some(zset) = ctx.core.read_as::<ZsetRef>(ctx.database, key)? else {
+        return nothing(ctx);
+    };
+    let options = Options::parse_with_values(args)?;
+    let mut found = Found::default();
+    let mut tell = |member: Element<'_>, score: f64| {
+        if options.fits(member) {
+            found.add(member);
+            found.add(Element::Str(double(score).as_bytes()));
+        }
+    };
+    let next = match zset {
+        ZsetRef::Packed(_) => {
+            zset.iter(0..zset.len(), false)
+                .for_each(|(member, score)| tell(member, score));
+            0
+        }
+        ZsetRef::Table(table) => walk(cursor, options.count, |cursor, seen| {
+            table.scan(cursor, |member, score| {
+                *seen += 1;
+                tell(Element::Str(member), score);
+            })
+        }),
+    };
+    found.reply(next, &mut ctx.reply);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::server::testing::Server;
+
+    /// The elements that an iteration with small steps tells, with `between` run after each call.
+    fn all(server: &mut Server, command: &str, mut between: impl FnMut(&mut Server)) -> BTreeSet<String> {
+        let (mut cursor, mut told) = ("0".to_owned(), BTreeSet::new());
+        loop {
+            let reply = server.ask(&command.replace("CURSOR", &cursor));
+            let words: Vec<&str> = reply.split('|').collect();
+            told.extend(
+                words[4..]
+                    .iter()
+                    .filter(|word| word.contains(':'))
+                    .map(|word| (*word).to_owned()),
+            );
+            cursor = words[2].to_owned();
+            if cursor == "0" {
+                return told;
+            }
+            between(server);
+        }
+    }
+
+    #[test]
+    fn what_stays_is_told_however_the_table_changes() {
+        for (add, scan, remove) in [
+            ("HSET k NAME v", "HSCAN k CURSOR COUNT 5", "HDEL k NAME"),
+            ("SADD k NAME", "SSCAN k CURSOR COUNT 5", "SREM k NAME"),
+            ("ZADD k 1 NAME", "ZSCAN k CURSOR COUNT 5", "ZREM k NAME"),
+        ] {
+            let mut server = Server::start();
+            (0..600).for_each(|n| drop(server.ask(&add.replace("NAME", &format!("stays:{n}")))));
+            let mut added = 0;
+            let told = all(&mut server, scan, |server| {
+                for _ in 0..100 {
+                    server.ask(&add.replace("NAME", &format!("comes:{added}")));
+                    added += 1;
+                }
+                if added > 4000 {
+                    (0..added).for_each(|n| drop(server.ask(&remove.replace("NAME", &format!("comes:{n}")))));
+                }
+            });
+            let stayed = told.iter().filter(|name| name.starts_with("stays:")).count();
+            assert_eq!(stayed, 600, "{scan}");
+        }
+    }
+
+    #[test]
+    fn small_values_are_told_whole() {
+        let mut server = Server::start();
+        server.ask("HSET h a:1 x b:1 y");
+        assert_eq!(server.ask("HSCAN h 0 COUNT 1 MATCH a*"), "*2|$1|0|*2|$3|a:1|$1|x|");
+        assert_eq!(server.ask("HSCAN h 0 NOVALUES"), "*2|$1|0|*2|$3|a:1|$3|b:1|");
+        assert_eq!(server.ask("SSCAN nothing 0 NOSUCH"), "*2|$1|0|*0|");
+    }
+}
