@@ -102,6 +102,8 @@ fn keys(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// RANDOMKEY. A key found to be past its deadline is deleted and another drawn, so the draws end: with a key or with an
 /// empty database.
 fn randomkey(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    // While expiry is paused, keys past their deadline stay: if there may be nothing else, one of them must do.
+    let mut tries = 100;
     loop {
         let Core {
             keyspace,
@@ -113,12 +115,16 @@ fn randomkey(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
             ctx.reply.null();
             return Ok(());
         };
-        if entry.deadline().is_none_or(|at| at > moment.now) {
+        if entry.deadline().is_none_or(|at| at > moment.now) || tries == 0 {
             ctx.reply.bulk(entry.key());
             return Ok(());
         }
         let name = entry.key().to_vec();
-        ctx.core.expire_now(ctx.database, Key::new(&name));
+        let stays = !ctx.core.expire_now(ctx.database, Key::new(&name));
+        let db = ctx.core.keyspace.db(ctx.database);
+        if stays && db.volatile() == db.len() {
+            tries -= 1;
+        }
     }
 }
 

@@ -134,6 +134,7 @@ impl Options {
             broken: false,
             caching: false,
             prefixes,
+            prefix_bytes: 0,
         }
     }
 }

@@ -359,11 +359,32 @@ impl Reactor {
         self.resume_held();
         for at in 0..self.received.len() {
             self.parse(at);
+            if self.core.weighs_clients() {
+                self.weigh_unfinished(at);
+            }
         }
         self.run_batch();
         for at in 0..self.received.len() {
             self.settle(at);
         }
+    }
+
+    /// While clients are evicted, one that holds an unfinished request is weighed before anything that arrived behind it
+    /// runs: whoever asks then sees what became of it.
+    fn weigh_unfinished(&mut self, at: usize) {
+        let Received {
+            connection, start, end, ..
+        } = self.received[at];
+        let has_partial = self.connections.get(connection).is_some_and(|it| it.partial.is_some());
+        if start == end && !has_partial {
+            return;
+        }
+        self.run_batch();
+        self.settle(at);
+        // Settled for this tick: nothing is left to forget.
+        self.received[at] = Received::own(connection);
+        self.core.weigh(SessionIndex(connection));
+        self.core.evict_clients();
     }
 
     /// Sessions whose commands were held back and may run now are treated as if their input had just arrived.

@@ -45,6 +45,7 @@ impl Core {
         let session = self.session(index);
         let (database, no_touch) = (session.database as usize, session.no_touch);
         self.no_touch = no_touch && spec.name != "touch";
+        self.writing = spec.flags.contains(Flag::Write);
         let start_of_reply = reply.bytes.len();
         let caller = self.caller.replace(index);
         let mut context = Context {

@@ -2,7 +2,7 @@
 //!
 //! While there is a limit, every session that was read from or written to is weighed again at the end of the tick, and
 //! the sum is kept; without one nothing is counted. Only what a client holds by itself counts: input that has not
-//! become a command yet, replies it has not read, its subscriptions and its transaction. The heaviest go first, as many as it takes.
+//! become a command yet, replies it has not read, its subscriptions, its transaction and the prefixes it tracks. The heaviest go first, as many as it takes.
 
 use super::core::Core;
 use super::session::SessionIndex;
@@ -40,6 +40,18 @@ impl Core {
         let now = if session.doomed { 0 } else { session.memory() };
         session.weight = now;
         self.clients_weight = self.clients_weight - before + now;
+    }
+
+    /// Weighs all that have replies to be sent, and lets the heaviest go if it is too much.
+    pub(super) fn weigh_outgoing(&mut self) {
+        let outgoing = std::mem::take(&mut self.outgoing);
+        for &index in &outgoing {
+            self.weigh(index);
+        }
+        self.evict_clients();
+        // That a client goes may have been told to others.
+        let joined = std::mem::replace(&mut self.outgoing, outgoing);
+        self.outgoing.extend(joined);
     }
 
     /// Closes the heaviest clients until the rest is within the limit. Clients with CLIENT NO-EVICT stay, but count.
@@ -159,6 +171,19 @@ mod tests {
         server.ask(&format!("SET k {}", "v".repeat(5000)));
         assert!(memory(&mut server) > watching + 5000);
         server.ask("DISCARD");
+        assert_eq!(memory(&mut server), before);
+    }
+
+    #[test]
+    fn tracked_prefixes_weigh() {
+        let mut server = Server::start();
+        let memory = |server: &mut Server| server.core.session(SessionIndex(0)).memory();
+        let before = memory(&mut server);
+        for prefix in ["a".repeat(500), "b".repeat(500)] {
+            server.ask(&format!("CLIENT TRACKING ON BCAST PREFIX {prefix}"));
+        }
+        assert!(memory(&mut server) > before + 2000);
+        server.ask("CLIENT TRACKING OFF");
         assert_eq!(memory(&mut server), before);
     }
 

@@ -117,6 +117,8 @@ pub struct Core {
     pub dirty: u64,
     /// Whether the present command leaves access clocks alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// Whether the present command is a write.
+    pub writing: bool,
     /// DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys to whoever looks.
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON 1 stops the rounds of once a second.
@@ -170,6 +172,7 @@ impl Core {
             pushes: 0,
             dirty: 0,
             no_touch: false,
+            writing: false,
             active_expire: true,
             rounds_paused: false,
             facts: ProcessFacts {
@@ -322,7 +325,9 @@ impl Core {
         session.closing = true;
         session.doomed |= doomed;
         if doomed {
-            // Its buffers go with it; nobody else is to be evicted for them.
+            // Its replies go with it; nobody else is to be evicted for them.
+            session.reply.bytes = Vec::new();
+            session.blocks = Vec::new();
             let weight = std::mem::take(&mut session.weight);
             self.clients_weight -= weight;
         }
@@ -359,7 +364,11 @@ impl Core {
     /// The entry of `key` for a command that reads it: counted as a hit or miss, its access clock moved.
     #[inline]
     pub fn read(&mut self, database: usize, key: Key<'_>) -> Option<EntryRef<'_>> {
-        self.drop_if_expired(database, key);
+        if self.drop_if_expired(database, key) {
+            self.stats.keyspace_misses += 1;
+            self.notify(Class::KEY_MISS, "keymiss", key.bytes, database);
+            return None;
+        }
         if self.settings.notify_keyspace_events.contains(Class::KEY_MISS) {
             self.notify_if_missing(database, key);
         }
@@ -403,7 +412,9 @@ impl Core {
 
     /// The entry of `key` without a trace.
     pub fn peek(&mut self, database: usize, key: Key<'_>) -> Option<EntryRef<'_>> {
-        self.drop_if_expired(database, key);
+        if self.drop_if_expired(database, key) {
+            return None;
+        }
         self.keyspace.db(database).find(key)
     }
 
@@ -425,27 +436,31 @@ impl Core {
     }
 
     /// Deletes a key whose time has come but which the wheel has not reached. The common case costs one lookup that the
-    /// caller would make anyway, only when volatile keys exist at all.
+    /// caller would make anyway, only when volatile keys exist at all. True if the key is past its deadline but has to
+    /// stay, see [`Core::expire_now`]; to the command it is not there.
     #[inline]
-    fn drop_if_expired(&mut self, database: usize, key: Key<'_>) {
+    fn drop_if_expired(&mut self, database: usize, key: Key<'_>) -> bool {
         let db = self.keyspace.db(database);
         if db.volatile() == 0 {
-            return;
+            return false;
         }
         let deadline = db.find(key).and_then(|entry| entry.deadline());
-        if deadline.is_some_and(|at| at <= self.moment.now) {
-            self.expire_now(database, key);
-        }
+        deadline.is_some_and(|at| at <= self.moment.now) && !self.expire_now(database, key)
     }
 
-    /// Deletes a key that a command has found past its deadline before the wheel has.
+    /// Deletes a key that a command has found past its deadline before the wheel has. False if it stays: while writes are
+    /// paused the data must not change, so only a command that writes (and was let through) lets keys expire.
     #[cold]
-    pub fn expire_now(&mut self, database: usize, key: Key<'_>) {
+    pub fn expire_now(&mut self, database: usize, key: Key<'_>) -> bool {
+        if self.expiry_paused() && !self.writing {
+            return false;
+        }
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard);
         self.stats.expired_keys += 1;
         self.touched(database, key.bytes);
         self.notify(Class::EXPIRED, "expired", key.bytes, database);
+        true
     }
 
     /// The database, the graveyard and the moment, for a write.

@@ -27,6 +27,14 @@ impl Core {
             self.evicting = false;
             return true;
         }
+        // Clients go before keys: the replies of this very tick may be what is too much.
+        if self.weighs_clients() {
+            self.weigh_outgoing();
+            if !self.over_limit() {
+                self.evicting = false;
+                return true;
+            }
+        }
         let policy = self.settings.maxmemory_policy;
         if policy == MaxmemoryPolicy::Noeviction {
             self.evicting = false;

@@ -248,8 +248,10 @@ impl Session {
             .as_ref()
             .map_or(0, |subscriptions| subscriptions.memory());
         let transaction = self.transaction.as_ref().map_or(0, |transaction| transaction.memory());
+        let tracking = self.tracking.as_ref().map_or(0, |tracker| tracker.memory());
         let blocks: usize = self.blocks.iter().map(Vec::capacity).sum();
-        own + subscriptions + transaction + self.input_bytes + self.reply.bytes.capacity() + blocks + self.backlog_bytes
+        let state = subscriptions + transaction + tracking;
+        own + state + self.input_bytes + self.reply.bytes.capacity() + blocks + self.backlog_bytes
     }
 
     /// What `RESET` undoes.

@@ -58,9 +58,19 @@ pub struct Tracker {
     pub caching: bool,
     /// In broadcast mode.
     pub prefixes: BTreeSet<Box<[u8]>>,
+    /// Bytes of all prefixes, as [`Core::track`] has counted them.
+    pub prefix_bytes: usize,
 }
 
+/// What a prefix costs besides its bytes, which stand here and in the table of all prefixes: an entry in each.
+const PREFIX: usize = size_of::<Box<[u8]>>() + size_of::<(Box<[u8]>, Prefix)>() + size_of::<Reader>();
+
 impl Tracker {
+    /// Bytes held for the client, its share of the table of prefixes included.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + PREFIX * self.prefixes.len() + 2 * self.prefix_bytes
+    }
+
     /// Whether the keys of the present command are to be remembered.
     fn remembers(&self) -> bool {
         !self.broadcast
@@ -149,6 +159,7 @@ impl Core {
         if let Some(before) = before {
             wanted.prefixes.extend(before.prefixes.iter().cloned());
         }
+        wanted.prefix_bytes = wanted.prefixes.iter().map(|prefix| prefix.len()).sum();
         session.tracking = Some(Box::new(wanted));
         self.tracking.clients += usize::from(is_new);
         for prefix in added {

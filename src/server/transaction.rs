@@ -264,6 +264,18 @@ impl Core {
         }
     }
 
+    /// Notes for all who watch `key` whether it is one that is past its deadline. O(their watched keys).
+    fn mark_expired(&mut self, database: usize, key: &[u8], expired: bool) {
+        for index in self.watched.of(database, key) {
+            let session = self.find_session(index);
+            let transaction = session.and_then(|session| session.transaction.as_mut());
+            let watched = transaction.into_iter().flat_map(|transaction| &mut transaction.watched);
+            for watched in watched.filter(|watched| watched.database == database && *watched.key == *key) {
+                watched.expired = expired;
+            }
+        }
+    }
+
     /// Tells those who watch a key of `database` that is about to go with all others, or to be replaced by what
     /// `replacement` has under its name. O(watched keys).
     pub fn disturb_all(&mut self, database: usize, replacement: Option<usize>) {
@@ -273,10 +285,56 @@ impl Core {
             let is_there = replacement.is_some_and(|other| self.keyspace.db(other).find(key).is_some());
             if is_here || is_there {
                 let expired_there = replacement.is_some_and(|other| self.is_past(other, key));
+                if !is_here && expired_there {
+                    // Nobody can see what comes: no change, now or when it goes.
+                    self.mark_expired(database, &name, true);
+                    continue;
+                }
+                if is_there && !expired_there {
+                    self.mark_expired(database, &name, false);
+                }
                 for index in self.watched.of(database, &name) {
                     self.disturb_one(index, database, &name, is_there && expired_there);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Server;
+
+    /// Whether EXEC runs after databases 0 and 1, where the client watches `x`, have changed places.
+    fn survives_swap(here: &str, there: &str) -> bool {
+        let mut server = Server::start();
+        for (database, command) in [(1, here), (0, there)] {
+            server.ask(&format!("SELECT {database}"));
+            server.ask(command);
+        }
+        server.at(10).ask("SELECT 1");
+        server.ask("WATCH x");
+        server.ask("SWAPDB 0 1");
+        server.ask("MULTI");
+        server.ask("PING");
+        server.ask("EXEC") == "*1|+PONG|"
+    }
+
+    #[test]
+    fn a_swap_disturbs_unless_nobody_can_see_a_difference() {
+        let (nothing, stale, live) = ("PING", "SET x v PX 1", "SET x v");
+        for (here, there, survives) in [
+            (nothing, nothing, true),
+            (nothing, stale, true),
+            (stale, stale, true),
+            (stale, nothing, true),
+            (nothing, live, false),
+            (stale, live, false),
+            (live, nothing, false),
+            (live, stale, false),
+            (live, live, false),
+        ] {
+            assert_eq!(survives_swap(here, there), survives, "{here}, {there}");
         }
     }
 }

@@ -14,6 +14,8 @@ pub const SETTLE_STEP: i64 = 4;
 const SETTLE_TIME: i64 = 1000;
 /// Elements freed in one go.
 const FREE_SLICE: usize = 256;
+/// Bytes that a client which has not given the password may leave unread.
+const STRANGER_OWED: u64 = 1024;
 /// Wheel items swept in one go.
 const SWEEP_SLICE: usize = 256;
 /// How long a tick may spend on expiry, on freeing, and on sweeping, in ns. Whoever sends a PING meanwhile waits that long.
@@ -174,12 +176,13 @@ impl Core {
         let (now, unix_now) = (self.monotonic, self.moment.now);
         let limits = &self.settings.client_output_buffer_limit;
         let (normal, pubsub) = (limits.normal, limits.pubsub);
+        let stranger = self.find_session(index).is_some() && self.must_authenticate(index);
         let Some(session) = self.find_session(index) else {
             return;
         };
         let limit = if session.is_subscriber() { pubsub } else { normal };
         let owed = session.output_bytes() as u64;
-        let hard = limit.hard > 0 && owed >= limit.hard;
+        let hard = limit.hard > 0 && owed >= limit.hard || stranger && owed > STRANGER_OWED;
         let mut soft = limit.soft > 0 && owed >= limit.soft;
         if soft {
             let since = *session.soft_limit_since.get_or_insert(now);
@@ -195,7 +198,7 @@ impl Core {
         }
     }
 
-    fn expiry_paused(&self) -> bool {
+    pub(super) fn expiry_paused(&self) -> bool {
         self.pause.is_some_and(|pause| pause.until > self.monotonic)
     }
 

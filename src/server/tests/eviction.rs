@@ -181,3 +181,18 @@ fn volatile_policies_refuse_writes_when_nothing_volatile_is_left() {
         assert_eq!(gone(&mut server, "p").len(), 0, "{policy}");
     }
 }
+
+#[test]
+fn clients_that_owe_too_much_go_before_any_key() {
+    let mut server = filled("allkeys-lru");
+    let glutton = server.connect();
+    server.ask(&format!("set big {}", "x".repeat(300_000)));
+    server.ask("config set maxmemory-clients 200000");
+    server.core.settings.maxmemory = crate::memory::used() as u64 + 100_000;
+    // Its reply is what is too much, and it goes with it.
+    server.run_as(glutton, &[b"get", b"big"]);
+    assert_eq!(server.ask("set k v"), "+OK|");
+    let stats = &server.core.stats;
+    assert_eq!((stats.evicted_clients, stats.evicted_keys), (1, 0));
+    assert!(server.core.session(glutton).doomed);
+}

@@ -79,6 +79,28 @@ fn a_pause_holds_writes_and_expiry_until_its_deadline() {
 }
 
 #[test]
+fn nothing_expires_while_writes_are_paused_but_nobody_sees_it() {
+    let mut server = Server::start();
+    server.ask("set k x px 50");
+    server.ask("client pause 1000 write");
+    server.at(50);
+    assert_eq!(server.ask("get k"), "$-1|");
+    assert_eq!(server.ask("exists k"), ":0|");
+    assert_eq!(server.ask("ttl k"), ":-2|");
+    assert_eq!(server.ask("scan 0"), "*2|$1|0|*0|");
+    assert_eq!(server.ask("keys *"), "*0|");
+    // There is no other key to tell, and asking must come to an end.
+    assert_eq!(server.ask("randomkey"), "$1|k|");
+    assert_eq!(
+        (server.core.stats.expired_keys, server.core.stats.keyspace_misses),
+        (0, 3)
+    );
+    server.core.unpause();
+    assert_eq!(server.ask("get k"), "$-1|");
+    assert_eq!(server.core.stats.expired_keys, 1);
+}
+
+#[test]
 fn a_pause_of_all_holds_reads_too() {
     let mut server = Server::start();
     let other = server.connect();
@@ -116,6 +138,20 @@ fn a_hard_output_limit_closes_at_once_and_a_soft_one_after_its_time() {
     server.core.check_output_limit(other);
     assert_eq!(server.core.effects, [Effect::Close(other)]);
     assert_eq!(server.core.stats.client_output_buffer_limit_disconnections, 2);
+}
+
+#[test]
+fn a_client_without_the_password_may_leave_little_unread() {
+    let mut server = Server::start();
+    let stranger = server.connect();
+    server.core.settings.requirepass = "secret".into();
+    server.core.session(stranger).authenticated = false;
+    server.core.session(stranger).backlog_bytes = 1024;
+    server.core.check_output_limit(stranger);
+    assert!(server.core.effects.is_empty());
+    server.core.session(stranger).backlog_bytes = 1025;
+    server.core.check_output_limit(stranger);
+    assert_eq!(server.core.effects, [Effect::Close(stranger)]);
 }
 
 #[test]
