@@ -127,7 +127,13 @@ impl Client {
         }
         let len = self.received.len();
         self.received.resize(len + READ_SIZE, 0);
-        let outcome = self.stream.read(&mut self.received[len..]);
+        // A signal to this process is no failure of the connection.
+        let outcome = loop {
+            match self.stream.read(&mut self.received[len..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => break outcome,
+            }
+        };
         self.received.truncate(len + *outcome.as_ref().unwrap_or(&0));
         match outcome? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
