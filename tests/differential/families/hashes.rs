@@ -25,7 +25,8 @@ pub const FAMILY: Family = Family {
         exact(3, "HSTRLEN key field"),
         exact(4, "HINCRBY key field int"),
         exact(3, "HINCRBYFLOAT key field float"),
-        form(3, "HRANDFIELD key [count [WITHVALUES]]", Compare::Shape).steady(),
+        // A count far below zero asks for as many fields as memory holds, of every server.
+        form(3, "HRANDFIELD key [<0|1|2|3|6|-1|-3|-20> [WITHVALUES]]", Compare::Shape).steady(),
         exact(
             1,
             "HRANDFIELD key <ABC|-9223372036854775808|1 NOSUCH|4611686018427387904 WITHVALUES|1 WITHVALUES X>",
