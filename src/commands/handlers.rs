@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    blocking_lists, client, config, connection, debug, dump, geo, hash_random, hashes, introspect, keys, latency, lcs,
-    lists, lolwut, memory, object, pubsub, scan, scan_values, server, sets, slowlog, sorted_sets, streams, strings,
-    tracking, transactions, ttl,
+    bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, geo, hash_random, hashes,
+    hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, object, pubsub, scan,
+    scan_values, server, sets, slowlog, sorted_sets, streams, strings, tracking, transactions, ttl,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -23,6 +23,8 @@ pub struct Handlers {
 pub type Family = &'static [(&'static str, Handler)];
 
 const FAMILIES: &[Family] = &[
+    bitfields::COMMANDS,
+    bitmaps::COMMANDS,
     blocking_lists::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,
@@ -32,10 +34,13 @@ const FAMILIES: &[Family] = &[
     geo::COMMANDS,
     hash_random::COMMANDS,
     hashes::COMMANDS,
+    hyperloglogs::COMMANDS,
     introspect::COMMANDS,
     keys::COMMANDS,
     latency::COMMANDS,
     lcs::COMMANDS,
+    list_edits::COMMANDS,
+    list_moves::COMMANDS,
     lists::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,

@@ -8,7 +8,7 @@
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
-use super::strings::Text;
+use super::values::Text;
 use crate::keyspace::Key;
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
@@ -86,7 +86,7 @@ fn lcs(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// The string of a key, empty if there is no such key; `None` if its value is of another type.
 fn string_at(ctx: &mut Context<'_>, key: Key<'_>) -> Option<Vec<u8>> {
     match ctx.core.read(ctx.database, key) {
-        Some(entry) => Text::of(entry).ok().map(|mut text| text.bytes().to_vec()),
+        Some(entry) => Text::of_entry(entry).ok().map(|mut text| text.bytes().to_vec()),
         None => Some(Vec::new()),
     }
 }

@@ -2,6 +2,7 @@
 //! the tail.
 
 use super::handlers::Family;
+use super::ranges::{self, position};
 use super::table::errors::wrong_arity;
 use super::values::{ListMut, delete_emptied, new_list};
 use crate::keyspace::Key;
@@ -104,7 +105,8 @@ pub fn pop_one(ctx: &mut Context<'_>, key: Key<'_>, end: End) -> Outcome {
     Ok(())
 }
 
-fn pop_many(ctx: &mut Context<'_>, key: Key<'_>, end: End, count: usize) -> Outcome {
+/// Pops up to `count` elements; answers with an array, or the null one when there is no list.
+pub fn pop_many(ctx: &mut Context<'_>, key: Key<'_>, end: End, count: usize) -> Outcome {
     let Some(mut list) = ctx.core.write_as::<ListMut>(ctx.database, key)? else {
         ctx.reply.null_array();
         return Ok(());
@@ -172,8 +174,7 @@ fn lindex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Ok(());
     };
     let index = integer(args.at(2))?;
-    let index = if index < 0 { index + list.len() as i64 } else { index };
-    match usize::try_from(index).ok().and_then(|index| list.get(index)) {
+    match position(index, list.len()).and_then(|index| list.get(index)) {
         Some(element) => ctx.reply.element(element),
         None => ctx.reply.null(),
     }
@@ -188,7 +189,7 @@ fn lrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ctx.reply.array(0);
         return Ok(());
     };
-    let range = super::ranges::positions(start, stop, list.len());
+    let range = ranges::positions(start, stop, list.len());
     let reply = &mut ctx.reply;
     reply.bytes.reserve((range.len() * REPLY_BYTES).min(RESERVE_MAX));
     reply.array(range.len());

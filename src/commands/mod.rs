@@ -3,6 +3,8 @@
 //! `table` has the facts of every command, `handlers` ties each to its function, and the functions stand in one file a
 //! family.
 
+pub mod bitfields;
+pub mod bitmaps;
 pub mod blocking_lists;
 pub mod client;
 pub mod config;
@@ -17,10 +19,13 @@ pub mod geo;
 pub mod handlers;
 pub mod hash_random;
 pub mod hashes;
+pub mod hyperloglogs;
 pub mod introspect;
 pub mod keys;
 pub mod latency;
 pub mod lcs;
+pub mod list_edits;
+pub mod list_moves;
 pub mod lists;
 pub mod lolwut;
 pub mod memory;

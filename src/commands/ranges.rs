@@ -16,6 +16,12 @@ pub fn positions(start: i64, stop: i64, len: usize) -> Range<usize> {
     start as usize..stop as usize + 1
 }
 
+/// The position `index` stands for, counted from the end when negative; it may be past the end, `None` before the start.
+pub fn position(index: i64, len: usize) -> Option<usize> {
+    let index = if index < 0 { index + len as i64 } else { index };
+    usize::try_from(index).ok()
+}
+
 /// A range of scores: each end a number, with `(` before it if it is not included itself.
 pub fn scores(min: &[u8], max: &[u8]) -> Option<ScoreRange> {
     let (min, min_exclusive) = score_bound(min)?;

@@ -2,6 +2,7 @@
 
 use super::expiry::{DeadlineForm, syntax_error};
 use super::handlers::Family;
+use super::values::{StringMut, Text, built_string, string_value};
 use crate::format::long_double::LongDouble;
 use crate::format::number::parse_i64;
 use crate::keyspace::{Deadline, EntryRef, Key, Kind, NewValue, STRING_INLINE_MAX, ValueRef};
@@ -11,6 +12,7 @@ use crate::server::context::integer;
 use crate::server::failure::{Failure, NOT_INTEGER, WRONG_TYPE};
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
+use crate::types::packed::PackedBuf;
 
 pub const COMMANDS: Family = &[
     ("append", append),
@@ -36,33 +38,6 @@ pub const COMMANDS: Family = &[
     ("substr", getrange),
 ];
 
-/// A string value's text: its bytes, or its integer's digits.
-pub struct Text<'a> {
-    digits: itoa::Buffer,
-    source: ValueRef<'a>,
-}
-
-impl<'a> Text<'a> {
-    /// The text of a string entry; the error of a key of another type.
-    pub fn of(entry: EntryRef<'a>) -> Result<Self, Failure> {
-        match entry.value() {
-            source @ (ValueRef::Int(_) | ValueRef::Str(_)) => Ok(Text {
-                digits: itoa::Buffer::new(),
-                source,
-            }),
-            _ => Err(WRONG_TYPE.into()),
-        }
-    }
-
-    pub fn bytes(&mut self) -> &[u8] {
-        match self.source {
-            ValueRef::Int(value) => self.digits.format(value).as_bytes(),
-            ValueRef::Str(bytes) => bytes,
-            _ => &[],
-        }
-    }
-}
-
 #[inline]
 fn reply_string(reply: &mut Reply, entry: EntryRef<'_>) -> Outcome {
     match entry.value() {
@@ -80,35 +55,6 @@ fn reply_string_or_null(reply: &mut Reply, entry: Option<EntryRef<'_>>) -> Outco
             reply.null();
             Ok(())
         }
-    }
-}
-
-/// How a string is stored: as an integer if its text is one, in the entry if short, else in its own buffer.
-pub fn string_value(text: &[u8]) -> NewValue<'_> {
-    if text.len() <= 20
-        && let Some(value) = parse_i64(text)
-    {
-        return NewValue::Int(value);
-    }
-    if text.len() <= STRING_INLINE_MAX {
-        NewValue::Str(text)
-    } else {
-        NewValue::boxed(Box::new(text.to_vec()))
-    }
-}
-
-/// The same for a string made by editing, which is not looked at as a number.
-fn edited_value(text: Vec<u8>) -> NewValue<'static> {
-    NewValue::boxed(Box::new(text))
-}
-
-fn store(ctx: &mut Context<'_>, key: Key<'_>, value: NewValue<'_>, deadline: Deadline) {
-    let tells_new = ctx.core.settings.notify_keyspace_events.contains(Class::NEW);
-    let is_new = tells_new && !ctx.core.exists(ctx.database, key);
-    let (db, graveyard, moment) = ctx.core.writer(ctx.database);
-    db.set(key, value, deadline, moment, graveyard);
-    if is_new {
-        ctx.notify(Class::NEW, "new", key.bytes);
     }
 }
 
@@ -202,8 +148,10 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// Stores an argument, taking its buffer over if it has one of its own.
 fn store_argument(ctx: &mut Context<'_>, key: Key<'_>, text: &[u8], deadline: Deadline) {
     match ctx.big.take() {
-        Some(buffer) => store(ctx, key, NewValue::boxed(Box::new(buffer)), deadline),
-        None => store(ctx, key, string_value(text), deadline),
+        Some(buffer) => ctx
+            .core
+            .put(ctx.database, key, NewValue::boxed(Box::new(buffer)), deadline),
+        None => ctx.core.put(ctx.database, key, string_value(text), deadline),
     }
 }
 
@@ -211,7 +159,8 @@ fn set_if_absent(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args, 1);
     let absent = !ctx.core.exists(ctx.database, key);
     if absent {
-        store(ctx, key, string_value(args.at(2)), Deadline::Clear);
+        ctx.core
+            .put(ctx.database, key, string_value(args.at(2)), Deadline::Clear);
         ctx.changed(Class::STRING, "set", key.bytes);
     }
     ctx.reply.int(i64::from(absent));
@@ -226,7 +175,8 @@ fn setnx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn set_with_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> Outcome {
     let key = ctx.key(&args, 1);
     let deadline = form.positive_deadline(args.at(2), ctx.now(), ctx.spec.name)?;
-    store(ctx, key, string_value(args.at(3)), Deadline::At(deadline));
+    ctx.core
+        .put(ctx.database, key, string_value(args.at(3)), Deadline::At(deadline));
     ctx.changed(Class::STRING, "set", key.bytes);
     ctx.notify(Class::GENERIC, "expire", key.bytes);
     ctx.reply.ok();
@@ -248,7 +198,8 @@ fn getset(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args, 1);
     let entry = ctx.core.read(ctx.database, key);
     reply_string_or_null(&mut ctx.reply, entry)?;
-    store(ctx, key, string_value(args.at(2)), Deadline::Clear);
+    ctx.core
+        .put(ctx.database, key, string_value(args.at(2)), Deadline::Clear);
     ctx.changed(Class::STRING, "set", key.bytes);
     Ok(())
 }
@@ -291,7 +242,7 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Ok(());
     };
     let volatile = entry.deadline().is_some();
-    Text::of(entry)?;
+    Text::of_entry(entry)?;
     let deadline = deadline
         .map(|(form, value)| form.positive_deadline(value, now, "getex"))
         .transpose()?;
@@ -357,7 +308,8 @@ fn msetnx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn set_pairs(ctx: &mut Context<'_>, args: Args<'_>) {
     for index in (1..args.len()).step_by(2) {
         let key = ctx.key(&args, index);
-        store(ctx, key, string_value(args.at(index + 1)), Deadline::Clear);
+        ctx.core
+            .put(ctx.database, key, string_value(args.at(index + 1)), Deadline::Clear);
         ctx.changed(Class::STRING, "set", key.bytes);
     }
 }
@@ -366,7 +318,7 @@ fn set_pairs(ctx: &mut Context<'_>, args: Args<'_>) {
 fn strlen(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args, 1);
     let len = match ctx.core.read(ctx.database, key) {
-        Some(entry) => Text::of(entry)?.bytes().len(),
+        Some(entry) => Text::of_entry(entry)?.bytes().len(),
         None => 0,
     };
     ctx.reply.len(len);
@@ -381,7 +333,7 @@ fn getrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ctx.reply.bulk(b"");
         return Ok(());
     };
-    let mut text = Text::of(entry)?;
+    let mut text = Text::of_entry(entry)?;
     let bytes = text.bytes();
     match byte_range(bytes.len(), start, end) {
         Some(range) => ctx.reply.bulk(&bytes[range]),
@@ -416,21 +368,28 @@ fn setrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let key = ctx.key(&args, 1);
     let old = match ctx.core.peek(ctx.database, key) {
-        Some(entry) => Some(Text::of(entry)?.bytes().len()),
-        None => None,
+        Some(entry) => Text::of_entry(entry)?.bytes().len(),
+        None => 0,
     };
     if patch.is_empty() {
-        ctx.reply.len(old.unwrap_or(0));
+        ctx.reply.len(old);
         return Ok(());
     }
     check_length(ctx, offset as u128 + patch.len() as u128)?;
-    let len = edit(ctx, key, |text| {
-        let (start, end) = (offset as usize, offset as usize + patch.len());
-        if text.len() < end {
-            text.resize(end, 0);
+    let (start, end) = (offset as usize, offset as usize + patch.len());
+    let len = match ctx.core.write_as::<StringMut>(ctx.database, key)? {
+        Some(mut text) => {
+            text.grow(end);
+            text.bytes_mut()[start..end].copy_from_slice(patch);
+            text.bytes().len()
         }
-        text[start..end].copy_from_slice(patch);
-    });
+        None => {
+            let mut text = vec![0; end];
+            text[start..].copy_from_slice(patch);
+            ctx.core.create(ctx.database, key, built_string(text));
+            end
+        }
+    };
     ctx.changed(Class::STRING, "setrange", key.bytes);
     ctx.reply.len(len);
     Ok(())
@@ -440,51 +399,21 @@ fn setrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn append(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (key, tail) = (ctx.key(&args, 1), args.at(2));
     let old = match ctx.core.peek(ctx.database, key) {
-        Some(entry) => Text::of(entry)?.bytes().len(),
+        Some(entry) => Text::of_entry(entry)?.bytes().len(),
         None => {
-            store(ctx, key, string_value(tail), Deadline::Clear);
+            ctx.core.put(ctx.database, key, string_value(tail), Deadline::Clear);
             ctx.changed(Class::STRING, "append", key.bytes);
             ctx.reply.len(tail.len());
             return Ok(());
         }
     };
     check_length(ctx, old as u128 + tail.len() as u128)?;
-    let len = edit(ctx, key, |text| text.extend_from_slice(tail));
+    if let Some(mut text) = ctx.core.write_as::<StringMut>(ctx.database, key)? {
+        text.append(tail);
+    }
     ctx.changed(Class::STRING, "append", key.bytes);
-    ctx.reply.len(len);
+    ctx.reply.len(old + tail.len());
     Ok(())
-}
-
-/// Edits a string in place, making the key if it is absent; gives the new length. Long strings stay where they are, so
-/// that appending to a megabyte costs what is appended.
-fn edit(ctx: &mut Context<'_>, key: Key<'_>, change: impl FnOnce(&mut Vec<u8>)) -> usize {
-    if let Some(mut entry) = ctx.core.write(ctx.database, key) {
-        if let Some(text) = entry.boxed::<Vec<u8>>() {
-            change(text);
-            return text.len();
-        }
-        let mut text = match Text::of(entry.as_ref()) {
-            Ok(mut text) => text.bytes().to_vec(),
-            Err(_) => return 0,
-        };
-        change(&mut text);
-        let len = text.len();
-        if len <= STRING_INLINE_MAX {
-            entry.convert(NewValue::Inline(Kind::StrEdited, &text));
-        } else {
-            entry.convert(edited_value(text));
-        }
-        return len;
-    }
-    let mut text = Vec::new();
-    change(&mut text);
-    let len = text.len();
-    if len <= STRING_INLINE_MAX {
-        store(ctx, key, NewValue::Inline(Kind::StrEdited, &text), Deadline::Clear);
-    } else {
-        store(ctx, key, edited_value(text), Deadline::Clear);
-    }
-    len
 }
 
 fn add(ctx: &mut Context<'_>, key: Key<'_>, by: i64) -> Outcome {
@@ -504,7 +433,7 @@ fn add(ctx: &mut Context<'_>, key: Key<'_>, by: i64) -> Outcome {
             new
         }
         None => {
-            store(ctx, key, NewValue::Int(by), Deadline::Clear);
+            ctx.core.put(ctx.database, key, NewValue::Int(by), Deadline::Clear);
             by
         }
     };
@@ -545,7 +474,7 @@ fn incrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     const NOT_FLOAT: &str = crate::server::failure::NOT_FLOAT;
     let key = ctx.key(&args, 1);
     let old = match ctx.core.write(ctx.database, key) {
-        Some(entry) => LongDouble::parse(Text::of(entry.as_ref())?.bytes()).ok_or(NOT_FLOAT)?,
+        Some(entry) => LongDouble::parse(Text::of_entry(entry.as_ref())?.bytes()).ok_or(NOT_FLOAT)?,
         None => LongDouble::parse(b"0").ok_or(NOT_FLOAT)?,
     };
     let by = LongDouble::parse(args.at(2)).ok_or(NOT_FLOAT)?;
@@ -557,9 +486,9 @@ fn incrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let value = if text.len() <= STRING_INLINE_MAX {
         NewValue::Str(text.as_bytes())
     } else {
-        edited_value(text.clone().into())
+        NewValue::boxed(Box::new(text.clone().into_bytes()))
     };
-    store(ctx, key, value, Deadline::Keep);
+    ctx.core.put(ctx.database, key, value, Deadline::Keep);
     ctx.changed(Class::STRING, "incrbyfloat", key.bytes);
     ctx.reply.bulk(text.as_bytes());
     Ok(())

@@ -48,6 +48,7 @@ const TIGHT_LIMITS: &[(&str, &str)] = &[
     ("zset-max-listpack-entries", "6"),
     ("zset-max-listpack-value", "40"),
     ("stream-node-max-entries", "4"),
+    ("hll-sparse-max-bytes", "200"),
 ];
 
 #[test]

@@ -33,6 +33,7 @@ slots! {
     zsetorset longitude latitude place radius unit
     seconds millis at atmillis deadline deadlinemillis db pattern streamid autoid typename setting command text huge
     payload
+    bit bitplace bitindex fieldtype fieldplace bytes hll
 }
 
 /// Strings that someone's parser, printer or size limit treats specially.
@@ -347,6 +348,51 @@ const RADIUSES: &[&[u8]] = &[
     b"190.4424",
 ];
 
+/// Strings that are HyperLogLogs, nearly so, or corrupt.
+const HYPERLOGLOGS: &[&[u8]] = &[
+    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff",
+    b"HYLL\x01\0\0\0\x09\0\0\0\0\0\0\0\x7f\xff",
+    b"HYLL\x01abc\xff\xff\xff\xff\xff\xff\xff\xff\x7f\xfe\x00",
+    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xfb\x80\x81\x80",
+    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x3f\x00\x84\x83\x83\xff\x7f\xaf",
+    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff\x00",
+    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80",
+    b"HYLL\x02\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff",
+    b"HYLL\0\0\0\0\0\0\0\0\0\0\0\0\x7f\xff",
+    b"HYLL",
+    b"hello",
+    b"42",
+];
+
+const BAD_BIT_PLACES: &[&[u8]] = &[b"-1", b"4294967296", b"9223372036854775807", b"abc", b"", b"#1", b"01"];
+
+const BAD_FIELD_TYPES: &[&[u8]] = &[
+    b"u64",
+    b"i65",
+    b"u0",
+    b"i-1",
+    b"I8",
+    b"u",
+    b"",
+    b"8",
+    b"x8",
+    b"u08",
+    b"i8\0x",
+    b"i9223372036854775808",
+];
+
+const BAD_FIELD_PLACES: &[&[u8]] = &[
+    b"#",
+    b"#-1",
+    b"-1",
+    b"",
+    b"abc",
+    b"##1",
+    b"#9223372036854775807",
+    b"#2305843009213693952",
+    b"4294967296",
+];
+
 /// Keys that only their own family uses in a way that random picks elsewhere would spoil.
 const LEX_KEYS: &[&[u8]] = &[b"lex:1", b"lex:2"];
 
@@ -419,6 +465,16 @@ impl Filler<'_> {
             ),
             Slot::setting => pick(random, SETTINGS),
             Slot::command => pick(random, COMMAND_NAMES),
+            Slot::bit => mostly(random, &[b"0", b"1"], &[b"2", b"-1", b"", b"abc"]),
+            Slot::bitplace if random.percent(6) => pick(random, BAD_BIT_PLACES),
+            Slot::bitplace => bit_place(random),
+            Slot::bitindex => integer(random, -300, 300),
+            Slot::fieldtype => field_type(random),
+            Slot::fieldplace if random.percent(6) => pick(random, BAD_FIELD_PLACES),
+            Slot::fieldplace if random.percent(50) => format!("#{}", random.below(30)).into_bytes(),
+            Slot::fieldplace => bit_place(random),
+            Slot::bytes => pick(random, &[b"byte", b"bit", b"BYTES", b""]),
+            Slot::hll => pick(random, HYPERLOGLOGS),
             Slot::payload => payload(random),
             Slot::text => pick(random, &[b"", b"hello", b"two words", b"\r\n", b"\0"]),
         }
@@ -530,6 +586,21 @@ fn offset(random: &mut Random) -> Vec<u8> {
         0..90 => random.between(0, 120).to_string().into_bytes(),
         90..95 => pick(random, &[b"536870912", b"9223372036854775807", b"-1", b"4294967296"]),
         _ => pick(random, BAD_NUMBERS),
+    }
+}
+
+/// A bit of a string, mostly of one that fits into its key's entry.
+fn bit_place(random: &mut Random) -> Vec<u8> {
+    let most = if random.percent(5) { 40_000 } else { 700 };
+    random.below(most).to_string().into_bytes()
+}
+
+/// The type of an integer inside a string.
+fn field_type(random: &mut Random) -> Vec<u8> {
+    match random.below(20) {
+        0 => pick(random, BAD_FIELD_TYPES),
+        1..10 => format!("i{}", random.between(1, 64)).into_bytes(),
+        _ => format!("u{}", random.between(1, 63)).into_bytes(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{NewCollection, ViewMut, empty_listpack};
 use crate::config::Settings;
 use crate::keyspace::database::EntryMut;
 use crate::keyspace::{Kind, NewValue};
-use crate::types::list::{End, Fill, List, ListRef};
+use crate::types::list::{Beside, Direction, End, Fill, List, ListRef, packed};
 use crate::types::listpack::{self, Element, Listpack};
 use crate::types::packed::PackedBuf;
 
@@ -115,6 +115,36 @@ impl<'a> ListMut<'a> {
                 listpack::delete_range(buf, start as i64, count);
                 None
             }
+        }
+    }
+
+    /// Puts `text` in the place of the element at `index`; false when there is none. O(nodes + node size).
+    pub fn set(&mut self, index: usize, text: &[u8]) -> bool {
+        self.unpack_for(std::iter::once(text));
+        match self.form() {
+            Form::Quick(list) => list.set(index, text),
+            Form::Packed(buf) => i64::try_from(index).is_ok_and(|index| packed::set(buf, index, text)),
+        }
+    }
+
+    /// Inserts `text` before or after the first element that is `pivot`; false when there is none. O(n).
+    ///
+    /// A listpack makes room for the text before the pivot is looked for, and so may become a quicklist in vain, which
+    /// shows in `OBJECT ENCODING`.
+    pub fn insert_beside(&mut self, pivot: &[u8], side: Beside, text: &[u8]) -> bool {
+        self.unpack_for(std::iter::once(text));
+        match self.form() {
+            Form::Quick(list) => list.insert_beside(pivot, side, text),
+            Form::Packed(buf) => packed::insert_beside(buf, pivot, side, text),
+        }
+    }
+
+    /// Removes up to `most` elements that are `text`, the first ones going forward, the last ones going backward.
+    /// Returns how many there were. O(n).
+    pub fn remove(&mut self, text: &[u8], most: usize, direction: Direction) -> usize {
+        match self.form() {
+            Form::Quick(list) => list.remove(text, most, direction),
+            Form::Packed(buf) => packed::remove(buf, text, most, direction),
         }
     }
 

@@ -6,19 +6,21 @@
 //! the entry changes over to the next one. That is here, one file a type, so that a command is written once:
 //!
 //! - [`Core::read_as`] and [`Core::write_as`] look a key up and hand out its value, or the error of a wrong type;
-//! - [`Core::create`] gives an absent key its first value;
+//! - [`Core::create`] gives an absent key its first value, [`Core::put`] and [`Core::replace`] any key another one;
 //! - [`delete_emptied`] is what a command does that took the last element.
 
 mod hash;
 mod list;
 mod set;
 mod stream;
+mod string;
 mod zset;
 
 pub use hash::{HashMut, new_hash};
 pub use list::{ListMut, new_list};
 pub use set::{SetMut, new_set};
 pub use stream::node_limits;
+pub use string::{StringMut, Text, built_string, string_value};
 pub use zset::{ZsetBuilder, ZsetMut};
 
 use crate::config::Settings;
@@ -103,7 +105,7 @@ pub trait ViewMut<'a>: Sized {
     fn of(entry: EntryMut<'a>, limits: Self::Limits) -> Option<Self>;
 }
 
-/// The first value of a key, in the form that its size calls for.
+/// A value that a command made, in the form that its size calls for.
 pub enum NewCollection {
     /// Packed bytes of the given kind.
     Packed(Kind, Vec<u8>),
@@ -155,6 +157,26 @@ impl Core {
         match value {
             NewCollection::Packed(kind, bytes) => self.insert(database, key, NewValue::Inline(kind, &bytes)),
             NewCollection::Large(value) => self.insert(database, key, value),
+        }
+    }
+
+    /// Gives `key` a value, whatever it had; the old value is buried. O(1).
+    #[inline]
+    pub fn put(&mut self, database: usize, key: Key<'_>, value: NewValue<'_>, deadline: Deadline) {
+        if self.settings.notify_keyspace_events.contains(Class::NEW) && !self.exists(database, key) {
+            self.notify(Class::NEW, "new", key.bytes, database);
+        }
+        let (db, graveyard, moment) = self.writer(database);
+        db.set(key, value, deadline, moment, graveyard);
+    }
+
+    /// The same for the result of a command, which never expires.
+    pub fn replace(&mut self, database: usize, key: Key<'_>, value: NewCollection) {
+        match value {
+            NewCollection::Packed(kind, bytes) => {
+                self.put(database, key, NewValue::Inline(kind, &bytes), Deadline::Clear);
+            }
+            NewCollection::Large(value) => self.put(database, key, value, Deadline::Clear),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use super::compare::Compare;
 
+mod bitmaps;
 mod connection;
 mod geo;
 mod hashes;
+mod hyperloglogs;
 mod keyspace;
 mod lists;
 mod server;
@@ -24,6 +26,8 @@ pub const ALL: &[&Family] = &[
     &sorted_sets::FAMILY,
     &geo::FAMILY,
     &streams::FAMILY,
+    &bitmaps::FAMILY,
+    &hyperloglogs::FAMILY,
     &server::FAMILY,
 ];
 

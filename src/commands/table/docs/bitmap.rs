@@ -5,10 +5,11 @@ use super::build::*;
 // Arguments that several commands share.
 const UNIT: Arg = one_of("unit", &[option("BYTE"), option("BIT")]).since("7.0.0").optional();
 const END_UNIT_BLOCK: Arg = block("end-unit-block", &[integer("end"), UNIT]).optional();
+const WHOLE_RANGE: Arg = block("range", &[integer("start"), integer("end"), UNIT]).optional();
 const RANGE: Arg = block("range", &[integer("start"), END_UNIT_BLOCK]).optional();
 
 pub const BITCOUNT: Docs = docs("Counts the bits of a string that are set.", "O(N) for N bytes looked at",
-    &[key(0), RANGE]);
+    &[key(0), WHOLE_RANGE]);
 pub const BITFIELD: Docs = docs("Reads, writes and increments integers of any width inside a string.",
     "O(1) for each operation", &[
     key(0),
