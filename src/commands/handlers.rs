@@ -6,7 +6,7 @@ use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
     bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, geo, hash_random, hashes,
     hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, object, pubsub, scan,
-    scan_values, server, sets, slowlog, sorted_sets, streams, strings, tracking, transactions, ttl,
+    scan_values, server, set_algebra, sets, slowlog, sorted_sets, streams, strings, tracking, transactions, ttl,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -49,6 +49,7 @@ const FAMILIES: &[Family] = &[
     scan::COMMANDS,
     scan_values::COMMANDS,
     server::COMMANDS,
+    set_algebra::COMMANDS,
     sets::COMMANDS,
     slowlog::COMMANDS,
     sorted_sets::COMMANDS,

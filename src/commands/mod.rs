@@ -35,6 +35,7 @@ pub mod ranges;
 pub mod scan;
 pub mod scan_values;
 pub mod server;
+pub mod set_algebra;
 pub mod sets;
 pub mod slowlog;
 pub mod sorted_sets;

@@ -339,6 +339,33 @@ impl SetBuilder {
         }
     }
 
+    /// Removes a member; false when it was none. The form stays.
+    pub fn remove(&mut self, member: &[u8]) -> bool {
+        match self {
+            SetBuilder::Intset(bytes) => remove_from_intset(bytes, member),
+            SetBuilder::Packed(bytes) => remove_from_listpack(bytes, member),
+            SetBuilder::Table(set) => set.remove(member),
+        }
+    }
+
+    /// Turns a set of integers, no more than an intset may have, into an intset. O(n log n).
+    pub fn narrow(&mut self, limits: &SetLimits) {
+        let set = self.as_ref();
+        if set.form() == Form::Intset || set.len() > limits.intset_entries.min(INTSET_MOST) {
+            return;
+        }
+        let Some(mut values) = set.iter().map(Element::integer).collect::<Option<Vec<i64>>>() else {
+            return;
+        };
+        // Ascending, each goes to the end.
+        values.sort_unstable();
+        let mut bytes = intset::EMPTY.to_vec();
+        for value in values {
+            intset::add(&mut bytes, value);
+        }
+        *self = SetBuilder::Intset(bytes);
+    }
+
     fn convert(&mut self, form: Form) {
         let set = self.as_ref();
         *self = match form {
@@ -393,12 +420,7 @@ mod tests {
                     rng.text()
                 };
                 if rng.chance(4) {
-                    let removed = match &mut set {
-                        SetBuilder::Intset(bytes) => remove_from_intset(bytes, &member),
-                        SetBuilder::Packed(bytes) => remove_from_listpack(bytes, &member),
-                        SetBuilder::Table(set) => set.remove(&member),
-                    };
-                    assert_eq!(removed, model.remove(&member));
+                    assert_eq!(set.remove(&member), model.remove(&member));
                 } else {
                     assert_eq!(set.add(&member, &LIMITS), model.insert(member.clone()));
                 }

@@ -137,10 +137,15 @@ pub fn new_set<'m>(
     let first = members.clone().next().unwrap_or_default();
     let mut builder = SetBuilder::new(limits.form_of_new(first, members.len()));
     let added = members.filter(|member| builder.add(member, &limits)).count();
-    let value = match builder {
-        SetBuilder::Intset(bytes) => NewCollection::Packed(Kind::SetInts, bytes),
-        SetBuilder::Packed(bytes) => NewCollection::Packed(Kind::SetPacked, bytes),
-        SetBuilder::Table(set) => NewCollection::Large(NewValue::boxed(set)),
-    };
-    (value, added)
+    (builder.into(), added)
+}
+
+impl From<SetBuilder> for NewCollection {
+    fn from(builder: SetBuilder) -> Self {
+        match builder {
+            SetBuilder::Intset(bytes) => NewCollection::Packed(Kind::SetInts, bytes),
+            SetBuilder::Packed(bytes) => NewCollection::Packed(Kind::SetPacked, bytes),
+            SetBuilder::Table(set) => NewCollection::Large(NewValue::boxed(set)),
+        }
+    }
 }

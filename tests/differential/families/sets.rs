@@ -25,5 +25,18 @@ pub const FAMILY: Family = Family {
         form(4, "SMEMBERS key", Compare::Unordered),
         form(3, "SSCAN key 0 COUNT huge [MATCH pattern]", Compare::Scan).steady(),
         exact(1, "SSCAN key <ABC|0 COUNT 0|0 COUNT ABC|0 MATCH|0 NOSUCH X>").steady(),
+        exact(3, "SMOVE key key member"),
+        form(1, "SRANDMEMBER key [<0|1|2|3|6>]", Compare::Shape).steady(),
+        form(1, "SRANDMEMBER key <-1|-7|-300>", Compare::Shape).steady(),
+        form(1, "SRANDMEMBER key bigcount", Compare::Unordered).steady(),
+        exact(1, "SRANDMEMBER key <ABC|0|1 2|-9223372036854775808>").steady(),
+        form(2, "SINTER key...", Compare::Unordered),
+        form(2, "SUNION key...", Compare::Unordered),
+        form(2, "SDIFF key...", Compare::Unordered),
+        exact(2, "SINTERCARD <1 key|2 key key|3 key key key> [LIMIT count]"),
+        // The encoding of a result depends on the order of its members, which is each server's own.
+        exact(2, "SINTERSTORE key key...").forget(),
+        exact(1, "SUNIONSTORE key key...").forget(),
+        exact(2, "SDIFFSTORE key key...").forget(),
     ],
 };
