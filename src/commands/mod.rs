@@ -38,6 +38,7 @@ pub mod server;
 pub mod set_algebra;
 pub mod sets;
 pub mod slowlog;
+pub mod sort;
 pub mod sorted_sets;
 pub mod streams;
 pub mod strings;

@@ -51,9 +51,26 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
 /// Parses one end of a range of doubles, which Redis hands to C's `strtod` without asking more than that it reads all up
 /// to the end or a NUL byte: nothing at all is zero, leading spaces are skipped, and what is too large is infinite.
 pub fn parse_bound(text: &[u8]) -> Option<f64> {
+    read_as_c(text).map(|(_, value)| value)
+}
+
+/// Parses a number that SORT compares: as [`parse_bound`] does, but what C says is out of range is none. That is what is
+/// too large for a double, and what is so small that digits are lost.
+pub fn parse_weight(text: &[u8]) -> Option<f64> {
+    let (body, value) = read_as_c(text)?;
+    let in_range = match body {
+        None | Some(Body::Infinity) => true,
+        Some(Body::Decimal(digits)) => value.is_normal() || digits.is_zero(),
+        Some(Body::Hexadecimal(digits)) => value.is_normal() || value.is_subnormal() || digits.is_zero(),
+    };
+    in_range.then_some(value)
+}
+
+/// What `strtod` reads, and how it was written, if anything was.
+fn read_as_c(text: &[u8]) -> Option<(Option<Body<'_>>, f64)> {
     let text = text.split(|&byte| byte == 0).next().unwrap_or(text);
     if text.is_empty() {
-        return Some(0.0);
+        return Some((None, 0.0));
     }
     let spaces = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r'));
     let text = &text[spaces.count()..];
@@ -64,7 +81,8 @@ pub fn parse_bound(text: &[u8]) -> Option<f64> {
         Body::Hexadecimal(digits) if digits.is_zero() => 0.0,
         Body::Hexadecimal(digits) => hexadecimal(&digits),
     };
-    Some(if literal.negative { -magnitude } else { magnitude })
+    let value = if literal.negative { -magnitude } else { magnitude };
+    Some((Some(literal.body), value))
 }
 
 fn in_range(magnitude: f64) -> Option<f64> {
@@ -351,6 +369,30 @@ mod tests {
             "99999999999999999999",
         ] {
             assert_eq!(parse_i64(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn weights_must_be_in_range() {
+        let good: [(&[u8], f64); 10] = [
+            (b"", 0.0),
+            (b" 5", 5.0),
+            (b"3\0abc", 3.0),
+            (b"0x10", 16.0),
+            (b"-inf", f64::NEG_INFINITY),
+            (b"-0.0", -0.0),
+            (b"0e999", 0.0),
+            (b"1e308", 1e308),
+            (b"2.2250738585072014e-308", f64::MIN_POSITIVE),
+            (b"0x1p-1074", 5e-324),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse_weight(text), Some(value), "{}", text.escape_ascii());
+        }
+        for bad in [
+            " ", "5 ", "abc", "nan", "1e400", "-1e400", "1e-400", "5e-324", "0x1p9999", "1e",
+        ] {
+            assert_eq!(parse_weight(bad.as_bytes()), None, "{bad}");
         }
     }
 

@@ -34,6 +34,7 @@ slots! {
     seconds millis at atmillis deadline deadlinemillis db pattern streamid autoid typename setting command text huge
     payload
     bit bitplace bitindex fieldtype fieldplace bytes hll
+    sortnumbers sorttexts sortset sortzset sortnumber sortweight sorttext sortget weightkey textkey objectkey
 }
 
 /// Strings that someone's parser, printer or size limit treats specially.
@@ -476,6 +477,35 @@ impl Filler<'_> {
             Slot::bytes => pick(random, &[b"byte", b"bit", b"BYTES", b""]),
             Slot::hll => pick(random, HYPERLOGLOGS),
             Slot::payload => payload(random),
+            Slot::sortnumbers => pick(random, &[b"sort:numbers:1", b"sort:numbers:2"]),
+            Slot::sorttexts => pick(random, &[b"sort:texts:1", b"sort:texts:2"]),
+            Slot::sortset => b"sort:set".to_vec(),
+            Slot::sortzset => b"sort:zset".to_vec(),
+            Slot::sortnumber => sort_number(random),
+            Slot::sortweight => pick(random, &[b"w_*", b"w_*", b"nosuch_*", b"nosort"]),
+            Slot::sorttext => pick(
+                random,
+                &[
+                    b"t_*",
+                    b"t_*",
+                    b"w_*",
+                    b"o_*->F",
+                    b"o_*->",
+                    b"*",
+                    b"nosuch_*",
+                    b"nosort",
+                    b"t_*\0->F",
+                ],
+            ),
+            Slot::sortget => pick(
+                random,
+                &[
+                    b"#", b"w_*", b"t_*", b"o_*->F", b"o_*->", b"o_*", b"nosuch", b"*", b"#\0", b"", b"->*",
+                ],
+            ),
+            Slot::weightkey => format!("w_{}", random.between(-3, 6)).into_bytes(),
+            Slot::textkey => [b"t_", &*member(random)].concat(),
+            Slot::objectkey => format!("o_{}", random.between(-3, 6)).into_bytes(),
             Slot::text => pick(random, &[b"", b"hello", b"two words", b"\r\n", b"\0"]),
         }
     }
@@ -601,6 +631,15 @@ fn field_type(random: &mut Random) -> Vec<u8> {
         0 => pick(random, BAD_FIELD_TYPES),
         1..10 => format!("i{}", random.between(1, 64)).into_bytes(),
         _ => format!("u{}", random.between(1, 63)).into_bytes(),
+    }
+}
+
+/// An integer as it prints, or now and then no number at all.
+fn sort_number(random: &mut Random) -> Vec<u8> {
+    match random.below(100) {
+        0 => pick(random, &[b"abc", b"- 1", b"1x"]),
+        1..5 => pick(random, EDGE_NUMBERS),
+        _ => random.between(-20, 20).to_string().into_bytes(),
     }
 }
 

@@ -67,7 +67,8 @@ impl<'a> ZsetMut<'a> {
         }
     }
 
-    fn unpack(&mut self) {
+    /// Turns a small set into a large one.
+    pub fn unpack(&mut self) {
         let zset = Box::new(zset::unpack(self.entry.bytes()));
         self.entry.convert(NewValue::boxed(zset));
     }

@@ -11,6 +11,7 @@ mod keyspace;
 mod lists;
 mod server;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -28,6 +29,7 @@ pub const ALL: &[&Family] = &[
     &streams::FAMILY,
     &bitmaps::FAMILY,
     &hyperloglogs::FAMILY,
+    &sort::FAMILY,
     &server::FAMILY,
 ];
 
