@@ -7,6 +7,8 @@ pub mod bitfields;
 pub mod bitmaps;
 pub mod blocking_lists;
 pub mod client;
+#[cfg(test)]
+mod compatibility_page;
 pub mod config;
 pub mod connection;
 pub mod debug;

@@ -1,0 +1,101 @@
+//! `docs/compatibility.md`, written from the command table and the handlers so that it cannot disagree with them.
+
+use std::fs;
+use std::path::Path;
+
+use super::handlers::Handlers;
+use super::table::docs::Status;
+use super::table::flags::Group;
+use super::table::{CommandSpec, all, top_level};
+
+const HEADER: &str = "\
+# Commands
+
+These are the commands of Redis 7.2, and some that came with newer servers, by group. One that is built takes the
+options of Redis 7.2 and answers as Redis does, to the byte; one that is not is unknown to clients, and `COMMAND` does not
+list it. *Since* is the version of Redis that brought it.
+
+This page is generated: `AEOLUS_BLESS=1 cargo test --lib commands::compatibility_page` writes it anew after a change of
+the command table or of the handlers.
+
+";
+
+fn title(group: Group) -> &'static str {
+    match group {
+        Group::String => "Strings",
+        Group::Bitmap => "Bitmaps",
+        Group::List => "Lists",
+        Group::Set => "Sets",
+        Group::Hash => "Hashes",
+        Group::SortedSet => "Sorted sets",
+        Group::Geo => "Places",
+        Group::HyperLogLog => "HyperLogLogs",
+        Group::Stream => "Streams",
+        Group::Generic => "Keys of any type",
+        Group::PubSub => "Pub/Sub",
+        Group::Transactions => "Transactions",
+        Group::Scripting => "Scripts and functions",
+        Group::Connection => "Connections",
+        Group::Server => "Server",
+        Group::Cluster => "Cluster",
+    }
+}
+
+fn is_built(spec: &CommandSpec) -> bool {
+    Handlers::shared().get(spec).is_some()
+}
+
+/// A command with those below it; one that only gathers others has no row of its own.
+fn family(spec: &'static CommandSpec) -> impl Iterator<Item = &'static CommandSpec> + Clone {
+    let alone = (!spec.is_container() || is_built(spec)).then_some(spec);
+    alone.into_iter().chain(spec.subcommands())
+}
+
+fn row(spec: &CommandSpec) -> String {
+    let name = spec.name.replace('|', " ").to_ascii_uppercase();
+    let built = if is_built(spec) { "yes" } else { "not yet" };
+    let deprecated = match spec.docs.status {
+        Status::Deprecated { since, .. } => format!(" Deprecated since {since}."),
+        Status::Current | Status::System => String::new(),
+    };
+    let summary = spec.docs.summary.replace('|', "\\|");
+    format!("| `{name}` | {} | {built} | {summary}{deprecated} |\n", spec.since)
+}
+
+fn page() -> String {
+    let listed = top_level().iter().flat_map(family);
+    let built = listed.clone().filter(|spec| is_built(spec)).count();
+    let mut page = format!(
+        "{HEADER}Of {} commands and subcommands, {built} are built.\n",
+        listed.count()
+    );
+    let mut group = None;
+    for spec in top_level() {
+        if group.replace(spec.group) != Some(spec.group) {
+            let title = title(spec.group);
+            page += &format!("\n## {title}\n\n| Command | Since | Built | What it does |\n| --- | --- | --- | --- |\n");
+        }
+        page.extend(family(spec).map(row));
+    }
+    page
+}
+
+#[test]
+fn the_page_agrees_with_the_table() {
+    let page = page();
+    assert!(
+        all()
+            .iter()
+            .filter(|spec| is_built(spec))
+            .all(|spec| page.contains(&row(spec)))
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compatibility.md");
+    if std::env::var_os("AEOLUS_BLESS").is_some() {
+        fs::write(&path, &page).expect("docs/ is writable");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == page,
+        "docs/compatibility.md is out of date; run the tests with AEOLUS_BLESS=1"
+    );
+}
