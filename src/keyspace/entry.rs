@@ -200,6 +200,17 @@ impl<T: Boxed> Condemned for T {
 
 /// Up to this many bytes a string lives in its key's entry; above, in a buffer of its own that grows by itself.
 pub const STRING_INLINE_MAX: usize = 1024;
+/// A consumer group goes without its stream when it is destroyed, and may have millions of entries pending.
+impl Condemned for crate::types::stream::Group {
+    fn elements(&self) -> usize {
+        self.elements()
+    }
+
+    fn free_step(&mut self, max: usize) -> bool {
+        self.free_step(max)
+    }
+}
+
 const HEADER: usize = 8;
 const HAS_DEADLINE: u8 = 1 << 6;
 const LONG: u8 = 1 << 7;

@@ -19,6 +19,8 @@ pub enum Compare {
     Shape,
     /// A number that follows the clock, give or take this much. Zero, -1 and -2 have meanings and must match.
     Near(i64),
+    /// Every byte but the times within: those of pending entries and consumers, give or take some seconds.
+    Times,
 }
 
 /// Whether `ours` and `theirs` say the same. Errors are always compared to the byte.
@@ -35,7 +37,40 @@ pub fn same(compare: Compare, ours: &[u8], theirs: &[u8]) -> bool {
     if let Compare::Near(tolerance) = compare {
         return near(&ours, &theirs, tolerance);
     }
+    if compare == Compare::Times {
+        return same_but_times(&ours, &theirs);
+    }
     canonical(compare, &ours) == canonical(compare, &theirs)
+}
+
+/// How far apart two servers' clocks may be, or the moments in which they run the same command, in milliseconds.
+const APART: i64 = 10_000;
+
+/// Fields of XINFO that follow the clock.
+const TIMES: &[&[u8]] = &[b"idle", b"inactive", b"seen-time", b"active-time"];
+
+fn same_but_times(ours: &Reply, theirs: &Reply) -> bool {
+    if ours.items.is_empty() || theirs.items.is_empty() {
+        return ours.raw == theirs.raw;
+    }
+    let alike = |at: usize| {
+        let (one, other) = (&ours.items[at], &theirs.items[at]);
+        match (one.integer(), other.integer()) {
+            (Some(one), Some(other)) if is_time(ours, at) => (one < 0) == (other < 0) && (one - other).abs() <= APART,
+            _ => same_but_times(one, other),
+        }
+    };
+    ours.kind == theirs.kind && ours.items.len() == theirs.items.len() && (0..ours.items.len()).all(alike)
+}
+
+/// Whether an element is a time: one that follows such a field's name, or the first number in a pending entry, which
+/// begins with an ID.
+fn is_time(reply: &Reply, at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| &reply.items[before]) else {
+        return false;
+    };
+    let in_pending = reply.items[0].text().contains(&b'-');
+    reply.items[at].kind == b':' && before.kind == b'$' && (in_pending || TIMES.contains(&before.text()))
 }
 
 fn near(ours: &Reply, theirs: &Reply, tolerance: i64) -> bool {
@@ -54,7 +89,7 @@ fn canonical<'a>(compare: Compare, reply: &Reply<'a>) -> Cow<'a, [u8]> {
         return Cow::Borrowed(reply.raw);
     }
     match compare {
-        Compare::Exact | Compare::Near(_) => Cow::Borrowed(reply.raw),
+        Compare::Exact | Compare::Near(_) | Compare::Times => Cow::Borrowed(reply.raw),
         Compare::Unordered => Cow::Owned(sorted(reply, 1)),
         Compare::Pairs => Cow::Owned(sorted(reply, 2)),
         Compare::Scan => match reply.items.as_slice() {
@@ -98,4 +133,16 @@ fn clocks_may_differ_but_meanings_may_not() {
     assert!(!same(Compare::Near(5), b":100\r\n", b":106\r\n"));
     assert!(!same(Compare::Near(5), b":-1\r\n", b":-2\r\n"));
     assert!(!same(Compare::Near(5), b":0\r\n", b":-1\r\n"));
+}
+
+#[test]
+fn only_times_may_differ_in_a_reply_with_times() {
+    let pending = |time, count| format!("*1\r\n*4\r\n$3\r\n1-1\r\n$1\r\nc\r\n:{time}\r\n:{count}\r\n").into_bytes();
+    assert!(same(Compare::Times, &pending(100, 1), &pending(105, 1)));
+    assert!(!same(Compare::Times, &pending(100, 1), &pending(100, 2)));
+    assert!(!same(Compare::Times, &pending(100, 1), &pending(1_000_000, 1)));
+    let consumer = |name: &str, time| format!("%1\r\n${}\r\n{name}\r\n:{time}\r\n", name.len()).into_bytes();
+    assert!(same(Compare::Times, &consumer("idle", 0), &consumer("idle", 3)));
+    assert!(!same(Compare::Times, &consumer("idle", -1), &consumer("idle", 3)));
+    assert!(!same(Compare::Times, &consumer("lag", 1), &consumer("lag", 2)));
 }

@@ -31,7 +31,8 @@ macro_rules! slots {
 slots! {
     key anykey lexkey value member field int float score scorebound lexbound index offset count bigcount
     zsetorset longitude latitude place radius unit
-    seconds millis at atmillis deadline deadlinemillis db pattern streamid autoid typename setting command text huge
+    seconds millis at atmillis deadline deadlinemillis db pattern streamid exclusiveid autoid readid unread
+    groupname consumer idle unixmillis typename setting command text huge
     payload
     bit bitplace bitindex fieldtype fieldplace bytes hll
     sortnumbers sorttexts sortset sortzset sortnumber sortweight sorttext sortget weightkey textkey objectkey
@@ -250,6 +251,11 @@ const STREAM_IDS: &[&[u8]] = &[
     b"0-1", b"0-2", b"1-1", b"1-2", b"1-*", b"2-*", b"2", b"3-1", b"5-5", b"7-*", b"9", b"10-0", b"100-1", b"1000-*",
 ];
 
+/// From where to read: mostly the start or what is new, so that there is something.
+const READ_IDS: &[&[u8]] = &[
+    b"0", b"0", b"0-0", b"$", b">", b">", b">", b"1-1", b"2", b"9", b"1000-5",
+];
+
 const BAD_STREAM_IDS: &[&[u8]] = &[
     b"0-0",
     b"0-*",
@@ -458,6 +464,54 @@ impl Filler<'_> {
             Slot::streamid => mostly(random, STREAM_IDS, BAD_STREAM_IDS),
             // Larger than most others: an entry that is mostly taken.
             Slot::autoid => pick(random, &[b"1000-*", b"1000-*", b"1000-*", b"1001-*"]),
+            Slot::exclusiveid => mostly(
+                random,
+                &[b"(1-1", b"(1", b"(2", b"(0", b"(5-5", b"(1000-3"],
+                &[
+                    b"(0-0",
+                    b"(18446744073709551615-18446744073709551615",
+                    b"(-",
+                    b"(+",
+                    b"(",
+                    b"((1",
+                ],
+            ),
+            // No `+`: Redis 7.0 does not know it, and Valkey 8.0 finds nothing once the last entry is deleted.
+            Slot::readid => mostly(
+                random,
+                READ_IDS,
+                &[b"0-*", b"abc", b"", b"1-", b"-1", b"1-a", b"-", b"(1-1"],
+            ),
+            // A sign that the notation of syntax lines uses itself.
+            Slot::unread => b">".to_vec(),
+            Slot::groupname => mostly(
+                random,
+                &[b"g1", b"g2", b"g1"],
+                &[b"", b"nog", b"a\0b", b"\r\n", &[b'g'; 300]],
+            ),
+            Slot::consumer => mostly(
+                random,
+                &[b"alice", b"bob", b"carol"],
+                &[b"", b"Alice", b"\0", &[b'c'; 300]],
+            ),
+            // Far apart, so that which of two times is the longer never depends on the machine.
+            Slot::idle => mostly(
+                random,
+                &[b"0", b"0", b"0", b"1000000", b"5000000", b"100000000"],
+                &[
+                    b"-1",
+                    b"abc",
+                    b"",
+                    b"1.5",
+                    b"9223372036854775807",
+                    b"-9223372036854775808",
+                ],
+            ),
+            Slot::unixmillis => mostly(
+                random,
+                &[b"0", b"1000", b"1000000000000", b"4102444800000"],
+                &[b"-1", b"abc", b"", b"9223372036854775807"],
+            ),
             Slot::typename => pick(
                 random,
                 &[

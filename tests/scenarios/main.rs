@@ -189,3 +189,13 @@ fn caches_are_told() {
 fn monitors_see_commands() {
     play(include_str!("monitor.txt"));
 }
+
+#[test]
+fn changes_of_streams_are_told() {
+    play(include_str!("streams.txt"));
+}
+
+#[test]
+fn streams_wake_their_clients() {
+    play(include_str!("blocking_streams.txt"));
+}

@@ -124,9 +124,20 @@ impl Group {
 
     /// Adds a consumer first seen at `now`; `None` if there is one of that name.
     pub fn add_consumer(&mut self, name: &[u8], now: i64) -> Option<ConsumerId> {
-        if self.names.contains_key(name) {
-            return None;
-        }
+        (!self.names.contains_key(name)).then(|| self.insert_consumer(name, now))
+    }
+
+    /// The consumer of that name, which tries something at `now`; made if there is none, which is told. O(log
+    /// consumers).
+    pub fn consumer_at_work(&mut self, name: &[u8], now: i64) -> (ConsumerId, bool) {
+        let Some(id) = self.find_consumer(name) else {
+            return (self.insert_consumer(name, now), true);
+        };
+        self.consumer_mut(id).seen_time = now;
+        (id, false)
+    }
+
+    fn insert_consumer(&mut self, name: &[u8], now: i64) -> ConsumerId {
         let consumer = Consumer {
             name: name.into(),
             seen_time: now,
@@ -139,7 +150,7 @@ impl Group {
         });
         self.consumers[id.0 as usize] = Some(consumer);
         self.names.insert(name.into(), id);
-        Some(id)
+        id
     }
 
     /// Drops a consumer and what it has pending; returns how many entries that were.
@@ -191,6 +202,11 @@ impl Group {
         };
         self.consumer_mut(pending.consumer).pending.remove(&id);
         true
+    }
+
+    /// Pending entries and consumers: what freeing has to go through.
+    pub fn elements(&self) -> usize {
+        self.pending.len() + self.names.len()
     }
 
     /// Frees up to about `max` pending entries or consumers; true when none is left.

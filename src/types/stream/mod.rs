@@ -9,6 +9,7 @@ mod group;
 mod id;
 mod node;
 mod nodes;
+mod radix;
 #[cfg(test)]
 mod tests;
 
@@ -100,6 +101,12 @@ impl Stream {
     /// Nodes of entries: `radix-tree-keys` of XINFO STREAM.
     pub fn node_count(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// How many nodes the radix tree would have in which Redis keeps these: `radix-tree-nodes` of XINFO STREAM. An
+    /// estimate beyond a thousand nodes, so that asking stays O(1).
+    pub fn radix_node_count(&self) -> usize {
+        radix::count(self.nodes.master_ids(), self.nodes.len())
     }
 
     /// The ID of the first entry, `0-0` if there is none.
@@ -342,21 +349,53 @@ impl Stream {
         self.groups.remove(name)
     }
 
+    /// Lends a group for changing, with the stream it belongs to for reading; `None` if there is no such group. Meanwhile
+    /// the stream shows an empty group in its place.
+    pub fn with_group<R>(&mut self, name: &[u8], work: impl FnOnce(&Stream, &mut Group) -> R) -> Option<R> {
+        let mut group = std::mem::take(self.groups.get_mut(name)?);
+        let result = work(self, &mut group);
+        if let Some(place) = self.groups.get_mut(name) {
+            *place = group;
+        }
+        Some(result)
+    }
+
     /// Moves a group on to an entry it is about to read and counts it, as XREADGROUP does for `>`.
-    pub fn advance_group(&mut self, name: &[u8], id: StreamId) {
-        let Some(group) = self.groups.get(name) else { return };
+    pub fn advance(&self, group: &mut Group, id: StreamId) {
         if id <= group.last_id {
             return;
         }
-        let entries_read = match group.entries_read {
+        group.entries_read = match group.entries_read {
             Some(read) if !self.may_have_deleted_from(id) => Some(read + 1),
             _ if self.entries_added > 0 => self.entries_up_to(id),
             unknown => unknown,
         };
-        if let Some(group) = self.groups.get_mut(name) {
-            group.entries_read = entries_read;
-            group.last_id = id;
+        group.last_id = id;
+    }
+
+    /// Gives a consumer up to `max` entries that its group has not read, and shows each. With `keep` they become
+    /// pending, and the consumer has been active at that time. O(log n) to begin, then O(log n) each.
+    pub fn deliver(
+        &self,
+        group: &mut Group,
+        consumer: ConsumerId,
+        max: usize,
+        keep: Option<i64>,
+        mut show: impl FnMut(StreamEntry<'_>),
+    ) -> usize {
+        let Some(start) = group.last_id.next() else { return 0 };
+        let mut delivered = 0;
+        for entry in self.range(start, StreamId::MAX).take(max) {
+            let id = entry.id;
+            show(entry);
+            self.advance(group, id);
+            if let Some(now) = keep {
+                group.deliver(id, consumer, now);
+                group.consumer_mut(consumer).active_time = Some(now);
+            }
+            delivered += 1;
         }
+        delivered
     }
 
     /// How many entries the group has still to read, `None` when deletions make that unknowable.

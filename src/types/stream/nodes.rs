@@ -148,6 +148,14 @@ impl Nodes {
         )
     }
 
+    /// The IDs under which the nodes stand, in order.
+    pub fn master_ids(&self) -> impl Iterator<Item = StreamId> {
+        self.segments
+            .iter()
+            .flat_map(|segment| &segment.nodes)
+            .map(|node| node.master_id)
+    }
+
     pub fn first(&self) -> Option<Place> {
         (self.len > 0).then_some(Place { segment: 0, node: 0 })
     }

@@ -302,6 +302,10 @@ fn check_group(group: &Group, model: &BTreeMap<StreamId, (Vec<u8>, u64)>) {
     assert_eq!(group.pending_range(backwards, None).count(), 0);
 }
 
+fn advance(stream: &mut Stream, id: StreamId) {
+    stream.with_group(b"g", |stream, group| stream.advance(group, id));
+}
+
 #[test]
 fn lag_is_known_until_deletions_hide_it() {
     let mut stream = Stream::new();
@@ -311,17 +315,17 @@ fn lag_is_known_until_deletions_hide_it() {
     assert_eq!(lag(&stream), Some(0));
     add_numbered(&mut stream, 10);
     assert_eq!(lag(&stream), Some(10));
-    stream.advance_group(b"g", StreamId::new(1, 0));
-    stream.advance_group(b"g", StreamId::new(2, 0));
+    advance(&mut stream, StreamId::new(1, 0));
+    advance(&mut stream, StreamId::new(2, 0));
     assert_eq!(stream.group(b"g").and_then(|group| group.entries_read), Some(2));
     assert_eq!(lag(&stream), Some(8));
     stream.delete(StreamId::new(5, 0));
     assert_eq!(lag(&stream), None);
     for i in [3, 4, 6, 7, 8, 9] {
-        stream.advance_group(b"g", StreamId::new(i, 0));
+        advance(&mut stream, StreamId::new(i, 0));
         assert_eq!(lag(&stream), None);
     }
-    stream.advance_group(b"g", StreamId::new(10, 0));
+    advance(&mut stream, StreamId::new(10, 0));
     assert_eq!(lag(&stream), Some(0));
 }
 
@@ -492,7 +496,7 @@ fn lag_is_what_a_real_server_says() {
             .range(last, StreamId::MAX)
             .map(|entry| entry.id)
             .find(|id| *id > last);
-        next.into_iter().for_each(|id| stream.advance_group(b"g", id));
+        next.into_iter().for_each(|id| advance(stream, id));
     };
     let mut log = vec![state(&stream)];
     for step in 0..10 {

@@ -1,38 +1,22 @@
-//! Stream commands.
+//! XADD and XTRIM, which share the options of trimming.
 
-use super::expiry::syntax_error;
-use super::handlers::Family;
-use super::table::errors::wrong_arity;
-use super::values::{NewCollection, node_limits};
+use super::{INVALID_ID, parse_id, reply_id};
+use crate::commands::expiry::syntax_error;
+use crate::commands::table::errors::wrong_arity;
+use crate::commands::values::{NewCollection, node_limits};
 use crate::keyspace::NewValue;
-use crate::resp::reply::Reply;
 use crate::resp::request::Args;
 use crate::server::context::integer;
 use crate::server::failure::Failure;
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
-use crate::types::stream::{
-    AppendError, ID_TEXT_MAX, InvalidBound, InvalidId, NewId, NodeLimits, Stream, StreamEntry, StreamId, Trim, TrimBy,
-};
-
-pub const COMMANDS: Family = &[
-    ("xadd", xadd),
-    ("xlen", xlen),
-    ("xrange", xrange),
-    ("xrevrange", xrevrange),
-];
-
-const INVALID_ID: &str = "ERR Invalid stream ID specified as stream command argument";
+use crate::types::stream::{AppendError, InvalidId, NewId, NodeLimits, Stream, StreamId, Trim, TrimBy};
 
 /// Nodes that trimming with `~` looks at unless LIMIT says otherwise, so that no command takes long.
 const TRIM_NODES: u64 = 100;
 /// What bounds that limit when nodes hold very many entries, and what it is when they may hold any number.
 const TRIM_LIMIT_MAX: u64 = 1_000_000;
 const TRIM_LIMIT_UNBOUNDED: u64 = 10_000;
-
-fn parse_id(text: &[u8], missing_seq: u64) -> Result<StreamId, Failure> {
-    StreamId::parse(text, missing_seq).map_err(|InvalidId| INVALID_ID.into())
-}
 
 /// The trimming options of XADD and XTRIM while they are read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -143,7 +127,7 @@ impl AddOptions {
 }
 
 /// XADD key [NOMKSTREAM] [MAXLEN | MINID [= | ~] threshold [LIMIT count]] * | id field value [field value ...]
-fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+pub fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let limits = node_limits(&ctx.core.settings);
     let options = AddOptions::parse(args, limits)?;
     if options.id == NewId::Explicit(StreamId::MIN) {
@@ -167,7 +151,7 @@ fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             added
         }
     };
-    ctx.reply.bulk(id.format(&mut [0; ID_TEXT_MAX]));
+    reply_id(&mut ctx.reply, id);
     ctx.changed(Class::STREAM, "xadd", key.bytes);
     if trimmed > 0 {
         ctx.notify(Class::STREAM, "xtrim", key.bytes);
@@ -197,92 +181,26 @@ fn append<'f>(
     Ok((id, options.trim.map_or(0, |trim| stream.trim(trim))))
 }
 
-/// XLEN key
-fn xlen(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let key = ctx.key(&args, 1);
-    let stream = ctx.core.read_as::<&Stream>(ctx.database, key)?;
-    ctx.reply.int(stream.map_or(0, Stream::len) as i64);
-    Ok(())
-}
-
-/// XRANGE key start end [COUNT count]
-fn xrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let start = parse_start(args.at(2))?;
-    let end = parse_end(args.at(3))?;
-    range(ctx, args, |stream, count, tell| {
-        stream.range(start, end).take(count).for_each(tell);
-    })
-}
-
-/// XREVRANGE key end start [COUNT count]
-fn xrevrange(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let start = parse_start(args.at(3))?;
-    let end = parse_end(args.at(2))?;
-    range(ctx, args, |stream, count, tell| {
-        stream.rev_range(end, start).take(count).for_each(tell);
-    })
-}
-
-fn parse_start(text: &[u8]) -> Result<StreamId, Failure> {
-    StreamId::parse_start(text).map_err(|error| match error {
-        InvalidBound::Id => INVALID_ID.into(),
-        InvalidBound::Empty => "ERR invalid start ID for the interval".into(),
-    })
-}
-
-fn parse_end(text: &[u8]) -> Result<StreamId, Failure> {
-    StreamId::parse_end(text).map_err(|error| match error {
-        InvalidBound::Id => INVALID_ID.into(),
-        InvalidBound::Empty => "ERR invalid end ID for the interval".into(),
-    })
-}
-
-/// Answers with the entries that `walk` shows, at most as many as COUNT allows.
-fn range(
-    ctx: &mut Context<'_>,
-    args: Args<'_>,
-    walk: impl FnOnce(&Stream, usize, &mut dyn FnMut(StreamEntry<'_>)),
-) -> Outcome {
-    let count = parse_count(args)?;
-    let key = ctx.key(&args, 1);
-    let Some(stream) = ctx.core.read_as::<&Stream>(ctx.database, key)? else {
-        ctx.reply.array(0);
-        return Ok(());
-    };
-    if count == Some(0) {
-        ctx.reply.null_array();
-        return Ok(());
-    }
-    ctx.reply.deferred(Reply::array, |reply| {
-        let mut entries = 0;
-        walk(stream, count.unwrap_or(usize::MAX), &mut |entry| {
-            reply_entry(reply, entry);
-            entries += 1;
-        });
-        entries
-    });
-    Ok(())
-}
-
-/// The COUNT of a range, the last one if there are several; negative ones are zero.
-fn parse_count(args: Args<'_>) -> Result<Option<usize>, Failure> {
-    let (mut count, mut at) = (None, 4);
-    while let Some(option) = args.get(at) {
-        match args.get(at + 1) {
-            Some(value) if option.eq_ignore_ascii_case(b"count") => count = Some(integer(value)?.max(0) as usize),
-            _ => return syntax_error(),
+/// XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count]
+pub fn xtrim(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (mut options, mut at) = (TrimOptions::default(), 2);
+    while at < args.len() {
+        match options.parse(args, at)? {
+            Some(next) => at = next,
+            None => return syntax_error(),
         }
-        at += 2;
     }
-    Ok(count)
-}
-
-fn reply_entry(reply: &mut Reply, entry: StreamEntry<'_>) {
-    reply.array(2);
-    reply.bulk(entry.id.format(&mut [0; ID_TEXT_MAX]));
-    reply.array(entry.fields.len() * 2);
-    for (field, value) in entry.fields {
-        reply.element(field);
-        reply.element(value);
+    let no_strategy = "ERR syntax error, XTRIM must be called with a trimming strategy";
+    if options.by.is_none() && options.limit.unwrap_or(0) == 0 {
+        return Err(no_strategy.into());
     }
+    let trim = options.finish(node_limits(&ctx.core.settings))?.ok_or(no_strategy)?;
+    let key = ctx.key(&args, 1);
+    let stream = ctx.core.write_as::<&mut Stream>(ctx.database, key)?;
+    let trimmed = stream.map_or(0, |stream| stream.trim(trim));
+    ctx.reply.int(trimmed as i64);
+    if trimmed > 0 {
+        ctx.changed_times(trimmed as usize, Class::STREAM, "xtrim", key.bytes);
+    }
+    Ok(())
 }
