@@ -2,11 +2,12 @@
 
 use super::handlers::Family;
 use super::lists::pop_one;
+use super::values::ListMut;
 use crate::keyspace::Type;
 use crate::resp::request::Args;
 use crate::server::blocking::{Nothing, Wait, timeout_seconds};
 use crate::server::{Context, Outcome};
-use crate::types::list::{End, ListRef};
+use crate::types::list::End;
 
 pub const COMMANDS: Family = &[("blpop", blpop), ("brpop", brpop)];
 
@@ -26,7 +27,8 @@ fn blocking_pop(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Outcome {
     let timeout = timeout_seconds(args.at(last), ctx.now())?;
     for index in 1..last {
         let key = ctx.key(&args, index);
-        if ctx.core.read_as::<ListRef>(ctx.database, key)?.is_some() {
+        // Looked up for changing: a key that is missing is waited for, and neither counted nor told as a miss.
+        if ctx.core.write_as::<ListMut>(ctx.database, key)?.is_some() {
             ctx.reply.array(2);
             ctx.reply.bulk(key.bytes);
             return pop_one(ctx, key, end);
@@ -76,6 +78,16 @@ mod tests {
         assert_eq!(server.take_reply_of(waiter), "*-1|");
         assert!(server.core.waiting.is_empty());
         assert_eq!(server.ask_as(waiter, "PING").as_deref(), Some("+PONG|"));
+    }
+
+    #[test]
+    fn a_key_that_is_waited_for_is_no_miss() {
+        let mut server = Server::start();
+        server.listen();
+        server.ask("MULTI");
+        server.ask("BLPOP a 0");
+        assert_eq!(server.ask("EXEC"), "*1|_|");
+        assert_eq!(server.core.stats.keyspace_misses, 0);
     }
 
     #[test]
