@@ -7,7 +7,7 @@ use super::handlers::Family;
 use super::values::{SetMut, delete_emptied, new_set};
 use crate::keyspace::Key;
 use crate::resp::request::Args;
-use crate::server::context::{integer, positive};
+use crate::server::context::{positive, with_magnitude};
 use crate::server::failure::Failure;
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
@@ -28,6 +28,9 @@ pub const COMMANDS: Family = &[
 
 /// From this part of a table's members on, one walk over all of them is cheaper than drawing and remembering.
 const WALK_FROM: usize = 3;
+
+/// Bytes a member of a reply takes at the least: `$0`, and two ends of line.
+const LEAST_BYTES: usize = 6;
 
 /// SADD key member [member ...]
 fn sadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -174,6 +177,10 @@ fn srandmember(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let Ok(count) = usize::try_from(count) else {
         let count = count.unsigned_abs() as usize;
+        // A reply that cannot be is an error and not the end of the server.
+        if reply.bytes.try_reserve(count.saturating_mul(LEAST_BYTES)).is_err() {
+            return Err("ERR value is out of range".into());
+        }
         reply.array(count);
         (0..count)
             .filter_map(|_| set.random(&mut random))
@@ -190,13 +197,7 @@ fn drawn_count(args: &Args<'_>) -> Result<i64, Failure> {
     if args.len() > 3 {
         return syntax_error();
     }
-    match integer(args.at(2))? {
-        i64::MIN => {
-            let most = i64::MAX;
-            Err(format!("ERR value is out of range, value must between -{most} and {most}").into())
-        }
-        count => Ok(count),
-    }
+    with_magnitude(args.at(2))
 }
 
 /// Draws `count` different members of a set that has as many. O(count) from a table of many more, else O(members).
@@ -316,6 +317,16 @@ mod tests {
                 assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), drawn.len());
                 assert_eq!(draw(-count).len() as i64, count);
             }
+        }
+    }
+
+    #[test]
+    fn a_draw_too_large_to_answer_is_refused() {
+        let mut server = Server::start();
+        server.ask("SADD s a");
+        for count in ["-9223372036854775807", "-9223372036854775808"] {
+            let reply = server.ask(&format!("SRANDMEMBER s {count}"));
+            assert!(reply.starts_with("-ERR value is out of range"), "{reply}");
         }
     }
 

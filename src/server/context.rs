@@ -103,3 +103,13 @@ pub fn positive(text: &[u8]) -> Result<i64, Failure> {
         _ => Err(super::failure::NEGATIVE.into()),
     }
 }
+
+/// Parses any count but the lowest, whose magnitude is none.
+pub fn with_magnitude(text: &[u8]) -> Result<i64, Failure> {
+    let count = integer(text)?;
+    if count == i64::MIN {
+        let most = i64::MAX;
+        return Err(format!("ERR value is out of range, value must between -{most} and {most}").into());
+    }
+    Ok(count)
+}
