@@ -121,18 +121,16 @@ fn move_one(ctx: &mut Context<'_>, args: &Args<'_>, ends: Ends) -> Result<bool, 
     let Some(mut list) = ctx.core.write_as::<ListMut>(ctx.database, source)? else {
         return Ok(false);
     };
-    let Some(text) = list.pop_with(ends.from, |element| element.to_vec()) else {
+    let Some(moved) = list.pop_moved(ends.from) else {
         return Ok(false);
     };
     let emptied = list.view().is_empty();
     list.shrink();
-    ctx.reply.bulk(&text);
-    let texts = std::iter::once(&text[..]);
+    ctx.reply.bulk(&moved.text);
     match ctx.core.write_as::<ListMut>(ctx.database, destination)? {
-        Some(mut list) => {
-            list.push(ends.to, texts);
-        }
+        Some(mut list) => list.push_moved(ends.to, &moved),
         None => {
+            let texts = std::iter::once(&moved.text[..]);
             let list = new_list(ends.to, texts, &ctx.core.settings);
             ctx.core.create(ctx.database, destination, list);
         }
@@ -143,11 +141,11 @@ fn move_one(ctx: &mut Context<'_>, args: &Args<'_>, ends: Ends) -> Result<bool, 
 
 /// Moves an element within a list, which stays as long as it is.
 fn rotate(list: &mut ListMut<'_>, ends: Ends, reply: &mut Reply) {
-    let Some(text) = list.pop_with(ends.from, |element| element.to_vec()) else {
+    let Some(moved) = list.pop_moved(ends.from) else {
         return;
     };
-    reply.bulk(&text);
-    list.push(ends.to, std::iter::once(&text[..]));
+    reply.bulk(&moved.text);
+    list.push_moved(ends.to, &moved);
     list.shrink();
 }
 
@@ -257,6 +255,27 @@ mod tests {
         assert_eq!(server.ask("LMOVE l l LEFT RIGHT"), "$1|a|");
         assert_eq!(server.ask("RPOPLPUSH l l"), "$1|a|");
         assert_eq!(server.ask("LRANGE l 0 -1"), "*3|$1|a|$1|b|$1|c|");
+    }
+
+    #[test]
+    fn an_integer_out_of_a_quicklist_takes_no_room() {
+        // 7 bytes of frame, 78 elements of 103 and one of 134 make 8,175 of 8,192: a text of 19 more is too much.
+        let mut server = Server::start();
+        let (long, wide) = ("x".repeat(9000), "y".repeat(130));
+        let hundred = "x".repeat(100);
+        let mut encoding_after = |source: &str| {
+            server.ask("DEL d s");
+            (0..78).for_each(|_| drop(server.ask(&format!("RPUSH d {hundred}"))));
+            server.ask(&format!("RPUSH d {wide}"));
+            server.ask(source);
+            server.ask("LMOVE s d LEFT RIGHT");
+            server.ask("OBJECT ENCODING d")
+        };
+        assert_eq!(encoding_after("RPUSH s 1234567890123456789"), "$9|quicklist|");
+        assert_eq!(
+            encoding_after(&format!("RPUSH s 1234567890123456789 {long}")),
+            "$8|listpack|"
+        );
     }
 
     #[test]

@@ -22,6 +22,14 @@ pub struct ListMut<'a> {
     fill: Fill,
 }
 
+/// An element on its way from one list to another.
+pub struct Moved {
+    pub text: Vec<u8>,
+    /// What it counts for where the other list asks whether it may stay a listpack. Redis forgets the length of an integer
+    /// that comes out of a quicklist, which shows in `OBJECT ENCODING`.
+    counted: usize,
+}
+
 /// Its present form.
 enum Form<'f, 'a> {
     Packed(&'f mut EntryMut<'a>),
@@ -74,11 +82,18 @@ impl<'a> ListMut<'a> {
 
     /// Turns a listpack that these texts would make too large into a quicklist.
     fn unpack_for<'t>(&mut self, texts: impl Texts<'t>) {
+        if self.entry.kind() == Kind::ListPacked {
+            self.unpack_for_totals(total_len(texts.clone()), texts.len());
+        }
+    }
+
+    /// The same for so many texts of together so many bytes.
+    fn unpack_for_totals(&mut self, bytes: usize, texts: usize) {
         if self.entry.kind() != Kind::ListPacked {
             return;
         }
         let pack = Listpack::new(self.entry.bytes());
-        if self.fill.outgrown_by(pack, total_len(texts.clone()), texts.len()) {
+        if self.fill.outgrown_by(pack, bytes, texts) {
             let list = Box::new(List::from_listpack(pack, self.fill));
             self.entry.convert(NewValue::boxed(list));
         }
@@ -99,6 +114,28 @@ impl<'a> ListMut<'a> {
                 listpack::remove(buf, at);
                 Some(result)
             }
+        }
+    }
+
+    /// As [`ListMut::pop_with`], for an element that is to join a list.
+    pub fn pop_moved(&mut self, end: End) -> Option<Moved> {
+        let quick = self.entry.kind() == Kind::List;
+        self.pop_with(end, |element| {
+            let text = element.to_vec();
+            let forgotten = quick && matches!(element, Element::Int(_));
+            Moved {
+                counted: if forgotten { 0 } else { text.len() },
+                text,
+            }
+        })
+    }
+
+    /// Pushes an element that left a list. O(1); in front of a listpack O(bytes).
+    pub fn push_moved(&mut self, end: End, moved: &Moved) {
+        self.unpack_for_totals(moved.counted, 1);
+        match self.form() {
+            Form::Packed(buf) => push_packed(buf, end, std::iter::once(&moved.text[..])),
+            Form::Quick(list) => list.push(end, &moved.text),
         }
     }
 

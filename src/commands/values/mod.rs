@@ -17,7 +17,7 @@ mod string;
 mod zset;
 
 pub use hash::{HashMut, new_hash};
-pub use list::{ListMut, new_list};
+pub use list::{ListMut, Moved, new_list};
 pub use set::{SetMut, new_set};
 pub use stream::node_limits;
 pub use string::{StringMut, Text, built_string, string_value};
