@@ -29,7 +29,7 @@ macro_rules! slots {
 }
 
 slots! {
-    key anykey lexkey value member field int float score scorebound lexbound index offset count bigcount
+    key anykey lexkey value longvalue member field int float score scorebound lexbound index offset count bigcount
     zsetorset longitude latitude place radius unit
     seconds millis at atmillis deadline deadlinemillis db pattern streamid exclusiveid autoid readid unread
     groupname consumer idle unixmillis typename setting command text huge
@@ -418,6 +418,8 @@ impl Filler<'_> {
             Slot::key | Slot::anykey => pick(random, self.all_keys),
             Slot::lexkey => pick(random, LEX_KEYS),
             Slot::value => pick(random, VALUES),
+            // A list leaves its listpack for these, or comes close.
+            Slot::longvalue => pick(random, &[&[b'v'; 3000], &[b'v'; 8180], &[b'w'; 9000]]),
             Slot::member | Slot::field => member(random),
             Slot::int => integer(random, -20, 20),
             Slot::count => integer(random, 0, 6),

@@ -161,6 +161,16 @@ fn sorted_sets_wake_their_clients() {
 }
 
 #[test]
+fn lists_wake_their_clients() {
+    play(include_str!("blocking_lists.txt"));
+}
+
+#[test]
+fn events_of_lists_and_sets_are_the_same() {
+    play(include_str!("list_and_set_events.txt"));
+}
+
+#[test]
 fn changes_of_sorted_sets_are_told() {
     play(include_str!("sorted_set_events.txt"));
 }
