@@ -2,20 +2,18 @@
 
 use std::collections::HashSet;
 
+use super::drawing::{Selection, is_walk};
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::Args;
-use crate::server::context::integer;
+use crate::server::context::with_magnitude;
 use crate::server::failure::Failure;
 use crate::server::{Context, Outcome};
 use crate::types::hash::HashRef;
 use crate::types::listpack::Element;
 
 pub const COMMANDS: Family = &[("hrandfield", hrandfield)];
-
-/// From this part of all fields on, one walk over all of them is cheaper than drawing and remembering.
-const WALK_FROM: usize = 3;
 
 /// HRANDFIELD key [count [WITHVALUES]]. A negative count may draw a field more than once.
 fn hrandfield(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -44,7 +42,7 @@ fn hrandfield(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let mut tell = |(field, value)| show(reply, field, with_values.then_some(value));
     match count {
         ..0 => (0..drawn).filter_map(|_| hash.random(&mut random)).for_each(tell),
-        _ if drawn * WALK_FROM > hash.len() || matches!(hash, HashRef::Packed(_)) => {
+        _ if is_walk(drawn, hash.len()) || matches!(hash, HashRef::Packed(_)) => {
             draw_walking(hash, drawn, &mut random, tell);
         }
         _ => {
@@ -64,11 +62,7 @@ fn hrandfield(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// The count, and whether values are wanted.
 fn parse(args: Args<'_>) -> Result<(i64, bool), Failure> {
-    let count = integer(args.at(2))?;
-    if count == i64::MIN {
-        let most = i64::MAX;
-        return Err(format!("ERR value is out of range, value must between -{most} and {most}").into());
-    }
+    let count = with_magnitude(args.at(2))?;
     match args.get(3) {
         _ if args.len() > 4 => syntax_error(),
         None => Ok((count, false)),
@@ -94,23 +88,20 @@ fn show(reply: &mut Reply, field: Element<'_>, value: Option<Element<'_>>) {
     }
 }
 
-/// Draws `count` different fields in one walk: each is taken with the chance that as many of the fields left are still
-/// to be drawn (Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2S). O(fields).
+/// Draws `count` different fields in one walk. O(fields).
 fn draw_walking<'h>(
     hash: HashRef<'h>,
     count: usize,
     random: &mut impl FnMut() -> u64,
     mut tell: impl FnMut((Element<'h>, Element<'h>)),
 ) {
-    let (mut left, mut wanted) = (hash.len() as u64, count as u64);
+    let mut selection = Selection::new(count, hash.len());
     for pair in hash.iter() {
-        if random() % left < wanted {
-            tell(pair);
-            wanted -= 1;
-        }
-        left -= 1;
-        if wanted == 0 {
+        if selection.is_done() {
             return;
+        }
+        if selection.takes(random) {
+            tell(pair);
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod debug;
 mod debug_populate;
 mod debug_protocol;
 pub mod digest;
+pub mod drawing;
 pub mod dump;
 pub mod expiry;
 pub mod geo;

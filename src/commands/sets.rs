@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::drawing::{Selection, is_walk, make_room};
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::values::{SetMut, delete_emptied, new_set};
@@ -25,12 +26,6 @@ pub const COMMANDS: Family = &[
     ("srandmember", srandmember),
     ("srem", srem),
 ];
-
-/// From this part of a table's members on, one walk over all of them is cheaper than drawing and remembering.
-const WALK_FROM: usize = 3;
-
-/// Bytes a member of a reply takes at the least: `$0`, and two ends of line.
-const LEAST_BYTES: usize = 6;
 
 /// SADD key member [member ...]
 fn sadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -177,10 +172,7 @@ fn srandmember(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let Ok(count) = usize::try_from(count) else {
         let count = count.unsigned_abs() as usize;
-        // A reply that cannot be is an error and not the end of the server.
-        if reply.bytes.try_reserve(count.saturating_mul(LEAST_BYTES)).is_err() {
-            return Err("ERR value is out of range".into());
-        }
+        make_room(reply, count)?;
         reply.array(count);
         (0..count)
             .filter_map(|_| set.random(&mut random))
@@ -208,7 +200,7 @@ fn draw_different<'s>(
     mut tell: impl FnMut(Element<'s>),
 ) {
     if let SetRef::Table(table) = set
-        && count.saturating_mul(WALK_FROM) <= table.len()
+        && !is_walk(count, table.len())
     {
         let mut seen = HashSet::with_capacity(count);
         while seen.len() < count {
@@ -219,18 +211,14 @@ fn draw_different<'s>(
         }
         return;
     }
-    // Each is taken with the chance that as many of those left are still to be drawn (Knuth, The Art of Computer
-    // Programming, volume 2, algorithm 3.4.2S).
-    let (mut left, mut wanted) = (set.len() as u64, count as u64);
+    let mut selection = Selection::new(count, set.len());
     for member in set.iter() {
-        if wanted == 0 {
+        if selection.is_done() {
             return;
         }
-        if random() % left < wanted {
+        if selection.takes(random) {
             tell(member);
-            wanted -= 1;
         }
-        left -= 1;
     }
 }
 

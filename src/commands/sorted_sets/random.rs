@@ -2,28 +2,23 @@
 
 use std::collections::HashSet;
 
+use super::super::drawing::{Selection, is_walk, make_room};
 use super::super::expiry::syntax_error;
 use super::Shape;
 use crate::hashing;
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
-use crate::server::context::integer;
-use crate::server::failure::Failure;
+use crate::server::context::with_magnitude;
 use crate::server::{Context, Outcome};
 use crate::types::listpack::Element;
 use crate::types::zset::{Zset, ZsetRef};
-
-/// Bytes a member of a reply takes at the least: `$0`, and two ends of line.
-const LEAST_BYTES: usize = 6;
-/// From this part of a set on, one in three, it is quicker to pass over all members than to draw those asked for.
-const PASS_FROM: usize = 3;
 
 /// ZRANDMEMBER key [count [WITHSCORES]]
 pub(super) fn zrandmember(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let Some(count) = args.get(2) else {
         return one(ctx, args);
     };
-    let count = parse_count(count)?;
+    let count = with_magnitude(count)?;
     let with_scores = match args.get(3) {
         Some(option) if args.len() == 4 && option.eq_ignore_ascii_case(b"withscores") => true,
         Some(_) => return syntax_error(),
@@ -67,16 +62,6 @@ fn one(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// Any number but the lowest, whose magnitude is none.
-fn parse_count(text: &[u8]) -> Result<i64, Failure> {
-    let count = integer(text)?;
-    if count == i64::MIN {
-        let most = i64::MAX;
-        return Err(format!("ERR value is out of range, value must between -{most} and {most}").into());
-    }
-    Ok(count)
-}
-
 /// `count` members, each drawn from all. O(count), and O(n) more in a listpack.
 fn with_repeats(
     reply: &mut Reply,
@@ -85,11 +70,7 @@ fn with_repeats(
     count: usize,
     rng: &mut impl FnMut() -> u64,
 ) -> Outcome {
-    // A reply that cannot be is an error and not the end of the server.
-    let bytes = count.saturating_mul(LEAST_BYTES);
-    if reply.bytes.try_reserve(bytes).is_err() {
-        return Err("ERR value is out of range".into());
-    }
+    make_room(reply, count)?;
     shape.begin(reply, count);
     match zset {
         ZsetRef::Packed(_) => {
@@ -119,7 +100,7 @@ fn distinct(zset: ZsetRef<'_>, count: usize, rng: &mut impl FnMut() -> u64, mut 
         }
         // All of them: Redis gives these from the last to the first.
         _ if count >= len => zset.iter(0..len, true).for_each(|(member, score)| f(member, score)),
-        ZsetRef::Table(zset) if count <= len / PASS_FROM => draw(zset, count, rng, f),
+        ZsetRef::Table(zset) if !is_walk(count, len) => draw(zset, count, rng, f),
         _ => pass_over(zset, count, rng, f),
     }
 }
@@ -138,14 +119,12 @@ fn draw(zset: &Zset, count: usize, rng: &mut impl FnMut() -> u64, mut f: impl Fn
     }
 }
 
-/// Passes over all members and takes each with the chance that is left for it (Knuth, volume 2, section 3.4.2, algorithm
-/// S): any `count` of them are as likely as any other.
+/// Draws `count` different members in one walk. O(n).
 fn pass_over(zset: ZsetRef<'_>, count: usize, rng: &mut impl FnMut() -> u64, mut f: impl FnMut(Element<'_>, f64)) {
-    let (mut wanted, len) = (count, zset.len());
-    for (rank, (member, score)) in zset.iter(0..len, false).enumerate() {
-        if (rng() % (len - rank) as u64) < wanted as u64 {
+    let mut selection = Selection::new(count, zset.len());
+    for (member, score) in zset.iter(0..zset.len(), false) {
+        if selection.takes(rng) {
             f(member, score);
-            wanted -= 1;
         }
     }
 }
