@@ -5,7 +5,7 @@ use super::lists::pop_one;
 use super::values::ListMut;
 use crate::keyspace::Type;
 use crate::resp::request::Args;
-use crate::server::blocking::{Nothing, Wait, timeout_seconds};
+use crate::server::blocking::{Wait, timeout_seconds};
 use crate::server::{Context, Outcome};
 use crate::types::list::End;
 
@@ -34,14 +34,11 @@ fn blocking_pop(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Outcome {
             return pop_one(ctx, key, end);
         }
     }
-    ctx.wait(Wait {
-        keys: args.iter().take(last).skip(1).map(Box::from).collect(),
-        for_type: Type::List,
+    ctx.wait(Wait::for_value(
+        args.iter().take(last).skip(1).map(Box::from).collect(),
+        Type::List,
         timeout,
-        when_gone: false,
-        on_timeout: Nothing::NullArray,
-        argv: None,
-    })
+    ))
 }
 
 #[cfg(test)]

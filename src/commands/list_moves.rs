@@ -7,7 +7,7 @@ use super::values::{ListMut, delete_emptied, new_list};
 use crate::keyspace::{Key, Type};
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
-use crate::server::blocking::{Nothing, Wait, timeout_seconds};
+use crate::server::blocking::{Wait, timeout_seconds};
 use crate::server::context::integer;
 use crate::server::failure::{Failure, SYNTAX};
 use crate::server::notify::Class;
@@ -94,14 +94,7 @@ fn move_or_wait(ctx: &mut Context<'_>, args: Args<'_>, ends: Ends, timeout: usiz
         ctx.reply.null();
         return Ok(());
     }
-    ctx.wait(Wait {
-        keys: vec![Box::from(args.at(1))],
-        for_type: Type::List,
-        timeout,
-        when_gone: false,
-        on_timeout: Nothing::NullArray,
-        argv: None,
-    })
+    ctx.wait(Wait::for_value(vec![Box::from(args.at(1))], Type::List, timeout))
 }
 
 /// Moves an element from the list of the first argument to that of the second and answers with it; false if there is
@@ -234,14 +227,11 @@ fn blmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if pop.serve(ctx, &args)? {
         return Ok(());
     }
-    ctx.wait(Wait {
-        keys: pop.keys.map(|index| Box::from(args.at(index))).collect(),
-        for_type: Type::List,
+    ctx.wait(Wait::for_value(
+        pop.keys.map(|index| Box::from(args.at(index))).collect(),
+        Type::List,
         timeout,
-        when_gone: false,
-        on_timeout: Nothing::NullArray,
-        argv: None,
-    })
+    ))
 }
 
 #[cfg(test)]

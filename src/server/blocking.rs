@@ -47,6 +47,20 @@ pub struct Wait {
     pub argv: Option<Vec<Vec<u8>>>,
 }
 
+impl Wait {
+    /// Waits for any of `keys` to get a value of a type; a timeout answers a null array, as of most commands that block.
+    pub fn for_value(keys: Vec<Box<[u8]>>, for_type: Type, timeout: Option<Millis>) -> Self {
+        Wait {
+            keys,
+            for_type,
+            timeout,
+            when_gone: false,
+            on_timeout: Nothing::NullArray,
+            argv: None,
+        }
+    }
+}
+
 /// The two forms of a reply that says there was nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nothing {
@@ -332,7 +346,6 @@ impl Core {
                     .waiting
                     .as_ref()
                     .is_some_and(|waiting| waiting.when_gone || found == Some(waiting.for_type));
-                // A pause for everybody holds this command back like any other; it is tried again afterwards.
                 if wanted {
                     self.run_again(index);
                 }

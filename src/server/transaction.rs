@@ -47,10 +47,6 @@ impl Transaction {
         self.queue.as_ref().map(Vec::len)
     }
 
-    pub fn watched(&self) -> usize {
-        self.watched.len()
-    }
-
     /// Bytes of what is queued (`multi-mem`).
     pub fn queued_bytes(&self) -> usize {
         self.queued_bytes

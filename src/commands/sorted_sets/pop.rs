@@ -10,7 +10,7 @@ use crate::format::number::parse_i64;
 use crate::keyspace::{Key, Type};
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
-use crate::server::blocking::{Nothing, Wait, timeout_seconds};
+use crate::server::blocking::{Wait, timeout_seconds};
 use crate::server::context::positive;
 use crate::server::failure::Failure;
 use crate::server::notify::Class;
@@ -208,12 +208,9 @@ pub(super) fn bzmpop(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn wait(ctx: &mut Context<'_>, keys: Args<'_>, timeout: Option<Millis>) -> Outcome {
-    ctx.wait(Wait {
-        keys: keys.iter().map(Box::from).collect(),
-        for_type: Type::Zset,
+    ctx.wait(Wait::for_value(
+        keys.iter().map(Box::from).collect(),
+        Type::Zset,
         timeout,
-        when_gone: false,
-        on_timeout: Nothing::NullArray,
-        argv: None,
-    })
+    ))
 }
