@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::drawing::{Selection, is_walk};
+use super::drawing::{Selection, is_walk, make_room};
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use crate::resp::reply::{Protocol, Reply};
@@ -36,7 +36,11 @@ fn hrandfield(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let drawn = match usize::try_from(count) {
         Ok(count) => count.min(hash.len()),
-        Err(_) => count.unsigned_abs() as usize,
+        Err(_) => {
+            let drawn = count.unsigned_abs() as usize;
+            make_room(reply, drawn)?;
+            drawn
+        }
     };
     announce(reply, drawn, with_values);
     let mut tell = |(field, value)| show(reply, field, with_values.then_some(value));
@@ -145,6 +149,15 @@ mod tests {
             seen.extend(fields(&server.ask("HRANDFIELD h 2")));
         }
         assert_eq!(seen.len(), 10);
+    }
+
+    #[test]
+    fn a_reply_that_no_memory_holds_is_refused() {
+        let mut server = Server::start();
+        server.ask("HSET h f v");
+        let refused = "-ERR value is out of range|";
+        assert_eq!(server.ask("HRANDFIELD h -4611686018427387903 WITHVALUES"), refused);
+        assert_eq!(server.ask("HRANDFIELD h -9223372036854775807"), refused);
     }
 
     #[test]
