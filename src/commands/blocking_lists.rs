@@ -126,6 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn info_counts_the_keys_that_are_waited_for() {
+        let mut server = Server::start();
+        let waiter = server.connect();
+        server.ask_as(waiter, "BLPOP a b a 0");
+        let info = server.ask("INFO clients");
+        assert!(info.contains("|blocked_clients:1|"), "{info}");
+        assert!(info.contains("|total_blocking_keys:2|"), "{info}");
+        assert!(info.contains("|total_blocking_keys_on_nokey:0|"), "{info}");
+        server.ask("RPUSH b x");
+        assert!(server.ask("INFO clients").contains("|total_blocking_keys:0|"));
+    }
+
+    #[test]
     fn a_client_is_unblocked_by_another() {
         let mut server = Server::start();
         let waiter = server.connect();

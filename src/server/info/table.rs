@@ -132,8 +132,8 @@ const CLIENTS: &[Item] = items! { view;
     "blocked_clients" => view.core.sessions().filter(|session| session.blocked.is_some()).count(),
     "tracking_clients" => view.core.tracking.clients(),
     "clients_in_timeout_table" => NONE,
-    "total_blocking_keys" => NONE,
-    "total_blocking_keys_on_nokey" => NONE,
+    "total_blocking_keys" => view.core.waiting.key_counts().0,
+    "total_blocking_keys_on_nokey" => view.core.waiting.key_counts().1,
 };
 
 const MEMORY: &[Item] = items! { view;
