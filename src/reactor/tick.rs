@@ -760,7 +760,10 @@ impl Reactor {
         }
         let sent = connection.send(&mut bytes);
         session.backlog_bytes = connection.backlog_bytes();
-        self.pool.give(bytes);
+        // Where memory is short, nothing is kept that a key would have to make room for.
+        if !self.core.over_limit() {
+            self.pool.give(bytes);
+        }
         match sent {
             Ok(sent) => {
                 self.core.stats.total_writes_processed += 1;

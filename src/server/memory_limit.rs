@@ -15,9 +15,15 @@ impl Core {
         crate::memory::used()
     }
 
-    fn over_limit(&self) -> bool {
+    /// Whether more is in use than `maxmemory` allows.
+    pub fn over_limit(&self) -> bool {
+        self.over_limit_without(0)
+    }
+
+    /// The same, `told` bytes of messages about evictions left out.
+    fn over_limit_without(&self, told: usize) -> bool {
         let limit = self.settings.maxmemory as usize;
-        limit > 0 && self.used_memory() > limit
+        limit > 0 && self.used_memory() > limit.saturating_add(told)
     }
 
     /// Evicts until memory is below the limit, or a slice of time has passed. False when it stays above and nothing can
@@ -41,23 +47,28 @@ impl Core {
             return false;
         }
         let started = Stopwatch::read();
-        while self.over_limit() {
+        // Telling clients of evictions takes memory too. Were it counted, each would cause the next.
+        let mut told = 0;
+        while self.over_limit_without(told) {
             if !self.keyspace.graveyard.is_empty() {
                 // What was evicted or deleted still counts until it is freed.
                 self.keyspace.graveyard.step(256);
-            } else if !self.evict_one(policy) {
+            } else if let Some(bytes) = self.evict_one(policy) {
+                told += bytes;
+            } else {
                 self.evicting = false;
                 return false;
             }
             if self.stopwatch.nanos(Stopwatch::read().since(started)) > EVICTION_SLICE {
-                self.evicting = self.over_limit();
+                self.evicting = self.over_limit_without(told);
                 break;
             }
         }
         true
     }
 
-    fn evict_one(&mut self, policy: MaxmemoryPolicy) -> bool {
+    /// Evicts a key; gives the bytes it took to tell clients of it, or nothing if there is no key to evict.
+    fn evict_one(&mut self, policy: MaxmemoryPolicy) -> Option<usize> {
         let samples = self.settings.maxmemory_samples as usize;
         let random = &mut self.random;
         let chosen = self
@@ -65,15 +76,16 @@ impl Core {
             .choose(&self.keyspace, policy, samples, &self.moment.clock, &mut || {
                 random.u64(..)
             });
-        let Some((database, key)) = chosen else { return false };
+        let (database, key) = chosen?;
         let key = Key::new(&key);
         let (db, graveyard) = self.keyspace.write(database);
         if !db.remove(key, graveyard) {
-            return false;
+            return None;
         }
         self.stats.evicted_keys += 1;
+        let before = self.used_memory();
         self.touched(database, key.bytes);
         self.notify(Class::EVICTED, "evicted", key.bytes, database);
-        true
+        Some(self.used_memory().saturating_sub(before))
     }
 }

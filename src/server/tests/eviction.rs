@@ -196,3 +196,26 @@ fn clients_that_owe_too_much_go_before_any_key() {
     assert_eq!((stats.evicted_clients, stats.evicted_keys), (1, 0));
     assert!(server.core.session(glutton).doomed);
 }
+
+#[test]
+fn telling_clients_of_evictions_causes_no_more_of_them() {
+    crate::memory::claim_serving_thread();
+    let mut server = Server::start();
+    server.ask("config set maxmemory-policy allkeys-lru");
+    let readers: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    for &reader in &readers {
+        server.ask_as(reader, "hello 3");
+        server.ask_as(reader, "client tracking on");
+    }
+    for n in 0..300 {
+        let key = format!("{n}{}", "x".repeat(1000));
+        server.ask(&format!("set {key} x"));
+        for &reader in &readers {
+            server.ask_as(reader, &format!("get {key}"));
+        }
+    }
+    server.core.settings.maxmemory = crate::memory::used() as u64 - 40_000;
+    server.core.make_room();
+    let evicted = server.core.stats.evicted_keys;
+    assert!((10..=50).contains(&evicted), "{evicted}");
+}
