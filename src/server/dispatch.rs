@@ -43,6 +43,8 @@ pub struct Executor<'a> {
     pool: &'a mut ReplyPool,
     /// From how many bytes on a reply is set aside.
     block: usize,
+    /// Where in `reply` the present command's own begins.
+    reply_start: usize,
     /// When the last command ended: the next one's start, so that a command costs one reading of the counter.
     last: Ticks,
 }
@@ -56,6 +58,7 @@ impl<'a> Executor<'a> {
             reply: Reply::default(),
             pool,
             block,
+            reply_start: 0,
             last: Stopwatch::read(),
         }
     }
@@ -71,12 +74,13 @@ impl<'a> Executor<'a> {
         if session.reply_mode == ReplyMode::SkipNext {
             session.reply_mode = ReplyMode::Skip;
         }
-        let (before, pushes) = (self.reply.bytes.len(), self.core.pushes);
+        self.reply_start = self.reply.bytes.len();
+        let pushes = self.core.pushes;
         let verdict = self.checked(request, argc, spec, started);
         if !self.core.tracking.is_off() {
             self.after_tracked(index, spec);
         }
-        let pushed = self.core.pushes > pushes;
+        let (before, pushed) = (self.reply_start, self.core.pushes > pushes);
         let session = self.core.session(index);
         match session.reply_mode {
             ReplyMode::On => {}
@@ -295,7 +299,7 @@ impl<'a> Executor<'a> {
             return Some("ERR Command not allowed inside a transaction".into());
         }
         if self.core.settings.maxmemory > 0 {
-            let enough = self.core.make_room();
+            let enough = self.make_room(index);
             if !enough
                 && self
                     .core
@@ -305,6 +309,19 @@ impl<'a> Executor<'a> {
             }
         }
         None
+    }
+
+    /// Makes room under `maxmemory`. What that tells the client itself stands before the reply to its command, and does
+    /// not belong to it.
+    #[inline]
+    fn make_room(&mut self, index: SessionIndex) -> bool {
+        let pushes = self.core.pushes;
+        let enough = self.core.make_room();
+        if self.core.pushes > pushes {
+            self.core.take_pushed(index, &mut self.reply);
+            self.reply_start = self.reply.bytes.len();
+        }
+        enough
     }
 
     /// Why a command that the configuration must allow first is not allowed to this client.

@@ -198,6 +198,20 @@ fn clients_that_owe_too_much_go_before_any_key() {
 }
 
 #[test]
+fn a_client_hears_of_an_eviction_before_the_reply_that_caused_it() {
+    crate::memory::claim_serving_thread();
+    let mut server = Server::start();
+    server.ask("config set maxmemory-policy allkeys-lru");
+    server.ask("hello 3");
+    server.ask("client tracking on");
+    server.ask(&format!("set key {}", "x".repeat(10_000)));
+    server.ask("get key");
+    server.core.settings.maxmemory = crate::memory::used() as u64 - 5000;
+    let invalidation = ">2|$10|invalidate|*1|$3|key|";
+    assert_eq!(server.ask("ping"), format!("{invalidation}+PONG|"));
+}
+
+#[test]
 fn telling_clients_of_evictions_causes_no_more_of_them() {
     crate::memory::claim_serving_thread();
     let mut server = Server::start();
