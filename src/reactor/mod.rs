@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod connection;
 pub mod listener;
+mod patience;
 pub mod process;
 pub mod tick;
 

@@ -1,7 +1,7 @@
 //! One tick: the whole life of a request, top to bottom.
 //!
 //! ```text
-//! wait        epoll, no longer than the next deadline
+//! wait        epoll: a look or some, then asleep, no longer than the next deadline
 //! read        every ready socket, once, into the arena
 //! execute     parse into batches; hash and prefetch their keys; run the commands in order
 //! advance     keys that expire now, CLIENT PAUSE's end, the once-a-second round
@@ -27,12 +27,14 @@ use slab::Slab;
 use super::batch::{Batch, Source};
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::listener::{Listener, Stream};
+use super::patience::Patience;
 use super::process::{Signals, unix_now};
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
 use crate::server::session::{ReplyMode, SessionIndex};
+use crate::server::stopwatch::Stopwatch;
 use crate::server::upkeep::SETTLE_STEP;
 use crate::timer::Millis;
 
@@ -91,6 +93,7 @@ pub struct Reactor {
     accept_again: Vec<usize>,
     /// Whether the core has work left that cannot wait for an event.
     busy: bool,
+    patience: Patience,
     started: Instant,
     next_second: Millis,
     shutting_down: bool,
@@ -119,6 +122,7 @@ impl Reactor {
             pool: ReplyPool::default(),
             accept_again: Vec::new(),
             busy: false,
+            patience: Patience::default(),
             started: Instant::now(),
             next_second: Millis(0),
             shutting_down: false,
@@ -148,9 +152,8 @@ impl Reactor {
 
     fn wait(&mut self) -> io::Result<()> {
         let timeout = self.timeout();
-        match self.poll.poll(&mut self.events, Some(timeout)) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
+        if timeout.is_zero() || self.received.is_empty() || !self.look()? {
+            self.ask(timeout)?;
         }
         self.core
             .begin_tick(unix_now(), Millis(self.started.elapsed().as_millis() as i64));
@@ -167,6 +170,31 @@ impl Reactor {
             self.accept(listener);
         }
         Ok(())
+    }
+
+    /// Asks for events, and sleeps until one comes or the timeout ends.
+    fn ask(&mut self, timeout: Duration) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks for events without sleeping, for as long as that has paid of late: whether some have come.
+    fn look(&mut self) -> io::Result<bool> {
+        let started = Stopwatch::read();
+        loop {
+            self.ask(Duration::ZERO)?;
+            if !self.events.is_empty() {
+                self.patience.rewarded();
+                return Ok(true);
+            }
+            let looked = self.core.stopwatch.nanos(Stopwatch::read().since(started));
+            if looked >= self.patience.nanos() {
+                self.patience.disappointed();
+                return Ok(false);
+            }
+        }
     }
 
     /// How long nothing can be due: not at all while work is left over, else until the next deadline.
