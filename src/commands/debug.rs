@@ -13,6 +13,7 @@ use super::handlers::Family;
 use super::object::encoding_of;
 use super::table::{errors, help};
 use crate::config::rewrite::Extent;
+use crate::config::value::parse_memory;
 use crate::keyspace::Key;
 use crate::resp::request::Args;
 use crate::server::context::integer;
@@ -40,6 +41,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         (b"pause-cron", 3) => pause_cron(ctx, args.at(2)),
         (b"populate", 3..=5) => populate(ctx, args),
         (b"protocol", 3) => protocol(args.at(2), &mut ctx.reply),
+        (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(ctx, args.at(2)),
         (b"replybuffer", 4) if args.at(2).eq_ignore_ascii_case(b"resizing") => {
             // Reply buffers go from client to client and are never resized while a client has one.
             ctx.reply.ok();
@@ -75,6 +77,8 @@ const HELP: &[&str] = &[
     "PROTOCOL <type>",
     "    Answers with an example of a type: string, integer, double, bignum, null, array, set, map, attrib, push,",
     "    verbatim, true or false.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Lets elements of <size> bytes and more have nodes of their own in lists; 0 leaves it to the settings.",
     "REPLYBUFFER RESIZING <0|1>",
     "    Changes nothing: a client between requests has no reply buffer that could be resized.",
     "SET-ACTIVE-EXPIRE <0|1>",
@@ -126,6 +130,19 @@ fn set_active_expire(ctx: &mut Context<'_>, number: &[u8]) -> Outcome {
 /// DEBUG PAUSE-CRON number
 fn pause_cron(ctx: &mut Context<'_>, number: &[u8]) -> Outcome {
     ctx.core.rounds_paused = leading_number(number).trunc() != 0.0;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// The largest DEBUG QUICKLIST-PACKED-THRESHOLD: a megabyte short of what a listpack can count.
+const PACKED_THRESHOLD_MAX: u64 = (1 << 32) - (1 << 20);
+
+/// DEBUG QUICKLIST-PACKED-THRESHOLD size
+fn quicklist_packed_threshold(ctx: &mut Context<'_>, size: &[u8]) -> Outcome {
+    let Some(size) = parse_memory(size).filter(|&size| size <= PACKED_THRESHOLD_MAX) else {
+        return Err("ERR argument must be a memory value bigger than 1 and smaller than 4gb".into());
+    };
+    crate::types::list::set_large_from(size as usize);
     ctx.reply.ok();
     Ok(())
 }
@@ -283,6 +300,12 @@ mod tests {
             server.ask("DEBUG CONFIG-REWRITE-FORCE-ALL"),
             "-ERR CONFIG-REWRITE-FORCE-ALL failed: the server is running without a config file|"
         );
+        assert_eq!(
+            server.ask("DEBUG QUICKLIST-PACKED-THRESHOLD 5gb"),
+            "-ERR argument must be a memory value bigger than 1 and smaller than 4gb|"
+        );
+        assert_eq!(server.ask("DEBUG QUICKLIST-PACKED-THRESHOLD 100b"), "+OK|");
+        assert_eq!(server.ask("DEBUG QUICKLIST-PACKED-THRESHOLD 0"), "+OK|");
         assert_eq!(server.ask("DEBUG ERROR oops"), "-oops|");
         assert_eq!(server.ask("DEBUG OBJECT k"), "-ERR no such key|");
         assert_eq!(server.ask("DEBUG HTSTATS 16"), "-ERR Out of range database|");

@@ -1,5 +1,7 @@
 //! How full a node may get: the setting `list-max-listpack-size`, and what follows from it.
 
+use std::cell::Cell;
+
 use crate::types::listpack::{self, Listpack};
 
 /// What the header and end mark of a listpack take; nodes go without, but are counted as if they had them.
@@ -8,6 +10,17 @@ const FRAME: usize = listpack::EMPTY.len();
 const ELEMENT_OVERHEAD: usize = 8;
 /// Bytes of a node that is limited by element count.
 const SAFETY_BYTES: usize = 8192;
+
+thread_local! {
+    /// From how many bytes on a text gets a node to itself, whatever the setting says; 0 leaves it to the setting.
+    static LARGE_FROM: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Lets texts of `bytes` bytes and more have nodes of their own from now on, in all lists of this thread; 0 goes back
+/// to what `list-max-listpack-size` says. For tests that would otherwise need gigabytes.
+pub fn set_large_from(bytes: usize) {
+    LARGE_FROM.set(bytes);
+}
 
 /// The limits of a node, in bytes of listpack and in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +64,10 @@ impl Fill {
 
     /// Whether a text of this length gets a node to itself.
     pub(super) fn is_large(self, text: usize) -> bool {
-        text > self.bytes
+        match LARGE_FROM.get() {
+            0 => text > self.bytes,
+            from => text >= from,
+        }
     }
 
     /// Whether a node with elements of `size` bytes may take one more text.

@@ -18,7 +18,7 @@ pub mod packed;
 #[cfg(test)]
 mod tests;
 
-pub use fill::Fill;
+pub use fill::{Fill, set_large_from};
 
 use super::listpack::{self, Element, Entries, Listpack, Needle};
 use node::Node;
@@ -370,7 +370,8 @@ impl List {
         let (Some(node), Some(next)) = (self.nodes.get(number), self.nodes.get(number + 1)) else {
             return false;
         };
-        if !self.fill.holds(node.size() + next.size(), node.count() + next.count()) {
+        let together = self.fill.holds(node.size() + next.size(), node.count() + next.count());
+        if !together || self.is_plain(node) || self.is_plain(next) {
             return false;
         }
         let Some(next) = self.nodes.remove(number + 1) else {

@@ -221,6 +221,25 @@ fn a_queue_stays_small_and_full_nodes_waste_little() {
 }
 
 #[test]
+fn edits_follow_a_deque_while_what_is_large_changes() {
+    for (seed, setting) in [(1, -1), (2, 3), (3, 128)] {
+        let mut rng = Rng::new(seed);
+        let (mut list, mut model) = (List::new(Fill::from_setting(setting)), VecDeque::new());
+        for round in 0..4_000 {
+            if round % 100 == 0 {
+                set_large_from([0, 1, 5, 100][round / 100 % 4]);
+            }
+            step(&mut rng, &mut list, &mut model);
+            if round % 50 == 0 {
+                check(&list, &model);
+            }
+        }
+        set_large_from(0);
+        check(&list, &model);
+    }
+}
+
+#[test]
 fn large_elements_stand_alone() {
     let mut list = List::new(Fill::from_setting(-1));
     let large = vec![b'x'; 5_000];
