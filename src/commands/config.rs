@@ -197,4 +197,17 @@ mod tests {
         );
         assert!(server.core.error_stats.is_empty());
     }
+
+    #[test]
+    fn resetting_the_counts_forgets_what_was_freed() {
+        let mut server = Server::start();
+        for member in 0..200 {
+            server.ask(&format!("SADD large m{member}"));
+        }
+        server.ask("UNLINK large");
+        while !server.core.keyspace.graveyard.step(64) {}
+        assert!(server.ask("INFO memory").contains("lazyfreed_objects:1|"));
+        server.ask("CONFIG RESETSTAT");
+        assert!(server.ask("INFO memory").contains("lazyfreed_objects:0|"));
+    }
 }

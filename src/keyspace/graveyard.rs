@@ -15,7 +15,7 @@ const AT_ONCE: usize = 64;
 pub struct Graveyard {
     values: VecDeque<Box<dyn Condemned>>,
     databases: VecDeque<Database>,
-    /// Keys and values freed in slices since the start (`lazyfreed_objects`).
+    /// Keys and values freed in slices, as counted since the start or CONFIG RESETSTAT (`lazyfreed_objects`).
     pub freed: u64,
 }
 

@@ -238,6 +238,7 @@ impl Core {
         self.stats = Stats::default();
         self.command_stats.fill(CommandStats::default());
         self.error_stats.clear();
+        self.keyspace.graveyard.freed = 0;
         for rate in [&mut self.ops_rate, &mut self.input_rate, &mut self.output_rate] {
             *rate = Rate::default();
             rate.sample(0, self.monotonic);
