@@ -45,6 +45,9 @@ const READ: usize = 64 * 1024;
 /// Connections accepted from one listener in one tick.
 const ACCEPTS: usize = 256;
 
+/// Bytes of a reply that a client has read in no time.
+const SMALL_REPLY: u64 = 256;
+
 const SIGNALS: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
 const FIRST_CONNECTION: usize = 1024;
@@ -94,6 +97,8 @@ pub struct Reactor {
     /// Whether the core has work left that cannot wait for an event.
     busy: bool,
     patience: Patience,
+    /// Whether the last tick was for clients that may be back at once.
+    is_brisk: bool,
     started: Instant,
     next_second: Millis,
     shutting_down: bool,
@@ -123,6 +128,7 @@ impl Reactor {
             accept_again: Vec::new(),
             busy: false,
             patience: Patience::default(),
+            is_brisk: false,
             started: Instant::now(),
             next_second: Millis(0),
             shutting_down: false,
@@ -136,11 +142,17 @@ impl Reactor {
         while !self.shutting_down {
             self.wait()?;
             let began = Instant::now();
+            let (commands, written) = self.traffic();
             self.read();
             self.execute();
             self.advance();
             self.flush();
             self.housekeep();
+            let (commands_now, written_now) = self.traffic();
+            self.is_brisk = self.was_brisk(
+                commands_now.saturating_sub(commands),
+                written_now.saturating_sub(written),
+            );
             self.core.stats.eventloop_cycles += 1;
             self.core.stats.eventloop_duration_usec += began.elapsed().as_micros() as u64;
         }
@@ -148,11 +160,24 @@ impl Reactor {
         Ok(())
     }
 
+    /// Commands run and bytes written so far. CONFIG RESETSTAT starts them anew.
+    fn traffic(&self) -> (u64, u64) {
+        let stats = &self.core.stats;
+        (stats.total_commands_processed, stats.total_net_output_bytes)
+    }
+
+    /// Whether a tick was for clients that send one small request at a time: they may be back at once. Who sends a
+    /// pipeline or has a large reply to digest will not be.
+    fn was_brisk(&self, commands: u64, written: u64) -> bool {
+        let clients = self.received.len() as u64;
+        clients > 0 && commands <= clients && written <= clients * SMALL_REPLY
+    }
+
     // wait
 
     fn wait(&mut self) -> io::Result<()> {
         let timeout = self.timeout();
-        if timeout.is_zero() || self.received.is_empty() || !self.look()? {
+        if timeout.is_zero() || !self.is_brisk || !self.look()? {
             self.ask(timeout)?;
         }
         self.core
