@@ -2,8 +2,8 @@
 //!
 //! A thread that sleeps has to be woken, and whoever wakes it pays: on a busy machine about as much as a whole GET costs.
 //! So the faster a server is, the more often it runs dry between two requests of a crowd of clients, and the more of its
-//! clients' time goes into waking it. A tick that served requests is therefore followed by looks at the sockets that
-//! return at once, until something has come or patience ends.
+//! clients' time goes into waking it. A tick of small single requests is therefore followed by looks at the sockets
+//! that return at once, until something has come or patience ends.
 //!
 //! Looking costs processor time, which is well spent only where requests come thick and fast. Patience learns this from
 //! what its looks find: it doubles when one was worth it and halves when nothing came. It never falls below a single
