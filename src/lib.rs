@@ -7,6 +7,7 @@ pub mod commands;
 pub mod config;
 pub mod format;
 pub mod hashing;
+pub mod host;
 pub mod keyspace;
 pub mod log;
 pub mod memory;

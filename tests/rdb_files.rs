@@ -184,7 +184,7 @@ fn check(record: &Record, known: &Json, file: &str) {
 }
 
 fn reader(file: &[u8]) -> Reader<&[u8]> {
-    Reader::new(file, load_limits(&Settings::default())).expect("an RDB file")
+    Reader::new(file, load_limits(&Settings::default()), true).expect("an RDB file")
 }
 
 fn file(name: &str) -> Vec<u8> {
@@ -264,7 +264,7 @@ fn hashes_with_deadlines_are_told_apart() {
 #[test]
 fn broken_files_are_refused() {
     let limits = load_limits(&Settings::default());
-    let head = |bytes: &[u8]| Reader::new(bytes, limits).err().map(|error| error.to_string());
+    let head = |bytes: &[u8]| Reader::new(bytes, limits, true).err().map(|error| error.to_string());
     assert_eq!(head(b"").as_deref(), Some("this is no RDB file"));
     assert_eq!(head(b"REDISxxxx").as_deref(), Some("this is no RDB file"));
     assert_eq!(head(b"REDIS0013").as_deref(), Some("RDB version 13 is not known"));
@@ -307,7 +307,7 @@ fn pieces_of_a_file_make_the_whole() {
         }
     }
     let bytes = file("redis-8.0");
-    let mut reader = Reader::new(Drops(&bytes, 1), load_limits(&Settings::default())).expect("an RDB file");
+    let mut reader = Reader::new(Drops(&bytes, 1), load_limits(&Settings::default()), true).expect("an RDB file");
     let mut keys = 0;
     while let Some(item) = reader.next_item().expect("whole") {
         keys += usize::from(matches!(item, Item::Key(_)));

@@ -1,8 +1,14 @@
 //! What outlives the process: values as bytes, and the files they are in.
 //!
-//! Nothing here opens a file or knows a client. Values come from the keyspace and go there as data; bytes come from any
-//! `Read` and go to any `Write`.
+//! - [`rdb`] is Redis's format of values and snapshots, between any `Read` or `Write` and the keyspace;
+//! - [`snapshot`] makes files of it on a [`crate::host::Host`], whole or not at all;
+//! - [`loader`] puts what they hold into a keyspace;
+//! - [`crc64`] and [`lzf`] are the checksum and the compression both use.
+//!
+//! Nothing here knows a client or asks a clock.
 
 pub mod crc64;
+pub mod loader;
 pub mod lzf;
 pub mod rdb;
+pub mod snapshot;

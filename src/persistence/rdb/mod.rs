@@ -19,7 +19,7 @@
 //! - [`encode`] writes values, [`decode`] reads them, also those of types that nobody writes any more ([`ziplist`] and
 //!   [`zipmap`] are the packed forms of old);
 //! - [`payload`] is what DUMP answers and RESTORE takes;
-//! - [`reader`] reads whole files.
+//! - [`reader`] reads whole files, [`writer`] writes them.
 //!
 //! What is read is never trusted: every packed value is checked to its last byte before it becomes a value, and no
 //! length is believed before as many bytes have come.
@@ -32,6 +32,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod value;
+pub mod writer;
 mod ziplist;
 mod zipmap;
 

@@ -27,6 +27,14 @@ pub fn dump(value: ValueRef<'_>, options: Options) -> Vec<u8> {
     bytes
 }
 
+/// Bytes that a value takes in a snapshot, without its type and key. O(bytes).
+pub fn value_len(value: ValueRef<'_>, options: Options) -> usize {
+    let mut encoder = Encoder::new(Vec::new(), options);
+    let written = encoder.value(value);
+    debug_assert!(written.is_ok(), "writing to memory cannot fail");
+    encoder.into_inner().len()
+}
+
 /// Adds the footer.
 pub fn seal(bytes: &mut Vec<u8>, version: Version) {
     bytes.extend_from_slice(&version.0.to_le_bytes());

@@ -19,17 +19,17 @@ use super::decode::{self, Limits};
 use super::{Dialect, Error, Input, Source, Value, ValueType};
 use crate::timer::Millis;
 
-const FUNCTION: u8 = 0xF5;
+pub(super) const FUNCTION: u8 = 0xF5;
 const FUNCTION_DRAFT: u8 = 0xF6;
 const MODULE_AUX: u8 = 0xF7;
-const IDLE: u8 = 0xF8;
-const FREQUENCY: u8 = 0xF9;
-const AUX: u8 = 0xFA;
-const RESIZE: u8 = 0xFB;
-const DEADLINE_MS: u8 = 0xFC;
+pub(super) const IDLE: u8 = 0xF8;
+pub(super) const FREQUENCY: u8 = 0xF9;
+pub(super) const AUX: u8 = 0xFA;
+pub(super) const RESIZE: u8 = 0xFB;
+pub(super) const DEADLINE_MS: u8 = 0xFC;
 const DEADLINE: u8 = 0xFD;
-const SELECT: u8 = 0xFE;
-const END: u8 = 0xFF;
+pub(super) const SELECT: u8 = 0xFE;
+pub(super) const END: u8 = 0xFF;
 const SLOT: u8 = 0xF4;
 /// Values of modules, in both of their forms.
 const MODULES: [u8; 2] = [6, 7];
@@ -79,9 +79,9 @@ pub struct Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the head of the file.
-    pub fn new(reader: R, limits: Limits) -> Result<Self, Error> {
-        let mut input = Input::new(reader);
+    /// Reads the head of the file. `checksum` says whether the one at the end is compared (`rdbchecksum`).
+    pub fn new(reader: R, limits: Limits, checksum: bool) -> Result<Self, Error> {
+        let mut input = Input::new(reader, checksum);
         let head = input.bytes::<9>().map_err(|error| match error {
             Error::Truncated => Error::NotRdb,
             error => error,
@@ -186,7 +186,7 @@ impl<R: Read> Reader<R> {
         }
         let computed = self.input.checksum();
         let stored = u64::from_le_bytes(self.input.bytes()?);
-        if stored != 0 && stored != computed {
+        if stored != 0 && computed.is_some_and(|computed| computed != stored) {
             return Err(Error::Checksum);
         }
         Ok(())

@@ -120,20 +120,21 @@ pub struct Input<R> {
     end: usize,
     /// From where on the buffer is not in the digest yet.
     summed: usize,
-    digest: Digest,
+    digest: Option<Digest>,
     /// Bytes taken and no longer in the buffer.
     passed: u64,
 }
 
 impl<R: Read> Input<R> {
-    pub fn new(reader: R) -> Self {
+    /// `checksum` says whether one is kept.
+    pub fn new(reader: R, checksum: bool) -> Self {
         Input {
             reader,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             start: 0,
             end: 0,
             summed: 0,
-            digest: Digest::default(),
+            digest: checksum.then(Digest::default),
             passed: 0,
         }
     }
@@ -143,15 +144,21 @@ impl<R: Read> Input<R> {
         self.passed + self.start as u64
     }
 
-    /// The checksum of the bytes taken so far.
-    pub fn checksum(&mut self) -> u64 {
-        self.digest.update(&self.buffer[self.summed..self.start]);
+    /// The checksum of the bytes taken so far; `None` if none is kept.
+    pub fn checksum(&mut self) -> Option<u64> {
+        self.sum();
+        self.digest.as_ref().map(Digest::value)
+    }
+
+    fn sum(&mut self) {
+        if let Some(digest) = &mut self.digest {
+            digest.update(&self.buffer[self.summed..self.start]);
+        }
         self.summed = self.start;
-        self.digest.value()
     }
 
     fn refill(&mut self) -> Result<(), Error> {
-        self.digest.update(&self.buffer[self.summed..self.start]);
+        self.sum();
         self.passed += self.start as u64;
         (self.start, self.summed, self.end) = (0, 0, 0);
         loop {

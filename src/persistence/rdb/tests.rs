@@ -134,7 +134,7 @@ fn strings_are_written_as_short_as_they_can_be() {
         assert_eq!(bytes, from_hex(hex), "{text}");
         assert_eq!((&bytes[..]).owned_string().expect("a string"), text.as_bytes());
         // The same through a buffer, byte by byte.
-        let mut input = Input::new(&bytes[..]);
+        let mut input = Input::new(&bytes[..], true);
         assert_eq!(input.owned_string().expect("a string"), text.as_bytes());
         assert_eq!(input.position(), bytes.len() as u64);
     }
@@ -154,7 +154,7 @@ fn forged_lengths_end_where_the_bytes_do() {
         for tail in [&b""[..], b"\x01a", b"\xc3\x02\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x00a"] {
             let body = [&huge, tail].concat();
             assert!(read(value_type, &body).is_err(), "{value_type:?}");
-            let mut input = Input::new(&body[..]);
+            let mut input = Input::new(&body[..], true);
             assert!(decode::value(&mut input, value_type, &limits()).is_err());
         }
     }

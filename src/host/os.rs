@@ -1,0 +1,316 @@
+//! The real machine: files through the standard library, children through `fork`.
+//!
+//! A child of `fork` has the parent's memory as it was, at the price of copying page tables; pages are copied when
+//! either of both writes to them. It must not touch what it shares with the parent beside memory: it closes every
+//! descriptor but the pipe it reports through (or a client's connection would stay open until the child ends), takes no
+//! signals meant for the server, and leaves without running destructors.
+#![allow(unsafe_code)]
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, PipeReader, Read, Write};
+use std::os::fd::IntoRawFd;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+use super::{Exit, Host, Input, News, Output, Progress, Work};
+
+/// Where the child finds the pipe to its parent.
+const REPORT: i32 = 3;
+/// Keys between two looks at the clock of a child that tells how far it is.
+const KEYS_A_LOOK: u64 = 1024;
+/// How often a child tells, in ms. Counting its copied pages takes the kernel a while.
+const REPORT_STEP: u128 = 1000;
+/// A report: two numbers of 8 bytes, less than what a pipe takes in one piece.
+const REPORT_SIZE: usize = 16;
+
+#[derive(Default)]
+pub struct OsHost {
+    child: Option<Child>,
+}
+
+struct Child {
+    pid: Pid,
+    reports: PipeReader,
+    stopped: bool,
+}
+
+impl Output for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+impl Host for OsHost {
+    fn create(&mut self, path: &Path) -> io::Result<Box<dyn Output>> {
+        let file = File::create(path)?;
+        // The system lets go of the lock when the process ends, however it ends. Where it has none, nothing is lost but
+        // the tidying up after a crash.
+        let _ = file.try_lock();
+        Ok(Box::new(file))
+    }
+
+    fn append(&mut self, path: &Path) -> io::Result<Box<dyn Output>> {
+        Ok(Box::new(OpenOptions::new().append(true).create(true).open(path)?))
+    }
+
+    fn open(&mut self, path: &Path) -> io::Result<Input> {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        Ok(Input {
+            bytes: Box::new(file),
+            len,
+        })
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)?;
+        // The name is in the directory, which has to reach the disk too.
+        File::open(directory_of(to))?.sync_all()
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(len)?;
+        file.sync_data()
+    }
+
+    fn create_directory(&mut self, path: &Path) -> io::Result<()> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn list(&mut self, directory: &Path) -> io::Result<Vec<String>> {
+        let directory = if directory.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            directory
+        };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    fn process_id(&self) -> u32 {
+        std::process::id()
+    }
+
+    fn is_in_use(&mut self, path: &Path) -> bool {
+        File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    fn fork(&mut self, work: Work<'_>) -> io::Result<()> {
+        if self.child.is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let (reports, pipe) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&reports, true)?;
+        // SAFETY: the one thread that serves calls this, and holds no lock: jemalloc's own are held by its handlers
+        // across the fork, and the log's and the standard streams' are taken by this thread only. The child runs
+        // nothing but `run_child`, which never returns.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => run_child(pipe.into_raw_fd(), work),
+            pid => {
+                self.child = Pid::from_raw(pid).map(|pid| Child {
+                    pid,
+                    reports,
+                    stopped: false,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn child_news(&mut self) -> News {
+        let Some(child) = &mut self.child else {
+            return News::default();
+        };
+        let exit = match waitpid(Some(child.pid), WaitOptions::NOHANG) {
+            Ok(None) | Err(rustix::io::Errno::INTR) => None,
+            Ok(Some((_, status))) => Some(match (status.exit_status(), status.terminating_signal()) {
+                (Some(0), _) => Exit::Done,
+                _ if child.stopped => Exit::Stopped,
+                (_, Some(signal)) => Exit::Killed(signal),
+                _ => Exit::Failed,
+            }),
+            Err(_) => Some(Exit::Failed),
+        };
+        // Read last: what it told before it ended is there by now.
+        let progress = read_reports(&mut child.reports);
+        if exit.is_some() {
+            self.child = None;
+        }
+        News { progress, exit }
+    }
+
+    fn child(&self) -> Option<u32> {
+        self.child.as_ref().map(|child| child.pid.as_raw_nonzero().get() as u32)
+    }
+
+    fn kill_child(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.stopped = true;
+            // It may have ended a moment ago, which is as good.
+            let _ = kill_process(child.pid, Signal::USR1);
+        }
+    }
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The last of the reports that have come.
+fn read_reports(reports: &mut PipeReader) -> Option<Progress> {
+    let (mut last, mut bytes) = (None, [0; REPORT_SIZE]);
+    // Reports are written in one piece each, so that they are read so.
+    while let Ok(REPORT_SIZE) = reports.read(&mut bytes) {
+        let (keys, copied) = bytes.split_at(REPORT_SIZE / 2);
+        let number = |half: &[u8]| half.try_into().map_or(0, u64::from_le_bytes);
+        last = Some(Progress {
+            keys: number(keys),
+            copied: number(copied),
+        });
+    }
+    last
+}
+
+/// The child's whole life.
+fn run_child(pipe: i32, work: Work<'_>) -> ! {
+    isolate(pipe);
+    crate::log::set_role(b'C');
+    // SAFETY: `isolate` has put the pipe there, and nobody else writes to it.
+    let mut reports = unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(REPORT) };
+    let started = std::time::Instant::now();
+    let (mut keys_done, mut told, mut asked) = (0, 0, 0);
+    let mut tell = |keys: u64| {
+        keys_done = keys;
+        asked += 1;
+        if asked % KEYS_A_LOOK == 0 && started.elapsed().as_millis() >= told + REPORT_STEP {
+            told = started.elapsed().as_millis();
+            report(&mut reports, keys);
+        }
+    };
+    let outcome = work(&mut OsHost::default(), &mut tell);
+    report(&mut reports, keys_done);
+    let code = match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            crate::log::warning(&format!("The child could not do its work: {error}"));
+            1
+        }
+    };
+    // SAFETY: ends the process at once. Destructors would write and close what belongs to the parent as well.
+    unsafe { libc::_exit(code) }
+}
+
+/// Lets go of what the child shares with its parent.
+fn isolate(pipe: i32) {
+    // SAFETY: the child uses no descriptor it has inherited but the standard streams and the pipe, and it has one
+    // thread. The handlers set here are the system's own.
+    unsafe {
+        libc::signal(libc::SIGUSR1, libc::SIG_DFL);
+        libc::signal(libc::SIGTERM, libc::SIG_IGN);
+        libc::signal(libc::SIGINT, libc::SIG_IGN);
+        if pipe != REPORT {
+            libc::dup2(pipe, REPORT);
+        }
+        #[cfg(target_os = "linux")]
+        {
+            libc::syscall(libc::SYS_close_range, REPORT + 1, u32::MAX, 0);
+            // A snapshot that outlives its server could replace one that the next server has made.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        }
+        #[cfg(not(target_os = "linux"))]
+        for descriptor in REPORT + 1..libc::getdtablesize() {
+            libc::close(descriptor);
+        }
+    }
+}
+
+fn report(pipe: &mut File, keys: u64) {
+    let mut bytes = [0; REPORT_SIZE];
+    let (first, second) = bytes.split_at_mut(REPORT_SIZE / 2);
+    first.copy_from_slice(&keys.to_le_bytes());
+    second.copy_from_slice(&copied_bytes().to_le_bytes());
+    // A parent that does not read has other worries; the work goes on.
+    let _ = pipe.write_all(&bytes);
+}
+
+/// Bytes of this process that it does not share with another. 0 where the system does not tell.
+fn copied_bytes() -> u64 {
+    let Ok(text) = fs::read_to_string("/proc/self/smaps_rollup") else {
+        return 0;
+    };
+    let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
+    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn wait(host: &mut OsHost) -> (Option<Progress>, Exit) {
+        let (until, mut progress) = (Instant::now() + Duration::from_secs(60), None);
+        loop {
+            let news = host.child_news();
+            progress = news.progress.or(progress);
+            if let Some(exit) = news.exit {
+                return (progress, exit);
+            }
+            assert!(Instant::now() < until, "the child does not end");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_child_works_on_memory_as_it_was() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("file");
+        let (mut host, mut value) = (OsHost::default(), 1);
+        host.fork(&mut |host, tell| {
+            tell(7);
+            host.create(&path)?.write_all(&[value])
+        })
+        .expect("there is room for a child");
+        value = 2;
+        assert!(host.child().is_some());
+        assert!(host.fork(&mut |_, _| Ok(())).is_err());
+        let (progress, exit) = wait(&mut host);
+        assert_eq!((exit, progress.map(|progress| progress.keys)), (Exit::Done, Some(7)));
+        assert_eq!(fs::read(&path).expect("the child's file"), [1]);
+        assert_eq!((value, host.child()), (2, None));
+    }
+
+    #[test]
+    fn how_a_child_ends_is_told() {
+        let mut host = OsHost::default();
+        host.fork(&mut |_, _| Err(io::ErrorKind::StorageFull.into()))
+            .expect("a child");
+        assert_eq!(wait(&mut host).1, Exit::Failed);
+        let forever = &mut |_: &mut dyn Host, _: &mut dyn FnMut(u64)| loop {
+            std::thread::park();
+        };
+        host.fork(forever).expect("a child");
+        host.kill_child();
+        assert_eq!(wait(&mut host).1, Exit::Stopped);
+        host.fork(forever).expect("a child");
+        let child = Pid::from_raw(host.child().expect("a child") as i32).expect("a number");
+        kill_process(child, Signal::KILL).expect("it runs");
+        assert_eq!(wait(&mut host).1, Exit::Killed(9));
+    }
+}

@@ -1,0 +1,159 @@
+//! Loading a snapshot into a keyspace, a key at a time.
+
+use std::fmt;
+use std::io::Read;
+
+use super::rdb::decode::Limits;
+use super::rdb::reader::{Item, Reader, Record};
+use super::rdb::{self, Value};
+use crate::host::Input;
+use crate::keyspace::database::Moment;
+use crate::keyspace::{ClockMode, Deadline, Key, Keyspace};
+
+/// What to do with a key that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// A file has each key once: two are a sign that it is not what it seems.
+    Refuse,
+    /// The file's takes the place of the one that is there (DEBUG RELOAD MERGE).
+    Replace,
+}
+
+/// Why a file could not be loaded.
+#[derive(Debug)]
+pub enum LoadError {
+    Rdb(rdb::Error),
+    /// A key of a database beyond the number there are.
+    NoSuchDatabase(u64),
+    Duplicate(u64, Vec<u8>),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Rdb(error) => error.fmt(f),
+            LoadError::NoSuchDatabase(index) => {
+                write!(f, "it has keys in database {index}, and `databases` allows for fewer")
+            }
+            LoadError::Duplicate(database, key) => {
+                let key = String::from_utf8_lossy(key);
+                write!(f, "the key '{key}' stands in database {database} twice")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl From<rdb::Error> for LoadError {
+    fn from(error: rdb::Error) -> Self {
+        LoadError::Rdb(error)
+    }
+}
+
+/// Where keys go, and which.
+pub struct Target<'a> {
+    pub keyspace: &'a mut Keyspace,
+    pub moment: &'a Moment,
+    /// Whether keys past their deadline are left out. A replica takes them, since only its primary says what expires.
+    pub drop_expired: bool,
+    pub duplicates: Duplicates,
+}
+
+/// A file being loaded.
+pub struct Loader {
+    reader: Reader<Box<dyn Read>>,
+    /// Bytes of the file.
+    pub total: u64,
+    pub keys: u64,
+    pub expired: u64,
+    /// Facts from the head of the file, in its order.
+    pub aux: Vec<(Vec<u8>, Vec<u8>)>,
+    pub functions: Vec<Box<[u8]>>,
+}
+
+impl Loader {
+    /// Reads the head of a file.
+    pub fn new(input: Input, limits: Limits, checksum: bool) -> Result<Self, LoadError> {
+        Ok(Loader {
+            reader: Reader::new(input.bytes, limits, checksum)?,
+            total: input.len,
+            keys: 0,
+            expired: 0,
+            aux: Vec::new(),
+            functions: Vec::new(),
+        })
+    }
+
+    /// Bytes read so far.
+    pub fn position(&self) -> u64 {
+        self.reader.position()
+    }
+
+    /// Keys passed over because their values were empty.
+    pub fn empty_keys(&self) -> u64 {
+        self.reader.empty_keys
+    }
+
+    /// Loads the next part of the file; false at its end. O(bytes of one key).
+    ///
+    /// # Errors
+    /// What is wrong with the file. What was loaded before stays; nothing more can be.
+    pub fn step(&mut self, target: &mut Target<'_>) -> Result<bool, LoadError> {
+        match self.reader.next_item()? {
+            None => return Ok(false),
+            Some(Item::Aux { name, value }) => self.aux.push((name, value)),
+            Some(Item::Function(source)) => self.functions.push(source.into()),
+            Some(Item::Size { .. }) => {}
+            Some(Item::Key(record)) => self.place(*record, target)?,
+        }
+        Ok(true)
+    }
+
+    fn place(&mut self, record: Record, target: &mut Target<'_>) -> Result<(), LoadError> {
+        let now = target.moment.now;
+        if target.drop_expired && record.deadline.is_some_and(|at| at < now) {
+            self.expired += 1;
+            return Ok(());
+        }
+        let index = usize::try_from(record.database).ok();
+        let Some(index) = index.filter(|&index| index < target.keyspace.len()) else {
+            return Err(LoadError::NoSuchDatabase(record.database));
+        };
+        let key = Key::new(&record.key);
+        if target.duplicates == Duplicates::Refuse && target.keyspace.db(index).find(key).is_some() {
+            return Err(LoadError::Duplicate(record.database, record.key));
+        }
+        let clock = target.moment.clock;
+        let last_used = match (clock.mode, record.idle, record.frequency) {
+            (ClockMode::Lru, Some(seconds), _) => Some(clock.idle_since(i64::try_from(seconds).unwrap_or(i64::MAX))),
+            (ClockMode::Lfu, _, Some(frequency)) => Some(clock.with_frequency(frequency)),
+            _ => None,
+        };
+        let deadline = record.deadline.map_or(Deadline::Clear, Deadline::At);
+        self.put(index, key, record.value, deadline, target)?;
+        if let Some(last_used) = last_used {
+            target.keyspace.db_mut(index).set_clock(key, last_used);
+        }
+        self.keys += 1;
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        index: usize,
+        key: Key<'_>,
+        value: Value,
+        deadline: Deadline,
+        target: &mut Target<'_>,
+    ) -> Result<(), LoadError> {
+        let moment = target.moment;
+        let (db, graveyard) = target.keyspace.write(index);
+        let stored = match (target.duplicates, deadline) {
+            (Duplicates::Replace, _) => value.store(|value| db.set(key, value, deadline, moment, graveyard)),
+            (Duplicates::Refuse, Deadline::At(at)) => value.store(|value| db.insert(key, value, Some(at), moment)),
+            (Duplicates::Refuse, _) => value.store(|value| db.insert(key, value, None, moment)),
+        };
+        stored.ok_or(LoadError::Rdb(rdb::Error::Unsupported("a hash whose fields expire")))
+    }
+}

@@ -1,0 +1,172 @@
+//! Snapshots: the whole keyspace as one file that is either there whole or not at all.
+//!
+//! A snapshot is written to a temporary file, synced, and given its name in one step, so that a crash at any moment
+//! leaves the old file or the new one. What is left of a server that crashed is a temporary file with its process number
+//! in its name, which the next start removes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::rdb::writer::{FileOptions, LastUse, Writer};
+use crate::host::{Host, Output};
+use crate::keyspace::{AccessClock, ClockMode, EntryRef, Keyspace};
+use crate::timer::Millis;
+
+/// Bytes written between two syncs: a disk that is given a gigabyte at the end is busy with it for seconds, and
+/// everybody else's syncs wait.
+const SYNC_STEP: usize = 32 << 20;
+
+/// All that a snapshot says beside the keys and how they are written.
+pub struct Facts<'a> {
+    /// Names and values that stand at the front of the file.
+    pub aux: Vec<(&'static str, Vec<u8>)>,
+    /// Sources of the libraries of functions, which are kept though they cannot run.
+    pub functions: &'a [Box<[u8]>],
+    /// Set if the policy wants to know when keys were last used.
+    pub clock: Option<AccessClock>,
+    pub options: FileOptions,
+    /// `rdb-save-incremental-fsync`
+    pub sync_often: bool,
+    /// `rdb-key-save-delay`: how long to sleep after each key, or after this many keys if negative, in us. For tests.
+    pub key_delay: i32,
+}
+
+/// Writes all keys to `path`. `tell` hears how many keys are written, often.
+///
+/// # Errors
+/// What the disk says. Nothing is left of the attempt then, and a file of that name is as it was.
+pub fn save(
+    host: &mut dyn Host,
+    path: &Path,
+    keyspace: &Keyspace,
+    facts: &Facts<'_>,
+    tell: &mut dyn FnMut(u64),
+) -> io::Result<()> {
+    remove_leftovers(host);
+    let temporary = temporary_path(host);
+    let written = write(host, &temporary, keyspace, facts, tell).and_then(|()| host.rename(&temporary, path));
+    if written.is_err() {
+        // It may never have been made.
+        let _ = host.remove(&temporary);
+    }
+    written
+}
+
+fn write(
+    host: &mut dyn Host,
+    path: &Path,
+    keyspace: &Keyspace,
+    facts: &Facts<'_>,
+    tell: &mut dyn FnMut(u64),
+) -> io::Result<()> {
+    let file = SyncedOften {
+        file: host.create(path)?,
+        unsynced: 0,
+        step: if facts.sync_often { SYNC_STEP } else { usize::MAX },
+    };
+    let mut file = write_to(file, keyspace, facts, tell)?;
+    file.file.sync()
+}
+
+/// Writes all keys to `out`; gives it back.
+pub fn write_to<W: io::Write>(
+    out: W,
+    keyspace: &Keyspace,
+    facts: &Facts<'_>,
+    tell: &mut dyn FnMut(u64),
+) -> io::Result<W> {
+    let mut writer = Writer::new(out, facts.options)?;
+    for (name, value) in &facts.aux {
+        writer.aux(name, value)?;
+    }
+    for source in facts.functions {
+        writer.function(source)?;
+    }
+    let mut done = 0;
+    for (index, database) in keyspace.databases() {
+        if database.is_empty() {
+            continue;
+        }
+        writer.database(index, database.len(), database.volatile())?;
+        for entry in database.iter() {
+            writer.key(entry, last_use(entry, facts.clock.as_ref()))?;
+            done += 1;
+            tell(done);
+            delay(facts.key_delay, done);
+        }
+    }
+    writer.finish()
+}
+
+/// Sleeps between keys as tests of slow snapshots ask for.
+pub fn delay(micros: i32, done: u64) {
+    if micros > 0 {
+        std::thread::sleep(std::time::Duration::from_micros(micros as u64));
+    } else if micros < 0 && done.is_multiple_of(u64::from(micros.unsigned_abs())) {
+        std::thread::sleep(std::time::Duration::from_micros(1));
+    }
+}
+
+fn last_use(entry: EntryRef<'_>, clock: Option<&AccessClock>) -> LastUse {
+    match clock {
+        None => LastUse::Unknown,
+        Some(clock) if clock.mode == ClockMode::Lfu => {
+            LastUse::Frequency(clock.frequency(entry.clock()).min(255) as u8)
+        }
+        Some(clock) => LastUse::Idle((clock.idle_ms(entry.clock()) / 1000).max(0) as u64),
+    }
+}
+
+fn temporary_path(host: &dyn Host) -> PathBuf {
+    format!("temp-{}.rdb", host.process_id()).into()
+}
+
+/// Whether this is a name that some process gives its temporary file.
+fn is_temporary(name: &str) -> bool {
+    let process = name.strip_prefix("temp-").and_then(|rest| rest.strip_suffix(".rdb"));
+    process.is_some_and(|process| process.parse::<u32>().is_ok())
+}
+
+/// Removes what the child `process` has left unfinished.
+pub fn remove_temporary(host: &mut dyn Host, process: u32) {
+    // It may not have begun, or have finished.
+    let _ = host.remove(Path::new(&format!("temp-{process}.rdb")));
+}
+
+/// Removes temporary files that nobody is writing any more.
+pub fn remove_leftovers(host: &mut dyn Host) {
+    for name in host.list(Path::new("")).unwrap_or_default() {
+        let path = Path::new(&name);
+        if is_temporary(&name) && !host.is_in_use(path) && host.remove(path).is_ok() {
+            crate::log::notice(&format!("Removed {name}, left behind by a process that is no more"));
+        }
+    }
+}
+
+/// A file that is synced every so many bytes.
+struct SyncedOften {
+    file: Box<dyn Output>,
+    unsynced: usize,
+    step: usize,
+}
+
+impl io::Write for SyncedOften {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced += written;
+        if self.unsynced >= self.step {
+            self.unsynced = 0;
+            self.file.sync()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A moment as a file's head tells it, in seconds.
+pub fn seconds_text(now: Millis) -> Vec<u8> {
+    now.as_secs().to_string().into_bytes()
+}
