@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use aeolus::commands::handlers::Handlers;
 use aeolus::config::{self, StartError, Startup};
+use aeolus::host::os::OsHost;
 use aeolus::reactor::{Reactor, process};
 use aeolus::server::Core;
 use aeolus::{hashing, log, memory};
@@ -72,7 +73,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     let listeners = process::open_listeners(&settings).map_err(|error| error.0)?;
     let signals = process::Signals::new().map_err(|error| format!("Can't listen for signals: {error}"))?;
     Handlers::shared().announce();
-    let mut core = Core::new(settings, process::unix_now());
+    let mut core = Core::new(settings, process::unix_now(), Box::new(OsHost::default()));
     core.facts.config_file = config_file
         .as_ref()
         .map(|path| path.display().to_string())
@@ -81,12 +82,15 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     core.facts.executable = std::env::current_exe()
         .map(|path| path.display().to_string())
         .unwrap_or_default();
-    let failed = |error: std::io::Error| format!("The event loop failed: {error}");
-    let mut reactor = Reactor::new(core, listeners, signals).map_err(failed)?;
+    let mut reactor =
+        Reactor::new(core, listeners, signals).map_err(|error| format!("The event loop failed: {error}"))?;
     // What the server holds before it serves anybody, the reactor's buffers included.
     reactor.core.facts.startup_bytes = memory::used();
-    log::notice("Ready to accept connections tcp");
-    reactor.run().map_err(failed)?;
+    reactor.core.begin_loading()?;
+    if reactor.core.loading.is_none() {
+        log::notice("Ready to accept connections tcp");
+    }
+    reactor.run()?;
     if let Some(path) = &pidfile {
         let _ = std::fs::remove_file(path);
     }

@@ -15,6 +15,9 @@ use super::table::{errors, help};
 use crate::config::rewrite::Extent;
 use crate::config::value::parse_memory;
 use crate::keyspace::Key;
+use crate::persistence::loader::Duplicates;
+use crate::persistence::rdb::encode::Options;
+use crate::persistence::rdb::payload;
 use crate::resp::request::Args;
 use crate::server::context::integer;
 use crate::server::failure::{Failure, NO_SUCH_KEY};
@@ -42,6 +45,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         (b"populate", 3..=5) => populate(ctx, args),
         (b"protocol", 3) => protocol(args.at(2), &mut ctx.reply),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(ctx, args.at(2)),
+        (b"reload", 2..) => reload(ctx, args),
         (b"replybuffer", 4) if args.at(2).eq_ignore_ascii_case(b"resizing") => {
             // Reply buffers go from client to client and are never resized while a client has one.
             ctx.reply.ok();
@@ -79,6 +83,9 @@ const HELP: &[&str] = &[
     "    verbatim, true or false.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Lets elements of <size> bytes and more have nodes of their own in lists; 0 leaves it to the settings.",
+    "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+    "    Saves a snapshot (unless NOSAVE), empties all databases (unless NOFLUSH) and loads the snapshot again. With",
+    "    MERGE its keys take the place of those that are there; without, a key that is there is an error.",
     "REPLYBUFFER RESIZING <0|1>",
     "    Changes nothing: a client between requests has no reply buffer that could be resized.",
     "SET-ACTIVE-EXPIRE <0|1>",
@@ -143,6 +150,34 @@ fn quicklist_packed_threshold(ctx: &mut Context<'_>, size: &[u8]) -> Outcome {
         return Err("ERR argument must be a memory value bigger than 1 and smaller than 4gb".into());
     };
     crate::types::list::set_large_from(size as usize);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]. The whole server waits.
+fn reload(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let (mut merge, mut flush, mut save) = (false, true, true);
+    for option in args.from(2).iter() {
+        match option.to_ascii_lowercase().as_slice() {
+            b"merge" => merge = true,
+            b"noflush" => flush = false,
+            b"nosave" => save = false,
+            _ => return Err("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.".into()),
+        }
+    }
+    if save {
+        ctx.core.save().map_err(|_| "ERR")?;
+    }
+    if flush {
+        ctx.core.empty_keyspace();
+    }
+    let duplicates = match merge {
+        true => Duplicates::Replace,
+        false => Duplicates::Refuse,
+    };
+    let reloaded = ctx.core.reload(duplicates);
+    reloaded.map_err(|_| "ERR Error trying to load the RDB dump, check server logs.")?;
+    crate::log::warning("DB reloaded by DEBUG RELOAD");
     ctx.reply.ok();
     Ok(())
 }
@@ -212,16 +247,21 @@ fn table_statistics(ctx: &mut Context<'_>, database: &[u8]) -> Outcome {
 
 /// DEBUG OBJECT key
 ///
-/// Redis's `serializedlength` is left out: it is what a snapshot of the value would take, and there are no snapshots.
 fn object(ctx: &mut Context<'_>, key: &[u8]) -> Outcome {
     let clock = ctx.core.moment.clock;
+    let compress = ctx.core.settings.rdbcompression;
     let Some(entry) = ctx.core.peek(ctx.database, Key::new(key)) else {
         return Err(NO_SUCH_KEY.into());
     };
+    let options = Options {
+        compress,
+        ..Options::default()
+    };
     let line = format!(
-        "Value at:{:p} refcount:1 encoding:{} lru:{} lru_seconds_idle:{}",
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),
         encoding_of(entry),
+        payload::value_len(entry.value(), options),
         entry.clock(),
         clock.idle_ms(entry.clock()) / 1000
     );

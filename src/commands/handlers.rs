@@ -6,7 +6,8 @@ use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
     bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, geo, hash_random, hashes,
     hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, object, pubsub, scan,
-    scan_values, server, set_algebra, sets, slowlog, sort, sorted_sets, streams, strings, tracking, transactions, ttl,
+    scan_values, server, set_algebra, sets, slowlog, snapshots, sort, sorted_sets, streams, strings, tracking,
+    transactions, ttl,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -52,6 +53,7 @@ const FAMILIES: &[Family] = &[
     set_algebra::COMMANDS,
     sets::COMMANDS,
     slowlog::COMMANDS,
+    snapshots::COMMANDS,
     sort::COMMANDS,
     sorted_sets::COMMANDS,
     streams::COMMANDS,

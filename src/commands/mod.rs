@@ -41,6 +41,7 @@ pub mod server;
 pub mod set_algebra;
 pub mod sets;
 pub mod slowlog;
+pub mod snapshots;
 pub mod sort;
 pub mod sorted_sets;
 pub mod streams;

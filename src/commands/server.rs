@@ -1,4 +1,4 @@
-//! Commands about the server as a whole: INFO, TIME, SHUTDOWN, LASTSAVE.
+//! Commands about the server as a whole: INFO, TIME, MONITOR, SHUTDOWN.
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
@@ -9,7 +9,6 @@ use crate::server::{Context, Effect, Outcome, info, os};
 
 pub const COMMANDS: Family = &[
     ("info", info_command),
-    ("lastsave", lastsave),
     ("shutdown", shutdown),
     ("monitor", monitor),
     ("time", time),
@@ -39,12 +38,6 @@ fn time(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
     ctx.reply.array(2);
     ctx.reply.bulk_int(micros / 1_000_000);
     ctx.reply.bulk_int(micros % 1_000_000);
-    Ok(())
-}
-
-/// LASTSAVE
-fn lastsave(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
-    ctx.reply.int(ctx.core.last_save.as_secs());
     Ok(())
 }
 
@@ -81,19 +74,14 @@ impl Shutdown {
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 ///
-/// There are no replicas to wait for, so a shutdown is over at once and there is never one to abort. There is no
-/// snapshot either: to be asked for one is to fail, unless FORCE says to exit all the same.
+/// There are no replicas to wait for, so a shutdown is over at once and there is never one to abort.
 fn shutdown(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = match Shutdown::parse(args)? {
         Shutdown::Abort => return Err("ERR No shutdown in progress.".into()),
         Shutdown::Exit(options) => options,
     };
-    crate::log::warning("User requested shutdown...");
-    if options.save {
-        crate::log::warning("Snapshots are not saved, so nothing can be saved before the exit.");
-        if !options.force {
-            return Err("ERR Errors trying to SHUTDOWN. Check logs.".into());
-        }
+    if !ctx.core.prepare_shutdown(options) {
+        return Err("ERR Errors trying to SHUTDOWN. Check logs.".into());
     }
     ctx.core.effects.push(Effect::Shutdown);
     // The connection closes instead of a reply, and what the client sent behind SHUTDOWN no longer runs.
@@ -118,6 +106,7 @@ mod tests {
             assert_eq!(server.ask(line), "-ERR syntax error|", "{line}");
         }
         assert_eq!(server.ask("SHUTDOWN ABORT"), "-ERR No shutdown in progress.|");
+        server.host.set_room(0);
         assert_eq!(
             server.ask("SHUTDOWN SAVE"),
             "-ERR Errors trying to SHUTDOWN. Check logs.|"

@@ -30,7 +30,6 @@ const DEFRAG: Status = Inert("the allocator's size classes leave little to defra
 const LUA: Status = Inert("scripts do not run yet");
 const MODULES: Status = Inert("there are no modules");
 const OS: Status = Inert("process-wide tuning of the operating system is left to its own tools");
-const RDB: Status = Inert("snapshots are not saved in the background yet");
 const REPLICATION: Status = Inert("replication does not read it yet");
 const SYSLOG: Status = Inert("messages go to the log file or standard output only");
 const TEST_AID: Status = Inert("it exists for tests of Redis's own internals");
@@ -114,9 +113,9 @@ settings! {
     /// Seconds a shutdown waits for replicas that lag.
     "shutdown-timeout" shutdown_timeout: i32 = 10, Whole(0, INT_MAX), Runtime, REPLICATION;
     /// How SIGINT shuts the server down.
-    "shutdown-on-sigint" shutdown_on_sigint: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Inert("snapshots are not built, so every shutdown is without saving");
+    "shutdown-on-sigint" shutdown_on_sigint: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Active;
     /// How SIGTERM shuts the server down.
-    "shutdown-on-sigterm" shutdown_on_sigterm: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Inert("snapshots are not built, so every shutdown is without saving");
+    "shutdown-on-sigterm" shutdown_on_sigterm: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Active;
     /// Whether transparent huge pages are turned off for the process.
     "disable-thp" disable_thp: bool = true, Any, Startup, OS;
     /// Whether the kernel's out-of-memory score is set.
@@ -255,19 +254,19 @@ settings! {
 
     // Snapshots.
     /// When to save a snapshot: after so many seconds if there were so many changes.
-    "save" save: SavePoints = SavePoints::standard(), Any, Runtime, RDB;
+    "save" save: SavePoints = SavePoints::standard(), Any, Runtime, Active;
     /// Name of the snapshot, in `dir`.
-    "dbfilename" dbfilename: Text = "dump.rdb".into(), Checked(file_name_only), Protected, RDB;
+    "dbfilename" dbfilename: Text = "dump.rdb".into(), Checked(file_name_only), Protected, Active;
     /// Whether long texts in snapshots and in the replies of DUMP are compressed.
     "rdbcompression" rdbcompression: bool = true, Any, Runtime, Active;
     /// Whether a snapshot ends with a checksum.
-    "rdbchecksum" rdbchecksum: bool = true, Any, Startup, RDB;
+    "rdbchecksum" rdbchecksum: bool = true, Any, Startup, Active;
     /// Whether a snapshot is forced to disk bit by bit.
-    "rdb-save-incremental-fsync" rdb_save_incremental_fsync: bool = true, Any, Runtime, RDB;
+    "rdb-save-incremental-fsync" rdb_save_incremental_fsync: bool = true, Any, Runtime, Active;
     /// Whether snapshots made for replication alone are deleted.
-    "rdb-del-sync-files" rdb_del_sync_files: bool = false, Any, Runtime, RDB;
+    "rdb-del-sync-files" rdb_del_sync_files: bool = false, Any, Runtime, REPLICATION;
     /// Whether writes fail after a snapshot failed.
-    "stop-writes-on-bgsave-error" stop_writes_on_bgsave_error: bool = true, Any, Runtime, RDB;
+    "stop-writes-on-bgsave-error" stop_writes_on_bgsave_error: bool = true, Any, Runtime, Active;
     /// Whether values from outside are checked in depth.
     "sanitize-dump-payload" sanitize_dump_payload: SanitizeDumpPayload =
         SanitizeDumpPayload::No, Any, Runtime, Inert("packed values are always checked when loaded");
@@ -446,9 +445,9 @@ settings! {
     /// Whether old append-only files are left in place.
     "aof-disable-auto-gc" aof_disable_auto_gc: bool = false, Any, Hidden, AOF;
     /// Microseconds to wait after each key loaded.
-    "key-load-delay" key_load_delay: i32 = 0, Whole(i32::MIN as i128, INT_MAX), Hidden, TEST_AID;
+    "key-load-delay" key_load_delay: i32 = 0, Whole(i32::MIN as i128, INT_MAX), Hidden, Active;
     /// Microseconds to wait after each key saved.
-    "rdb-key-save-delay" rdb_key_save_delay: i32 = 0, Whole(i32::MIN as i128, INT_MAX), Hidden, TEST_AID;
+    "rdb-key-save-delay" rdb_key_save_delay: i32 = 0, Whole(i32::MIN as i128, INT_MAX), Hidden, Active;
     /// Bytes loaded between looking at clients.
     "loading-process-events-interval-bytes" loading_process_events_interval_bytes: i64 =
         2 << 20, Whole(1024, INT_MAX), Hidden, TEST_AID;

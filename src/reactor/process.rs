@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mio::{Interest, Registry, Token};
@@ -14,31 +16,38 @@ use crate::timer::Millis;
 /// Descriptors kept for files, listeners and the poll, beside one a client. As Redis reserves.
 const RESERVED_DESCRIPTORS: u64 = 32;
 
-/// SIGTERM and SIGINT as events of the poll; SIGPIPE and SIGHUP are ignored.
+/// SIGTERM, SIGINT and SIGCHLD as events of the poll; SIGPIPE, SIGHUP and SIGXFSZ are ignored.
 pub struct Signals {
     source: signal_hook_mio::v1_0::Signals,
-    seen: u32,
+    /// While set, SIGTERM and SIGINT end the process at once, in the midst of whatever it does.
+    insisting: Arc<AtomicBool>,
 }
 
 impl Signals {
     pub fn new() -> io::Result<Self> {
-        let source = signal_hook_mio::v1_0::Signals::new([libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
-        Ok(Signals { source, seen: 0 })
+        let insisting = Arc::new(AtomicBool::new(false));
+        for signal in [libc::SIGTERM, libc::SIGINT] {
+            signal_hook::flag::register_conditional_shutdown(signal, 1, insisting.clone())?;
+        }
+        // A limit of file sizes is an error of the write that meets it, not the end of the server.
+        signal_hook::flag::register(libc::SIGXFSZ, Arc::default())?;
+        let signals = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD];
+        let source = signal_hook_mio::v1_0::Signals::new(signals)?;
+        Ok(Signals { source, insisting })
     }
 
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.source, token, Interest::READABLE)
     }
 
-    /// The signals that ask for an end, in the order they came.
+    /// The signals that have come.
     pub fn pending(&mut self) -> Vec<i32> {
-        self.source.pending().filter(|signal| *signal != libc::SIGHUP).collect()
+        self.source.pending().collect()
     }
 
-    /// Counts a signal; true if one was taken before.
-    pub fn seen_before(&mut self) -> bool {
-        self.seen += 1;
-        self.seen > 1
+    /// Whether the next signal that asks for an end gets it at once: saving takes long, and who asks twice will not wait.
+    pub fn insist(&self, insisting: bool) {
+        self.insisting.store(insisting, Ordering::Relaxed);
     }
 }
 

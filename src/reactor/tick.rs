@@ -29,6 +29,7 @@ use super::connection::{Connection, Partial, ReadOutcome};
 use super::listener::{Listener, Stream};
 use super::patience::Patience;
 use super::process::{Signals, unix_now};
+use crate::config::compound::ShutdownOptions;
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
@@ -138,14 +139,17 @@ impl Reactor {
     }
 
     /// Serves until a signal or SHUTDOWN ends it.
-    pub fn run(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the poll says, or why the data cannot be loaded.
+    pub fn run(&mut self) -> Result<(), String> {
         while !self.shutting_down {
-            self.wait()?;
+            self.wait().map_err(|error| format!("The event loop failed: {error}"))?;
             let began = Instant::now();
             let (commands, written) = self.traffic();
             self.read();
             self.execute();
-            self.advance();
+            self.advance()?;
             self.flush();
             self.housekeep();
             let (commands_now, written_now) = self.traffic();
@@ -266,13 +270,24 @@ impl Reactor {
 
     fn take_signals(&mut self) {
         for signal in self.signals.pending() {
-            let name = if signal == libc::SIGINT { "SIGINT" } else { "SIGTERM" };
-            if self.signals.seen_before() {
-                crate::log::warning(&format!("You insist... exiting now ({name})."));
-                std::process::exit(1);
+            let settings = &self.core.settings;
+            match signal {
+                libc::SIGCHLD => self.core.look_at_child(),
+                libc::SIGINT => self.shut_down("SIGINT", settings.shutdown_on_sigint),
+                libc::SIGTERM => self.shut_down("SIGTERM", settings.shutdown_on_sigterm),
+                _ => {}
             }
-            crate::log::warning(&format!("Received {name} scheduling shutdown..."));
-            self.shutting_down = true;
+        }
+    }
+
+    /// Saves as the settings say and ends the loop, or goes on if that fails.
+    fn shut_down(&mut self, signal: &str, options: ShutdownOptions) {
+        crate::log::warning(&format!("Received {signal} scheduling shutdown..."));
+        self.signals.insist(true);
+        self.shutting_down = self.core.prepare_shutdown(options);
+        if !self.shutting_down {
+            self.signals.insist(false);
+            crate::log::warning("Errors trying to shut down the server. Check the logs for more information.");
         }
     }
 
@@ -755,8 +770,11 @@ impl Reactor {
 
     // advance
 
-    fn advance(&mut self) {
+    fn advance(&mut self) -> Result<(), String> {
         let mut busy = self.core.expire_due();
+        if self.core.loading.is_some() {
+            busy |= self.core.load_slice()?;
+        }
         if self.core.pause.is_some_and(|pause| pause.until <= self.core.monotonic) {
             self.core.unpause();
         }
@@ -772,6 +790,7 @@ impl Reactor {
         }
         busy |= !self.core.effects.is_empty();
         self.busy = busy;
+        Ok(())
     }
 
     // flush

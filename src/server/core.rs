@@ -1,17 +1,20 @@
 //! The server without its sockets: keyspace, sessions, and what they cost.
 //!
-//! The core does no I/O and asks no clock. Time comes in with [`Core::begin_tick`], requests with
-//! [`super::dispatch`], and what is to be done outside (closing a client, shutting down) goes out as [`Effect`]s.
+//! The core does no I/O of its own and asks no clock. Time comes in with [`Core::begin_tick`], requests with
+//! [`super::dispatch`]; what is to be done outside (closing a client, shutting down) goes out as [`Effect`]s, and files and
+//! children are behind [`Host`].
 //! So the same core runs under the reactor, under a unit test, and under a simulated network.
 
 use std::collections::BTreeMap;
 
 use super::blocking::WaitingRoom;
 use super::latency::LatencyMonitor;
+use super::loading::{LastLoad, Loading};
 use super::notify::Class;
 use super::pubsub::PubSub;
 use super::session::{ClientId, Session, SessionIndex};
 use super::slowlog::Slowlog;
+use super::snapshots::Snapshots;
 use super::stats::{CommandStats, Rate, Stats};
 use super::stopwatch::Stopwatch;
 use super::tracking::Tracking;
@@ -19,6 +22,7 @@ use super::transaction::WatchTable;
 use crate::commands::handlers::Handlers;
 use crate::commands::table::{CommandId, CommandSpec};
 use crate::config::Settings;
+use crate::host::Host;
 use crate::keyspace::database::Moment;
 use crate::keyspace::evict::{EvictionPool, is_lfu};
 use crate::keyspace::{AccessClock, ClockMode, Database, EntryRef, Key, Keyspace};
@@ -124,12 +128,19 @@ pub struct Core {
     /// DEBUG PAUSE-CRON 1 stops the rounds of once a second.
     pub rounds_paused: bool,
     pub facts: ProcessFacts,
-    pub last_save: Millis,
+    /// Files and children.
+    pub host: Box<dyn Host>,
+    pub snapshots: Snapshots,
+    /// The data being loaded, until which nobody gets any.
+    pub loading: Option<Box<Loading>>,
+    pub last_load: LastLoad,
+    /// Sources of the libraries of functions that were loaded. They cannot run, but are not lost.
+    pub functions: Vec<Box<[u8]>>,
     pub replication_id: String,
 }
 
 impl Core {
-    pub fn new(settings: Settings, now: Millis) -> Self {
+    pub fn new(settings: Settings, now: Millis, host: Box<dyn Host>) -> Self {
         let databases = settings.databases as usize;
         let mut core = Core {
             keyspace: Keyspace::new(databases),
@@ -179,7 +190,11 @@ impl Core {
                 started: now,
                 ..ProcessFacts::default()
             },
-            last_save: now,
+            host,
+            snapshots: Snapshots::new(now),
+            loading: None,
+            last_load: LastLoad::default(),
+            functions: Vec::new(),
             replication_id: String::new(),
             settings,
         };

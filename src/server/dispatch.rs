@@ -308,7 +308,21 @@ impl<'a> Executor<'a> {
                 return Some(super::failure::OUT_OF_MEMORY.into());
             }
         }
+        if self.core.loading.is_some() || !self.core.snapshots.is_ok {
+            return self.refusal_for_disk(index, spec).map(str::to_owned);
+        }
         None
+    }
+
+    /// Why a command may not run while data is loaded, or cannot be saved.
+    #[cold]
+    fn refusal_for_disk(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<&'static str> {
+        let writes = |spec: &CommandSpec| spec.flags.contains(Flag::Write);
+        if self.core.refuses_writes() && (spec.name == "ping" || self.core.runs_any(index, spec, writes)) {
+            return Some(CANNOT_SAVE);
+        }
+        let waits = |spec: &CommandSpec| !spec.flags.contains(Flag::Loading);
+        (self.core.loading.is_some() && self.core.runs_any(index, spec, waits)).then_some(LOADING)
     }
 
     /// Makes room under `maxmemory`. What that tells the client itself stands before the reply to its command, and does
@@ -374,6 +388,10 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
     }
     Some(std::mem::take(&mut bigs[0]))
 }
+
+const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
+const CANNOT_SAVE: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
 const DEBUG_NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
 

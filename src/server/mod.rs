@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod failure;
 pub mod info;
 pub mod latency;
+pub mod loading;
 pub mod memory_limit;
 pub mod monitor;
 pub mod notify;
@@ -19,6 +20,7 @@ pub mod owned;
 pub mod pubsub;
 pub mod session;
 pub mod slowlog;
+pub mod snapshots;
 pub mod stats;
 pub mod stopwatch;
 #[cfg(test)]

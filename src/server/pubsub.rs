@@ -184,7 +184,11 @@ mod tests {
     use crate::timer::Millis;
 
     fn core(sessions: usize) -> Core {
-        let mut core = Core::new(Settings::default(), Millis(1));
+        let mut core = Core::new(
+            Settings::default(),
+            Millis(1),
+            Box::new(crate::host::memory::MemoryHost::default()),
+        );
         for index in 0..sessions {
             core.open(SessionIndex(index));
         }

@@ -6,6 +6,7 @@ use super::pubsub::Topic;
 use super::session::SessionIndex;
 use crate::config::Settings;
 use crate::config::compound::KeyspaceEvents;
+use crate::host::memory::MemoryHost;
 use crate::resp::pool::ReplyPool;
 use crate::resp::reply::Protocol;
 use crate::resp::request::Span;
@@ -17,6 +18,8 @@ pub const START: i64 = 1_700_000_000_000;
 /// A core with default settings and one client, who is logged in.
 pub struct Server {
     pub core: Core,
+    /// The machine it believes to be on.
+    pub host: MemoryHost,
     pool: ReplyPool,
 }
 
@@ -24,10 +27,16 @@ const CLIENT: SessionIndex = SessionIndex(0);
 
 impl Server {
     pub fn start() -> Self {
-        let mut core = Core::new(Settings::default(), Millis(START));
+        Server::on(MemoryHost::default())
+    }
+
+    /// The same on a machine that may have files already.
+    pub fn on(host: MemoryHost) -> Self {
+        let mut core = Core::new(Settings::default(), Millis(START), Box::new(host.clone()));
         core.open(CLIENT);
         Server {
             core,
+            host,
             pool: ReplyPool::default(),
         }
     }

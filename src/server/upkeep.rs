@@ -138,6 +138,8 @@ impl Core {
             return;
         }
         self.stopwatch.calibrate();
+        self.look_at_child();
+        self.save_when_due();
         crate::memory::decay();
         self.memory_peak = self.memory_peak.max(crate::memory::used());
         let (now, timeout) = (self.moment.now, self.settings.timeout as i64);

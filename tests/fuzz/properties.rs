@@ -132,7 +132,11 @@ pub fn requests_run(bytes: &[u8]) {
         proto_max_bulk_len: MAX_BULK as i64,
         ..Settings::default()
     };
-    let mut core = Core::new(settings, Millis(START));
+    let mut core = Core::new(
+        settings,
+        Millis(START),
+        Box::new(aeolus::host::memory::MemoryHost::default()),
+    );
     for client in 0..CLIENTS {
         core.open(SessionIndex(client));
     }

@@ -163,7 +163,11 @@ fn restore_and_use(body: &[u8], choice: u8) {
     };
     let mut bytes = body.to_vec();
     payload::seal(&mut bytes, version);
-    let mut core = Core::new(settings(choice & TIGHT != 0), Millis(START));
+    let mut core = Core::new(
+        settings(choice & TIGHT != 0),
+        Millis(START),
+        Box::new(aeolus::host::memory::MemoryHost::default()),
+    );
     core.open(CLIENT);
     let mut pool = ReplyPool::default();
     if !restore(&mut core, &mut pool, b"k", &bytes) {

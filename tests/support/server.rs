@@ -70,7 +70,8 @@ impl Binary {
 pub struct Server {
     child: Child,
     port: u16,
-    dir: TempDir,
+    /// There until [`Server::kill`] takes it.
+    dir: Option<TempDir>,
 }
 
 impl Server {
@@ -99,6 +100,27 @@ impl Server {
 
     fn try_start(binary: Binary, settings: &[(&str, &str)]) -> Result<Server, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        Server::try_start_in(binary, settings, dir)
+    }
+
+    /// Starts `binary` in a directory that may have files already.
+    pub fn start_in(binary: Binary, settings: &[(&str, &str)], dir: TempDir) -> Server {
+        let mut server = Server::start_loading(binary, settings, dir);
+        if let Err(reason) = server.wait_until_it_answers(|reply| reply.starts_with(b"+PONG")) {
+            panic!("{} did not load:\n{reason}", binary.path().display());
+        }
+        server
+    }
+
+    /// The same without waiting for its data to be loaded.
+    pub fn start_loading(binary: Binary, settings: &[(&str, &str)], dir: TempDir) -> Server {
+        match Server::try_start_in(binary, settings, dir) {
+            Ok(server) => server,
+            Err(reason) => panic!("{} did not start:\n{reason}", binary.path().display()),
+        }
+    }
+
+    fn try_start_in(binary: Binary, settings: &[(&str, &str)], dir: TempDir) -> Result<Server, String> {
         let port = free_port().map_err(|error| error.to_string())?;
         let config = dir.path().join("server.conf");
         fs::write(&config, configuration(port, dir.path(), settings)).map_err(|error| error.to_string())?;
@@ -112,12 +134,18 @@ impl Server {
             .stderr(log_too)
             .spawn()
             .map_err(|error| error.to_string())?;
+        let dir = Some(dir);
         let mut server = Server { child, port, dir };
-        server.wait_until_it_answers()?;
+        let is_up = |reply: &[u8]| {
+            [&b"+PONG"[..], b"-NOAUTH", b"-LOADING"]
+                .iter()
+                .any(|start| reply.starts_with(start))
+        };
+        server.wait_until_it_answers(is_up)?;
         Ok(server)
     }
 
-    fn wait_until_it_answers(&mut self) -> Result<(), String> {
+    fn wait_until_it_answers(&mut self, is_up: impl Fn(&[u8]) -> bool) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -125,7 +153,7 @@ impl Server {
             }
             let answer = Client::connect(self.port).and_then(|mut client| client.call(&["PING"]));
             match answer {
-                Ok(reply) if reply == b"+PONG\r\n" || reply.starts_with(b"-NOAUTH") => return Ok(()),
+                Ok(reply) if is_up(&reply) => return Ok(()),
                 _ => std::thread::sleep(Duration::from_millis(2)),
             }
         }
@@ -141,12 +169,19 @@ impl Server {
     }
 
     pub fn dir(&self) -> &Path {
-        self.dir.path()
+        self.dir.as_ref().map_or(Path::new("/nonexistent"), TempDir::path)
+    }
+
+    /// Ends the process with SIGKILL and gives its directory, as the machine would find it after a crash of the process.
+    pub fn kill(mut self) -> TempDir {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it was started here");
+        self.dir.take().expect("taken once")
     }
 
     /// What it has written to standard output and standard error.
     pub fn log(&self) -> String {
-        let bytes = fs::read(self.dir.path().join("server.log")).unwrap_or_default();
+        let bytes = fs::read(self.dir().join("server.log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

@@ -29,6 +29,21 @@ pub fn listeners(view: &View<'_>, out: &mut String) {
     }
 }
 
+/// How far loading is, while it goes on.
+pub fn loading(view: &View<'_>, out: &mut String) {
+    let Some(loading) = &view.core.loading else { return };
+    let (total, loaded) = (loading.total(), loading.loaded());
+    let (_, left) = loading.seconds(view.core.monotonic);
+    let percent = 100.0 * loaded as f64 / total.max(1) as f64;
+    let _ = write!(
+        out,
+        "loading_start_time:{}\r\nloading_total_bytes:{total}\r\nloading_rdb_used_mem:{}\r\n\
+         loading_loaded_bytes:{loaded}\r\nloading_loaded_perc:{percent:.2}\r\nloading_eta_seconds:{left}\r\n",
+        loading.started.as_secs(),
+        loading.memory_then()
+    );
+}
+
 /// What each command that was asked for has cost.
 pub fn command_stats(view: &View<'_>, out: &mut String) {
     for (spec, stats) in by_command(view) {

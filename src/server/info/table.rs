@@ -191,24 +191,25 @@ const MEMORY: &[Item] = items! { view;
 };
 
 const PERSISTENCE: &[Item] = items! { view;
-    "loading" => NONE,
+    "loading" => u8::from(view.core.loading.is_some()),
     "async_loading" => NONE,
-    "current_cow_peak" => NONE,
-    "current_cow_size" => NONE,
-    "current_cow_size_age" => NONE,
-    "current_fork_perc" => hundredths(0.0),
-    "current_save_keys_processed" => NONE,
-    "current_save_keys_total" => NONE,
+    "current_cow_peak" => view.core.snapshots.running.map_or(0, |_| view.core.snapshots.most_copied),
+    "current_cow_size" => view.core.snapshots.running.map_or(0, |running| running.progress.copied),
+    "current_cow_size_age" => view.core.snapshots.running.map_or(0, |running| view.core.now().since(running.told) / 1000),
+    "current_fork_perc" => hundredths(snapshot_percent(view.core)),
+    "current_save_keys_processed" => view.core.snapshots.running.map_or(0, |running| running.progress.keys),
+    "current_save_keys_total" => view.core.snapshots.running.map_or(0, |running| running.keys),
     "rdb_changes_since_last_save" => view.core.dirty,
-    "rdb_bgsave_in_progress" => NONE,
-    "rdb_last_save_time" => view.core.last_save.as_secs(),
-    "rdb_last_bgsave_status" => "ok",
-    "rdb_last_bgsave_time_sec" => NEVER,
-    "rdb_current_bgsave_time_sec" => NEVER,
-    "rdb_saves" => NONE,
-    "rdb_last_cow_size" => NONE,
-    "rdb_last_load_keys_expired" => NONE,
-    "rdb_last_load_keys_loaded" => NONE,
+    "rdb_bgsave_in_progress" => u8::from(view.core.snapshots.running.is_some()),
+    "rdb_last_save_time" => view.core.snapshots.last_save.as_secs(),
+    "rdb_last_bgsave_status" => if view.core.snapshots.is_ok { "ok" } else { "err" },
+    "rdb_last_bgsave_time_sec" => view.core.snapshots.last_duration.map_or(NEVER.into(), |ms| ms / 1000),
+    "rdb_current_bgsave_time_sec" =>
+        view.core.snapshots.running.map_or(NEVER.into(), |running| view.core.now().since(running.started) / 1000),
+    "rdb_saves" => view.core.snapshots.saves,
+    "rdb_last_cow_size" => view.core.snapshots.last_copied,
+    "rdb_last_load_keys_expired" => view.core.last_load.expired,
+    "rdb_last_load_keys_loaded" => view.core.last_load.keys,
     "aof_enabled" => NONE,
     "aof_rewrite_in_progress" => NONE,
     "aof_rewrite_scheduled" => NONE,
@@ -221,7 +222,16 @@ const PERSISTENCE: &[Item] = items! { view;
     "aof_last_cow_size" => NONE,
     "module_fork_in_progress" => NONE,
     "module_fork_last_cow_size" => NONE,
+    .. lines::loading;
 };
+
+/// How much of the keys a child has written.
+fn snapshot_percent(core: &Core) -> f64 {
+    let running = core.snapshots.running.filter(|running| running.keys > 0);
+    running.map_or(0.0, |running| {
+        100.0 * running.progress.keys as f64 / running.keys as f64
+    })
+}
 
 /// How long something took that has not been done yet.
 const NEVER: i8 = -1;
@@ -256,8 +266,8 @@ const STATS: &[Item] = items! { view;
     "pubsub_channels" => view.core.pubsub.count(Topic::Channel),
     "pubsub_patterns" => view.core.pubsub.count(Topic::Pattern),
     "pubsubshard_channels" => view.core.pubsub.count(Topic::ShardChannel),
-    "latest_fork_usec" => NONE,
-    "total_forks" => NONE,
+    "latest_fork_usec" => view.core.snapshots.fork_micros,
+    "total_forks" => view.core.snapshots.forks,
     "migrate_cached_sockets" => NONE,
     "slave_expires_tracked_keys" => NONE,
     "active_defrag_hits" => NONE,

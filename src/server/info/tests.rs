@@ -20,7 +20,11 @@ const SECTION_NAMES: [&str; 13] = [
 ];
 
 fn core() -> Core {
-    let mut core = Core::new(Settings::default(), Millis(1_700_000_000_000));
+    let mut core = Core::new(
+        Settings::default(),
+        Millis(1_700_000_000_000),
+        Box::new(crate::host::memory::MemoryHost::default()),
+    );
     core.open(SessionIndex(0));
     core
 }

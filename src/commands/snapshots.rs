@@ -1,0 +1,170 @@
+//! Commands that save snapshots: SAVE, BGSAVE, LASTSAVE.
+
+use super::expiry::syntax_error;
+use super::handlers::Family;
+use crate::resp::request::Args;
+use crate::server::{Context, Outcome};
+
+pub const COMMANDS: Family = &[("bgsave", bgsave), ("lastsave", lastsave), ("save", save)];
+
+const IN_PROGRESS: &str = "ERR Background save already in progress";
+const OTHER_CHILD: &str = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+
+/// SAVE. Everybody waits until the file is on the disk, which is the point.
+fn save(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    if ctx.core.snapshots.running.is_some() {
+        return Err(IN_PROGRESS.into());
+    }
+    ctx.core.save().map_err(|_| "ERR")?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// BGSAVE [SCHEDULE]
+fn bgsave(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let schedule = match args.get(1) {
+        None => false,
+        Some(word) if args.len() == 2 && word.eq_ignore_ascii_case(b"schedule") => true,
+        Some(_) => return syntax_error(),
+    };
+    if ctx.core.snapshots.running.is_some() {
+        return Err(IN_PROGRESS.into());
+    }
+    let in_transaction = ctx.core.in_transaction;
+    if ctx.core.has_child() || in_transaction {
+        if !schedule && !in_transaction {
+            return Err(OTHER_CHILD.into());
+        }
+        ctx.core.snapshots.is_scheduled = true;
+        ctx.reply.simple("Background saving scheduled");
+        return Ok(());
+    }
+    ctx.core.save_in_background().map_err(|_| "ERR")?;
+    ctx.reply.simple("Background saving started");
+    Ok(())
+}
+
+/// LASTSAVE
+fn lastsave(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    ctx.reply.int(ctx.core.snapshots.last_save.as_secs());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::choice::Permission;
+    use crate::server::testing::Server;
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let mut server = Server::start();
+        server.ask("SET s hello");
+        server.ask("RPUSH l a b c");
+        server.ask("SELECT 3");
+        server.ask("SET volatile x PX 5000");
+        server.ask("SET late x PX 10");
+        assert_eq!(server.core.dirty, 6);
+        assert_eq!(server.at(20).ask("SAVE"), "+OK|");
+        assert_eq!(server.core.dirty, 0);
+        let digest = crate::commands::digest::of_keyspace(&server.core.keyspace);
+
+        let mut again = Server::on(server.host.clone());
+        again.core.begin_loading().expect("the file that was just written");
+        assert_eq!(again.ask("GET s"), "-LOADING Redis is loading the dataset in memory|");
+        assert!(again.ask("INFO persistence").contains("|loading_total_bytes:"));
+        again.at(20);
+        while again.core.load_slice().expect("the file is whole") {}
+        assert_eq!(again.ask("LRANGE l 0 -1"), "*3|$1|a|$1|b|$1|c|");
+        again.ask("SELECT 3");
+        assert_eq!(again.ask("PTTL volatile"), ":4980|");
+        assert_eq!(again.ask("DBSIZE"), ":1|");
+        assert_eq!(again.core.last_load.expired, 1);
+        server.at(30).ask("EXISTS late");
+        assert_ne!(crate::commands::digest::of_keyspace(&again.core.keyspace), digest);
+    }
+
+    #[test]
+    fn a_failed_save_leaves_the_last_one() {
+        let mut server = Server::start();
+        server.ask("SET s hello");
+        assert_eq!(server.ask("SAVE"), "+OK|");
+        let before = server.host.bytes("dump.rdb");
+        server.host.set_room(100);
+        server.run(&[b"SET", b"s", &b"x".repeat(1000)[..]]);
+        server.ask("CONFIG SET rdbcompression no");
+        assert_eq!(server.ask("SAVE"), "-ERR|");
+        assert_eq!(server.host.bytes("dump.rdb"), before);
+        assert_eq!(server.host.bytes("temp-1.rdb"), None);
+        // Only a background save that fails stops writes.
+        assert_eq!(server.ask("SET s y"), "+OK|");
+        assert_eq!(server.ask("BGSAVE"), "+Background saving started|");
+    }
+
+    #[test]
+    fn writes_stop_while_snapshots_cannot_be_saved() {
+        let mut server = Server::start();
+        server.host.set_room(10);
+        assert_eq!(server.ask("SET s hello"), "+OK|");
+        assert_eq!(server.ask("BGSAVE"), "+Background saving started|");
+        assert!(server.ask("INFO persistence").contains("|rdb_bgsave_in_progress:1|"));
+        assert_eq!(server.ask("BGSAVE"), "-ERR Background save already in progress|");
+        assert_eq!(server.ask("SAVE"), "-ERR Background save already in progress|");
+        server.core.look_at_child();
+        assert!(server.ask("INFO persistence").contains("|rdb_last_bgsave_status:err|"));
+        for line in ["SET s y", "PING", "DEL s"] {
+            assert!(
+                server.ask(line).starts_with("-MISCONF Redis is configured to save RDB"),
+                "{line}"
+            );
+        }
+        assert_eq!(server.ask("GET s"), "$5|hello|");
+        server.host.set_room(1000);
+        assert_eq!(server.ask("BGSAVE"), "+Background saving started|");
+        server.core.look_at_child();
+        assert_eq!(server.ask("SET s y"), "+OK|");
+        assert_eq!(server.core.dirty, 1);
+    }
+
+    #[test]
+    fn save_points_save() {
+        let mut server = Server::start();
+        server.ask("CONFIG SET save 10,2");
+        assert!(server.ask("CONFIG SET save x").starts_with('-'));
+        assert_eq!(server.run(&[b"CONFIG", b"SET", b"save", b"10 2"]), "+OK|");
+        server.ask("SET a 1");
+        server.at(60_000).core.save_when_due();
+        assert!(!server.core.has_child());
+        server.ask("SET b 1");
+        server.core.save_when_due();
+        assert!(server.core.has_child());
+        server.ask("SET c 1");
+        server.core.look_at_child();
+        assert_eq!(server.core.dirty, 1);
+        assert!(server.host.bytes("dump.rdb").is_some());
+    }
+
+    #[test]
+    fn reloading_keeps_everything() {
+        let mut server = Server::start();
+        server.core.settings.enable_debug_command = Permission::Yes;
+        server.ask("SET s hello PX 100000");
+        server.ask("SADD set 1 2 3");
+        let digest = crate::commands::digest::of_keyspace(&server.core.keyspace);
+        assert_eq!(server.ask("DEBUG RELOAD"), "+OK|");
+        assert!(crate::commands::digest::of_keyspace(&server.core.keyspace) == digest);
+        assert_eq!(
+            server.ask("DEBUG RELOAD NOFLUSH"),
+            "-ERR Error trying to load the RDB dump, check server logs.|"
+        );
+        server.ask("SET s other");
+        server.ask("SET more x");
+        assert_eq!(server.ask("DEBUG RELOAD NOSAVE NOFLUSH MERGE"), "+OK|");
+        assert_eq!(server.ask("GET s"), "$5|hello|");
+        assert_eq!(server.ask("GET more"), "$1|x|");
+        assert!(
+            server
+                .ask("DEBUG RELOAD x")
+                .starts_with("-ERR DEBUG RELOAD only supports")
+        );
+    }
+}

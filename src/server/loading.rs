@@ -1,0 +1,215 @@
+//! Loading the data at the start, while clients already ask.
+//!
+//! The file is read in slices between ticks: the port is open, whoever asks for data is told `-LOADING`, and INFO says
+//! how far it is. DEBUG RELOAD loads in one go instead.
+
+use std::io;
+use std::path::Path;
+
+use super::core::Core;
+use super::stopwatch::Stopwatch;
+use crate::commands::values::load_limits;
+use crate::log;
+use crate::persistence::loader::{Duplicates, LoadError, Loader, Target};
+use crate::persistence::{rdb, snapshot};
+use crate::timer::Millis;
+
+/// How long a tick may spend on loading, in ns. Clients wait so long for their -LOADING.
+const LOAD_TIME: u64 = 10_000_000;
+/// Keys loaded between two looks at the clock.
+const LOAD_SLICE: usize = 64;
+/// How often the log says how far it is, in ms.
+const LOG_STEP: i64 = 5000;
+
+/// A load that goes on between ticks.
+pub struct Loading {
+    loader: Loader,
+    path: String,
+    pub started: Millis,
+    /// On the monotonic clock.
+    began: Millis,
+    logged: Millis,
+}
+
+impl Loading {
+    /// Bytes of the file.
+    pub fn total(&self) -> u64 {
+        self.loader.total
+    }
+
+    /// Bytes loaded.
+    pub fn loaded(&self) -> u64 {
+        self.loader.position()
+    }
+
+    /// Bytes of memory that the server which wrote the file had in use.
+    pub fn memory_then(&self) -> u64 {
+        let used = self.loader.aux.iter().find(|(name, _)| name == b"used-mem");
+        used.and_then(|(_, value)| crate::format::number::parse_i64(value))
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or(0)
+    }
+
+    /// Seconds it has taken, and is likely to take still.
+    pub fn seconds(&self, monotonic: Millis) -> (i64, i64) {
+        let spent = monotonic.since(self.began) / 1000;
+        let left = self.total().saturating_sub(self.loaded()) as i64;
+        (spent, (spent + 1) * left / (self.loaded() as i64 + 1))
+    }
+}
+
+/// What the last load found, for INFO.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LastLoad {
+    pub keys: u64,
+    pub expired: u64,
+}
+
+impl Core {
+    /// Begins to load the snapshot, if there is one.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded; the server must not go on without it.
+    pub fn begin_loading(&mut self) -> Result<(), String> {
+        snapshot::remove_leftovers(&mut *self.host);
+        let path = self.snapshot_path();
+        let Some(loader) = self.open_snapshot(&path).map_err(|error| explain(&path, 0, &error))? else {
+            return Ok(());
+        };
+        self.loading = Some(Box::new(Loading {
+            loader,
+            path: path.display().to_string(),
+            started: self.moment.now,
+            began: self.monotonic,
+            logged: self.monotonic,
+        }));
+        Ok(())
+    }
+
+    /// `None` if there is no file.
+    fn open_snapshot(&mut self, path: &Path) -> Result<Option<Loader>, LoadError> {
+        let input = match self.host.open(path) {
+            Ok(input) => input,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LoadError::Rdb(rdb::Error::Io(error))),
+        };
+        Loader::new(input, load_limits(&self.settings), self.settings.rdbchecksum).map(Some)
+    }
+
+    /// Loads for as long as a tick may. True while there is more to load.
+    ///
+    /// # Errors
+    /// Why the file cannot be loaded to its end; the server must not go on with a part of it.
+    pub fn load_slice(&mut self) -> Result<bool, String> {
+        let Some(mut loading) = self.loading.take() else {
+            return Ok(false);
+        };
+        let started = Stopwatch::read();
+        loop {
+            let more = self.load_keys(&mut loading.loader, LOAD_SLICE, Duplicates::Refuse);
+            let position = loading.loaded();
+            match more.map_err(|error| explain(Path::new(&loading.path), position, &error))? {
+                false => break self.end_loading(*loading),
+                true if self.stopwatch.nanos(Stopwatch::read().since(started)) > LOAD_TIME => {
+                    self.tell_of_loading(&mut loading);
+                    self.loading = Some(loading);
+                    return Ok(true);
+                }
+                true => {}
+            }
+        }
+        Ok(false)
+    }
+
+    fn load_keys(&mut self, loader: &mut Loader, count: usize, duplicates: Duplicates) -> Result<bool, LoadError> {
+        let mut target = Target {
+            keyspace: &mut self.keyspace,
+            moment: &self.moment,
+            drop_expired: true,
+            duplicates,
+        };
+        for _ in 0..count {
+            if !loader.step(&mut target)? {
+                return Ok(false);
+            }
+            snapshot::delay(self.settings.key_load_delay, loader.keys);
+        }
+        Ok(true)
+    }
+
+    fn tell_of_loading(&mut self, loading: &mut Loading) {
+        if self.monotonic.since(loading.logged) < LOG_STEP {
+            return;
+        }
+        loading.logged = self.monotonic;
+        let percent = 100.0 * loading.loaded() as f64 / loading.total().max(1) as f64;
+        let (_, left) = loading.seconds(self.monotonic);
+        log::notice(&format!(
+            "Loading {}: {percent:.1}%, {} keys, some {left} seconds to go",
+            loading.path, loading.loader.keys
+        ));
+    }
+
+    fn end_loading(&mut self, loading: Loading) {
+        let took = self.monotonic.since(loading.began);
+        self.note_loaded(loading.loader);
+        log::notice(&format!("DB loaded from disk: {:.3} seconds", took as f64 / 1000.0));
+        log::notice("Ready to accept connections tcp");
+    }
+
+    fn note_loaded(&mut self, loader: Loader) {
+        if loader.empty_keys() > 0 {
+            log::warning(&format!(
+                "{} keys were left out because their values are empty, which an old version wrote by mistake",
+                loader.empty_keys()
+            ));
+        }
+        self.last_load = LastLoad {
+            keys: loader.keys,
+            expired: loader.expired,
+        };
+        self.functions = loader.functions;
+        log::notice(&format!(
+            "Done loading RDB, keys loaded: {}, keys expired: {}.",
+            loader.keys, loader.expired
+        ));
+    }
+
+    /// Loads the snapshot in one go (DEBUG RELOAD).
+    ///
+    /// # Errors
+    /// Why not, which is logged. What was loaded before the error stays.
+    pub fn reload(&mut self, duplicates: Duplicates) -> Result<(), LoadError> {
+        let path = self.snapshot_path();
+        let loaded = self.reload_from(&path, duplicates);
+        if let Err(error) = &loaded {
+            log::warning(&explain(&path, 0, error));
+        }
+        loaded
+    }
+
+    fn reload_from(&mut self, path: &Path, duplicates: Duplicates) -> Result<(), LoadError> {
+        let missing = || LoadError::Rdb(rdb::Error::Io(io::ErrorKind::NotFound.into()));
+        let mut loader = self.open_snapshot(path)?.ok_or_else(missing)?;
+        while self.load_keys(&mut loader, usize::MAX, duplicates)? {}
+        self.note_loaded(loader);
+        Ok(())
+    }
+}
+
+/// What the log says of a file that cannot be loaded.
+fn explain(path: &Path, position: u64, error: &LoadError) -> String {
+    let what = match error {
+        LoadError::Rdb(rdb::Error::Truncated) => {
+            "Short read or OOM loading DB. Unrecoverable error, aborting now.".to_owned()
+        }
+        LoadError::Rdb(rdb::Error::NotRdb) => "Wrong signature trying to load DB from file".to_owned(),
+        LoadError::Rdb(rdb::Error::UnknownVersion(version)) => format!("Can't handle RDB format version {version}"),
+        LoadError::Rdb(rdb::Error::Checksum) => "Wrong RDB checksum. Aborting now.".to_owned(),
+        error => format!("Internal error in RDB reading: {error}"),
+    };
+    format!(
+        "{what} ({}, offset {position})\nFatal error loading the DB, check server logs. Exiting.",
+        path.display()
+    )
+}

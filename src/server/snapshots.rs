@@ -1,0 +1,322 @@
+//! When snapshots are saved, by whom, and what became of them.
+//!
+//! SAVE writes the file while everybody waits. BGSAVE forks: the child has memory as it was and writes it while the
+//! parent goes on; the price is the fork itself and a copy of every page that either writes to meanwhile. Save points
+//! start one by themselves.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::core::Core;
+use super::stopwatch::{Stopwatch, Ticks};
+use crate::config::REDIS_VERSION;
+use crate::config::Settings;
+use crate::config::choice::MaxmemoryPolicy;
+use crate::config::compound::ShutdownOptions;
+use crate::host::{Exit, Host, Progress};
+use crate::keyspace::Keyspace;
+use crate::keyspace::database::Moment;
+use crate::keyspace::evict::is_lfu;
+use crate::persistence::rdb::encode::Options;
+use crate::persistence::rdb::writer::FileOptions;
+use crate::persistence::snapshot::{self, Facts};
+use crate::timer::Millis;
+use crate::{log, memory};
+
+/// How long to wait after a background save that failed before a save point starts the next, in ms.
+const RETRY_DELAY: i64 = 5000;
+
+/// A snapshot that a child is writing.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    pub started: Millis,
+    /// Changes that it holds.
+    dirty: u64,
+    /// Keys it will have written in the end.
+    pub keys: u64,
+    pub progress: Progress,
+    /// When the child last told of itself.
+    pub told: Millis,
+}
+
+/// What is known of snapshots.
+#[derive(Debug)]
+pub struct Snapshots {
+    /// When the last one was whole.
+    pub last_save: Millis,
+    /// When the last background save began.
+    last_try: Millis,
+    /// Whether the last background save succeeded.
+    pub is_ok: bool,
+    /// How long it took, in ms.
+    pub last_duration: Option<i64>,
+    pub running: Option<Running>,
+    /// Whether one is to start as soon as there is no other child.
+    pub is_scheduled: bool,
+    /// Snapshots saved.
+    pub saves: u64,
+    /// Bytes that the last child did not share with its parent in the end, and the most any had.
+    pub last_copied: u64,
+    pub most_copied: u64,
+    pub forks: u64,
+    /// How long the last fork took, in us.
+    pub fork_micros: u64,
+}
+
+impl Snapshots {
+    pub fn new(now: Millis) -> Self {
+        Snapshots {
+            last_save: now,
+            last_try: Millis(0),
+            is_ok: true,
+            last_duration: None,
+            running: None,
+            is_scheduled: false,
+            saves: 0,
+            last_copied: 0,
+            most_copied: 0,
+            forks: 0,
+            fork_micros: 0,
+        }
+    }
+}
+
+impl Core {
+    pub fn snapshot_path(&self) -> PathBuf {
+        self.settings.dbfilename.as_path().to_owned()
+    }
+
+    /// Saves a snapshot while everybody waits. O(bytes of all keys).
+    ///
+    /// # Errors
+    /// What the disk says, which is logged.
+    pub fn save(&mut self) -> io::Result<()> {
+        let path = self.snapshot_path();
+        let facts = facts(&self.settings, &self.moment, &self.functions);
+        let saved = snapshot::save(&mut *self.host, &path, &self.keyspace, &facts, &mut |_| {});
+        if let Err(error) = saved {
+            log::warning(&format!("Error saving the DB on disk ({}): {error}", path.display()));
+            return Err(error);
+        }
+        log::notice("DB saved on disk");
+        self.snapshots.last_save = self.moment.now;
+        self.snapshots.is_ok = true;
+        self.snapshots.saves += 1;
+        self.dirty = 0;
+        Ok(())
+    }
+
+    /// Whether a child is at work.
+    pub fn has_child(&self) -> bool {
+        self.host.child().is_some()
+    }
+
+    /// Starts a snapshot in a child.
+    ///
+    /// # Errors
+    /// What the system says when it cannot fork, which is logged and counts as a failed save.
+    pub fn save_in_background(&mut self) -> io::Result<()> {
+        let path = self.snapshot_path();
+        let started = Stopwatch::read();
+        let facts = facts(&self.settings, &self.moment, &self.functions);
+        let keyspace = &self.keyspace;
+        let forked = self
+            .host
+            .fork(&mut |host, tell| save_as_child(host, &path, keyspace, &facts, tell));
+        self.snapshots.last_try = self.moment.now;
+        if let Err(error) = forked {
+            self.snapshots.is_ok = false;
+            log::warning(&format!("Can't save in background: fork: {error}"));
+            return Err(error);
+        }
+        self.count_fork(started);
+        let keys = self.keyspace.databases().map(|(_, db)| db.len() as u64).sum();
+        self.snapshots.running = Some(Running {
+            started: self.moment.now,
+            dirty: self.dirty,
+            keys,
+            progress: Progress::default(),
+            told: self.moment.now,
+        });
+        let child = self.host.child().unwrap_or_default();
+        log::notice(&format!("Background saving started by pid {child}"));
+        Ok(())
+    }
+
+    fn count_fork(&mut self, started: Ticks) {
+        let nanos = self.stopwatch.nanos(Stopwatch::read().since(started));
+        self.snapshots.forks += 1;
+        self.snapshots.fork_micros = nanos / 1000;
+        let threshold = self.settings.latency_monitor_threshold as u64;
+        self.latency
+            .note("fork", self.moment.now.as_secs(), nanos / 1_000_000, threshold);
+    }
+
+    /// Hears what the child has to tell, and notes its end.
+    pub fn look_at_child(&mut self) {
+        let news = self.host.child_news();
+        let now = self.moment.now;
+        let Some(running) = &mut self.snapshots.running else {
+            return;
+        };
+        if let Some(progress) = news.progress {
+            (running.progress, running.told) = (progress, now);
+            self.snapshots.most_copied = self.snapshots.most_copied.max(progress.copied);
+        }
+        let ended = *running;
+        if let Some(exit) = news.exit {
+            self.snapshots.running = None;
+            self.snapshots.last_copied = ended.progress.copied;
+            self.snapshots.last_duration = Some(now.since(ended.started));
+            self.snapshot_ended(exit, ended);
+        }
+    }
+
+    fn snapshot_ended(&mut self, exit: Exit, running: Running) {
+        match exit {
+            Exit::Done => {
+                log::notice("Background saving terminated with success");
+                self.dirty = self.dirty.saturating_sub(running.dirty);
+                self.snapshots.last_save = self.moment.now;
+                self.snapshots.is_ok = true;
+                self.snapshots.saves += 1;
+            }
+            Exit::Failed => {
+                log::warning("Background saving error");
+                self.snapshots.is_ok = false;
+            }
+            Exit::Stopped => log::warning("Background saving terminated by us"),
+            Exit::Killed(signal) => {
+                log::warning(&format!("Background saving terminated by signal {signal}"));
+                self.snapshots.is_ok = false;
+            }
+        }
+    }
+
+    /// Starts what save points or BGSAVE SCHEDULE ask for. Asked once a second.
+    pub fn save_when_due(&mut self) {
+        if self.has_child() || self.loading.is_some() {
+            return;
+        }
+        let (now, state) = (self.moment.now, &self.snapshots);
+        let may_try = state.is_ok || now.since(state.last_try) > RETRY_DELAY;
+        if state.is_scheduled && may_try {
+            if self.save_in_background().is_ok() {
+                self.snapshots.is_scheduled = false;
+            }
+            return;
+        }
+        let age = now.since(state.last_save) / 1000;
+        let due = self.settings.save.0.iter().find(|point| {
+            let changes = u64::try_from(point.changes).unwrap_or(0);
+            self.dirty >= changes && age > point.seconds
+        });
+        if let Some(point) = due.copied()
+            && may_try
+        {
+            let (changes, seconds) = (point.changes, point.seconds);
+            log::notice(&format!("{changes} changes in {seconds} seconds. Saving..."));
+            // A failure is logged and counted; the next round tries again.
+            let _ = self.save_in_background();
+        }
+    }
+
+    /// Ends a background save, whose work would be in vain.
+    pub fn stop_snapshot(&mut self) {
+        if self.snapshots.running.is_none() {
+            return;
+        }
+        if let Some(child) = self.host.child() {
+            self.host.kill_child();
+            snapshot::remove_temporary(&mut *self.host, child);
+        }
+    }
+
+    /// Empties all databases at once; their memory is freed in slices later. Gives the keys there were.
+    pub fn empty_keyspace(&mut self) -> usize {
+        let mut keys = 0;
+        for index in 0..self.keyspace.len() {
+            self.before_flush(index);
+            keys += self.keyspace.flush(index);
+        }
+        self.invalidate_all();
+        keys
+    }
+
+    /// After FLUSHALL: a snapshot that still holds what was flushed must not outlive it, where snapshots are asked for.
+    pub fn save_emptiness(&mut self) {
+        self.stop_snapshot();
+        if !self.settings.save.0.is_empty() {
+            // A failure is logged; the keys are gone all the same.
+            let _ = self.save();
+        }
+    }
+
+    /// Whether writes are refused because snapshots, which the settings ask for, cannot be saved.
+    #[inline]
+    pub fn refuses_writes(&self) -> bool {
+        !self.snapshots.is_ok && self.settings.stop_writes_on_bgsave_error && !self.settings.save.0.is_empty()
+    }
+
+    /// Does what must be done before the process ends: true if it may.
+    pub fn prepare_shutdown(&mut self, options: ShutdownOptions) -> bool {
+        log::warning("User requested shutdown...");
+        self.stop_snapshot();
+        let wanted = options.save || !self.settings.save.0.is_empty() && !options.nosave;
+        if !wanted || self.loading.is_some() {
+            return true;
+        }
+        log::notice("Saving the final RDB snapshot before exiting.");
+        if self.save().is_ok() {
+            return true;
+        }
+        if options.force {
+            log::warning("Error trying to save the DB, but exit all the same as it was asked for.");
+            return true;
+        }
+        log::warning("Error trying to save the DB, can't exit.");
+        false
+    }
+}
+
+/// What a snapshot taken now says beside the keys.
+fn facts<'a>(settings: &Settings, moment: &Moment, functions: &'a [Box<[u8]>]) -> Facts<'a> {
+    let aux = vec![
+        ("redis-ver", REDIS_VERSION.into()),
+        ("redis-bits", usize::BITS.to_string().into_bytes()),
+        ("ctime", snapshot::seconds_text(moment.now)),
+        ("used-mem", memory::used().to_string().into_bytes()),
+        ("aof-base", b"0".to_vec()),
+    ];
+    Facts {
+        aux,
+        functions,
+        clock: keeps_clock(settings.maxmemory_policy).then_some(moment.clock),
+        options: FileOptions {
+            values: Options {
+                compress: settings.rdbcompression,
+                ..Options::default()
+            },
+            checksum: settings.rdbchecksum,
+        },
+        sync_often: settings.rdb_save_incremental_fsync,
+        key_delay: settings.rdb_key_save_delay,
+    }
+}
+
+fn keeps_clock(policy: MaxmemoryPolicy) -> bool {
+    is_lfu(policy) || matches!(policy, MaxmemoryPolicy::AllkeysLru | MaxmemoryPolicy::VolatileLru)
+}
+
+/// What the child does: saves, and says what it cost.
+fn save_as_child(
+    host: &mut dyn Host,
+    path: &Path,
+    keyspace: &Keyspace,
+    facts: &Facts<'_>,
+    tell: &mut dyn FnMut(u64),
+) -> io::Result<()> {
+    snapshot::save(host, path, keyspace, facts, tell)?;
+    log::notice("DB saved on disk");
+    Ok(())
+}

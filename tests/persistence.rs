@@ -1,0 +1,264 @@
+//! Snapshots through the real binary: what is saved outlasts exits and kills, real servers load it, and what they save
+//! is loaded here, always with the same DEBUG DIGEST.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use support::client::Client;
+use support::os::Signal;
+use support::server::{Binary, Server};
+use tempfile::TempDir;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/rdb");
+/// Files whose every value has a place in version 10 of the format.
+const FILES: [&str; 7] = [
+    "redis-2.8",
+    "redis-3.2",
+    "redis-4.0",
+    "redis-5.0",
+    "redis-6.2",
+    "redis-7.0",
+    "redis-7.2",
+];
+const DEBUGGING: (&str, &str) = ("enable-debug-command", "yes");
+
+fn digest(server: &Server) -> String {
+    let digest = server.connect().ask("DEBUG DIGEST");
+    assert!(digest.starts_with('+'), "{digest}");
+    digest
+}
+
+/// A directory with a snapshot in it.
+fn directory_with(snapshot: &[u8]) -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("dump.rdb"), snapshot).expect("the directory is writable");
+    dir
+}
+
+fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A field of INFO persistence.
+fn info(client: &mut Client, field: &str) -> String {
+    let text = client.ask("INFO persistence");
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("{field} is missing in {text}"))
+        .to_owned()
+}
+
+fn temporary_files(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir).expect("the directory is there");
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| name.starts_with("temp-")).collect()
+}
+
+/// Gives the server data of every type, some of it large.
+fn fill(client: &mut Client) {
+    for n in 0..300 {
+        client.ask(&format!("SET string:{n} value:{n} PX 100000000"));
+        client.ask(&format!("RPUSH list {n} {}", "x".repeat(n)));
+        client.ask(&format!("SADD ints {n}"));
+        client.ask(&format!("SADD set member:{n}"));
+        client.ask(&format!("HSET hash field:{n} {n}"));
+        client.ask(&format!("HSET small:{} field {n}", n % 10));
+        client.ask(&format!("ZADD zset {n}.5 member:{n}"));
+        client.ask(&format!("XADD stream {}-1 field {n}", n + 1));
+    }
+    client.ask("XGROUP CREATE stream group 0");
+    client.ask("XREADGROUP GROUP group consumer COUNT 7 STREAMS stream >");
+    client.ask("SELECT 9");
+    client.ask("SET elsewhere 1");
+    client.ask("SELECT 0");
+}
+
+#[test]
+fn files_of_old_servers_are_kept_whole() {
+    for name in FILES {
+        let file = fs::read(format!("{FIXTURES}/{name}.rdb")).expect("the fixture is there");
+        let server = Server::start_in(Binary::UnderTest, &[DEBUGGING], directory_with(&file));
+        let loaded = digest(&server);
+        assert_ne!(loaded, format!("+{}\r\n", "0".repeat(40)), "{name}");
+        assert_eq!(server.connect().ask("SAVE"), "+OK\r\n");
+        let saved = fs::read(server.dir().join("dump.rdb")).expect("it was just saved");
+        let again = Server::start_in(Binary::UnderTest, &[DEBUGGING], server.kill());
+        assert_eq!(digest(&again), loaded, "{name}");
+        if Binary::Redis.available() {
+            let redis = Server::start_in(Binary::Redis, &[DEBUGGING], directory_with(&saved));
+            assert_eq!(digest(&redis), loaded, "{name}");
+        }
+    }
+}
+
+#[test]
+fn snapshots_go_back_and_forth() {
+    for peer in [Binary::Redis, Binary::Valkey] {
+        if !peer.available() {
+            continue;
+        }
+        let ours = Server::start_with(Binary::UnderTest, &[DEBUGGING]);
+        fill(&mut ours.connect());
+        let digest_here = digest(&ours);
+        ours.connect().ask("SAVE");
+        let theirs = Server::start_in(peer, &[DEBUGGING], ours.kill());
+        assert_eq!(digest(&theirs), digest_here);
+        let mut client = theirs.connect();
+        client.ask("SET more data");
+        client.ask("SAVE");
+        let digest_there = digest(&theirs);
+        let ours = Server::start_in(Binary::UnderTest, &[DEBUGGING], theirs.kill());
+        assert_eq!(digest(&ours), digest_there);
+    }
+}
+
+#[test]
+fn a_child_saves_the_data_as_it_was() {
+    let server = Server::start_with(Binary::UnderTest, &[DEBUGGING, ("rdb-key-save-delay", "1000")]);
+    let mut client = server.connect();
+    fill(&mut client);
+    let before = digest(&server);
+    assert_eq!(client.ask("BGSAVE"), "+Background saving started\r\n");
+    assert_eq!(client.ask("BGSAVE"), "-ERR Background save already in progress\r\n");
+    client.ask("FLUSHDB");
+    client.ask("SET new 1");
+    assert_eq!(info(&mut client, "rdb_bgsave_in_progress"), "1");
+    assert_eq!(info(&mut client, "current_save_keys_total"), "317");
+    wait_for("the child ends", || info(&mut client, "rdb_bgsave_in_progress") == "0");
+    assert_eq!(info(&mut client, "rdb_last_bgsave_status"), "ok");
+    // What was changed after the fork is not saved yet.
+    assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "317");
+    assert!(info(&mut client, "rdb_last_cow_size") != "0");
+    let again = Server::start_in(Binary::UnderTest, &[DEBUGGING], server.kill());
+    assert_eq!(digest(&again), before);
+}
+
+#[test]
+fn a_kill_leaves_the_last_snapshot() {
+    let settings = [DEBUGGING, ("rdb-key-save-delay", "1000")];
+    let server = Server::start_with(Binary::UnderTest, &settings);
+    let mut client = server.connect();
+    client.ask("SET saved 1");
+    client.ask("SAVE");
+    let saved = digest(&server);
+    fill(&mut client);
+    client.ask("BGSAVE");
+    wait_for("the child begins", || !temporary_files(server.dir()).is_empty());
+    let dir = server.kill();
+    // The child goes with its server, and the next server cleans up after both.
+    let again = Server::start_in(Binary::UnderTest, &settings, dir);
+    assert_eq!(digest(&again), saved);
+    wait_for("leftovers are removed", || {
+        let left = temporary_files(again.dir());
+        left.is_empty() || {
+            again.connect().ask("DEBUG RELOAD");
+            false
+        }
+    });
+}
+
+#[test]
+fn an_exit_saves_if_snapshots_are_asked_for() {
+    for (save, signal) in [("3600 1", Signal::TERM), ("3600 1", Signal::INT), ("", Signal::TERM)] {
+        let mut server = Server::start_with(Binary::UnderTest, &[("save", save)]);
+        let mut client = server.connect();
+        client.ask("SET a 1");
+        server.signal(signal).expect("it runs");
+        let status = server
+            .wait_for_exit(Duration::from_secs(30))
+            .expect("it was started here");
+        assert!(status.expect("it exits").success(), "{}", server.log());
+        assert_eq!(server.dir().join("dump.rdb").exists(), !save.is_empty(), "{save}");
+    }
+}
+
+#[test]
+fn clients_are_told_while_data_is_loaded() {
+    let server = Server::start_with(Binary::UnderTest, &[]);
+    let mut client = server.connect();
+    client.ask("DEBUG POPULATE 1");
+    fill(&mut client);
+    client.ask("SAVE");
+    let dir = server.kill();
+    // Some 300 ms, during which every tick loads a few keys.
+    let settings = [("key-load-delay", "1000")];
+    let server = Server::start_loading(Binary::UnderTest, &settings, dir);
+    let mut client = server.connect();
+    let mut refused = 0;
+    wait_for("the data is loaded", || match client.ask("GET string:1").as_str() {
+        "-LOADING Redis is loading the dataset in memory\r\n" => {
+            refused += 1;
+            assert_eq!(info(&mut client, "loading"), "1");
+            assert!(client.ask("CLIENT ID").starts_with(':'));
+            false
+        }
+        reply => {
+            assert_eq!(reply, "$7\r\nvalue:1\r\n");
+            true
+        }
+    });
+    assert!(refused > 0);
+    assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), "317");
+}
+
+#[test]
+fn a_file_that_is_not_whole_stops_the_start() {
+    let file = fs::read(format!("{FIXTURES}/redis-7.0.rdb")).expect("the fixture is there");
+    let mut flipped = file.clone();
+    *flipped.last_mut().expect("it is not empty") ^= 1;
+    for (bytes, message) in [
+        (&file[..file.len() / 2], "Short read or OOM loading DB"),
+        (&file[..20], "Short read or OOM loading DB"),
+        (
+            b"nonsense that is long enough",
+            "Wrong signature trying to load DB from file",
+        ),
+        (b"REDIS9999 and so on", "Can't handle RDB format version 9999"),
+        (&flipped, "Wrong RDB checksum"),
+    ] {
+        let dir = directory_with(bytes);
+        let args = ["--port", "0", "--unixsocket", "socket"];
+        let output = Binary::UnderTest.run_to_exit(dir.path(), &args).expect("it exits");
+        let log = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        assert!(
+            log.contains(message) && log.contains("Fatal error loading the DB"),
+            "{log}"
+        );
+        assert_eq!(fs::read(dir.path().join("dump.rdb")).expect("it is there"), bytes);
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_forgotten() {
+    let server = Server::start_with(Binary::UnderTest, &[DEBUGGING, ("save", "3600 1")]);
+    let mut client = server.connect();
+    fill(&mut client);
+    client.ask("SAVE");
+    let saved = fs::read(server.dir().join("dump.rdb")).expect("it was just saved");
+    support::os::limit_file_size(server.pid(), 1000).expect("limits of one's own children may be lowered");
+    client.ask("SET more data");
+    assert_eq!(client.ask("SAVE"), "-ERR\r\n");
+    client.ask("BGSAVE");
+    wait_for("the child fails", || {
+        info(&mut client, "rdb_last_bgsave_status") == "err"
+    });
+    assert!(client.ask("SET x y").starts_with("-MISCONF "));
+    assert_eq!(client.ask("GET more"), "$4\r\ndata\r\n");
+    assert_eq!(fs::read(server.dir().join("dump.rdb")).expect("it is there"), saved);
+    assert!(temporary_files(server.dir()).is_empty());
+    support::os::limit_file_size(server.pid(), u64::MAX).expect("the hard limit was not lowered");
+    client.ask("BGSAVE");
+    wait_for("the child saves", || {
+        info(&mut client, "rdb_last_bgsave_status") == "ok"
+    });
+    assert_eq!(client.ask("SET x y"), "+OK\r\n");
+}
