@@ -1,7 +1,7 @@
 //! List commands that wait: served at once if they can be, else when a key gets a list (see [`crate::server::blocking`]).
 
 use super::handlers::Family;
-use super::lists::pop_one;
+use super::lists::{pop_name, pop_one};
 use super::values::ListMut;
 use crate::keyspace::Type;
 use crate::resp::request::Args;
@@ -31,6 +31,7 @@ fn blocking_pop(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Outcome {
         if ctx.core.write_as::<ListMut>(ctx.database, key)?.is_some() {
             ctx.reply.array(2);
             ctx.reply.bulk(key.bytes);
+            ctx.record(&[pop_name(end), key.bytes]);
             return pop_one(ctx, key, end);
         }
     }

@@ -6,6 +6,7 @@
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
+use super::ttl::record_past;
 use super::values::load_limits;
 use crate::keyspace::{ClockMode, Deadline, Key};
 use crate::persistence::rdb::encode::Options;
@@ -118,6 +119,7 @@ fn restore(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         // It would expire at once; all there is to tell is what it has replaced.
         if replaced {
             ctx.changed(Class::GENERIC, "del", key.bytes);
+            record_past(ctx, key);
         }
         ctx.reply.ok();
         return Ok(());
@@ -125,8 +127,20 @@ fn restore(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     put(ctx, key, value, deadline)?;
     set_last_use(ctx, key, options.last_use);
     ctx.changed(Class::GENERIC, "restore", key.bytes);
+    if let (Some(at), false) = (deadline, options.absolute) {
+        record_absolute(ctx, args, at);
+    }
     ctx.reply.ok();
     Ok(())
+}
+
+/// Records the command with its time to live as a deadline.
+fn record_absolute(ctx: &mut Context<'_>, args: Args<'_>, deadline: Millis) {
+    let mut digits = itoa::Buffer::new();
+    let mut words = args.to_vec();
+    words[2] = digits.format(deadline.0).as_bytes();
+    words.push(b"ABSTTL");
+    ctx.record(&words);
 }
 
 fn decode_payload(ctx: &Context<'_>, bytes: &[u8]) -> Result<Value, Failure> {

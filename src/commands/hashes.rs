@@ -128,6 +128,8 @@ fn hincrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let text = sum.to_text();
     set_computed(ctx, args, text.as_bytes(), "hincrbyfloat")?;
+    // Other machines may add floats otherwise.
+    ctx.record(&[b"HSET", args.at(1), args.at(2), text.as_bytes()]);
     ctx.reply.bulk(&text);
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! is nothing to take, later (see [`crate::server::blocking`]).
 
 use super::handlers::Family;
-use super::lists::pop_many;
+use super::lists::{pop_many, pop_name};
 use super::values::{ListMut, delete_emptied, new_list};
 use crate::keyspace::{Key, Type};
 use crate::resp::reply::Reply;
@@ -87,6 +87,11 @@ fn brpoplpush(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn move_or_wait(ctx: &mut Context<'_>, args: Args<'_>, ends: Ends, timeout: usize) -> Outcome {
     let timeout = timeout_seconds(args.at(timeout), ctx.now())?;
     if move_one(ctx, &args, ends)? {
+        // It has not waited, or not in vain: whoever plays the records must not wait either.
+        match args.len() {
+            4 => ctx.record(&[b"RPOPLPUSH", args.at(1), args.at(2)]),
+            _ => ctx.record(&[b"LMOVE", args.at(1), args.at(2), args.at(3), args.at(4)]),
+        }
         return Ok(());
     }
     if ctx.core.in_transaction {
@@ -201,9 +206,12 @@ impl ManyPop {
     fn serve(&self, ctx: &mut Context<'_>, args: &Args<'_>) -> Result<bool, Failure> {
         for index in self.keys.clone() {
             let key = ctx.key(args, index);
-            if ctx.core.write_as::<ListMut>(ctx.database, key)?.is_some() {
+            if let Some(mut list) = ctx.core.write_as::<ListMut>(ctx.database, key)? {
+                let count = list.view().len().min(self.count);
                 ctx.reply.array(2);
                 ctx.reply.bulk(key.bytes);
+                let mut digits = itoa::Buffer::new();
+                ctx.record(&[pop_name(self.end), key.bytes, digits.format(count).as_bytes()]);
                 pop_many(ctx, key, self.end, self.count)?;
                 return Ok(true);
             }

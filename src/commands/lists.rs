@@ -92,6 +92,14 @@ fn pop(ctx: &mut Context<'_>, args: Args<'_>, end: End) -> Outcome {
     }
 }
 
+/// The command that pops from an end without waiting, which stands in records for all that do.
+pub fn pop_name(end: End) -> &'static [u8] {
+    match end {
+        End::Head => b"LPOP",
+        End::Tail => b"RPOP",
+    }
+}
+
 pub fn pop_one(ctx: &mut Context<'_>, key: Key<'_>, end: End) -> Outcome {
     let Some(mut list) = ctx.core.write_as::<ListMut>(ctx.database, key)? else {
         ctx.reply.null();

@@ -236,20 +236,26 @@ fn spop(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn pop_one(ctx: &mut Context<'_>, key: Key<'_>) -> Outcome {
-    let mut random = ctx.core.random.fork();
+    let (mut random, recording) = (ctx.core.random.fork(), ctx.core.propagation.is_on);
     let Some(mut set) = ctx.core.write_as::<SetMut>(ctx.database, key)? else {
         ctx.reply.null();
         return Ok(());
     };
-    let reply = &mut ctx.reply;
-    set.pop_with(&mut || random.u64(..), |member| reply.element(member));
+    let (reply, mut taken) = (&mut ctx.reply, Vec::new());
+    set.pop_with(&mut || random.u64(..), |member| {
+        reply.element(member);
+        if recording {
+            taken.push(member.to_vec());
+        }
+    });
     let emptied = set.view().is_empty();
     popped(ctx, key, 1, emptied);
+    record_popped(ctx, key, &taken);
     Ok(())
 }
 
 fn pop_many(ctx: &mut Context<'_>, key: Key<'_>, count: usize) -> Outcome {
-    let mut random = ctx.core.random.fork();
+    let (mut random, recording) = (ctx.core.random.fork(), ctx.core.propagation.is_on);
     let Some(mut set) = ctx.core.write_as::<SetMut>(ctx.database, key)? else {
         ctx.reply.set(0);
         return Ok(());
@@ -264,13 +270,29 @@ fn pop_many(ctx: &mut Context<'_>, key: Key<'_>, count: usize) -> Outcome {
     if count == len {
         // All of them: read them where they are, and delete the key as a whole.
         set.view().iter().for_each(|member| reply.element(member));
-    } else {
-        for _ in 0..count {
-            set.pop_with(&mut || random.u64(..), |member| reply.element(member));
-        }
+        popped(ctx, key, count, true);
+        ctx.record(&[b"DEL", key.bytes]);
+        return Ok(());
     }
-    popped(ctx, key, count, count == len);
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        set.pop_with(&mut || random.u64(..), |member| {
+            reply.element(member);
+            if recording {
+                taken.push(member.to_vec());
+            }
+        });
+    }
+    popped(ctx, key, count, false);
+    record_popped(ctx, key, &taken);
     Ok(())
+}
+
+/// Records which members it was.
+fn record_popped(ctx: &mut Context<'_>, key: Key<'_>, members: &[Vec<u8>]) {
+    let mut words: Vec<&[u8]> = vec![b"SREM", key.bytes];
+    words.extend(members.iter().map(Vec::as_slice));
+    ctx.record(&words);
 }
 
 fn popped(ctx: &mut Context<'_>, key: Key<'_>, count: usize, emptied: bool) {

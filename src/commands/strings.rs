@@ -2,6 +2,7 @@
 
 use super::expiry::{DeadlineForm, syntax_error};
 use super::handlers::Family;
+use super::ttl::{record_deadline, record_past};
 use super::values::{StringMut, Text, built_string, string_value};
 use crate::format::long_double::LongDouble;
 use crate::format::number::parse_i64;
@@ -12,6 +13,7 @@ use crate::server::context::integer;
 use crate::server::failure::{Failure, NOT_INTEGER, WRONG_TYPE};
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
+use crate::timer::Millis;
 use crate::types::packed::PackedBuf;
 
 pub const COMMANDS: Family = &[
@@ -136,13 +138,21 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     store_argument(ctx, key, args.at(2), deadline);
     ctx.changed(Class::STRING, "set", key.bytes);
-    if matches!(deadline, Deadline::At(_)) {
+    if let Deadline::At(at) = deadline {
         ctx.notify(Class::GENERIC, "expire", key.bytes);
+        record_set(ctx, key, args.at(2), at);
     }
     if !options.get {
         ctx.reply.ok();
     }
     Ok(())
+}
+
+/// Records that a key got a value and a deadline, however both were asked for.
+fn record_set(ctx: &mut Context<'_>, key: Key<'_>, value: &[u8], deadline: Millis) {
+    let mut digits = itoa::Buffer::new();
+    let deadline = digits.format(deadline.0).as_bytes();
+    ctx.record(&[b"SET", key.bytes, value, b"PXAT", deadline]);
 }
 
 /// Stores an argument, taking its buffer over if it has one of its own.
@@ -179,6 +189,7 @@ fn set_with_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) 
         .put(ctx.database, key, string_value(args.at(3)), Deadline::At(deadline));
     ctx.changed(Class::STRING, "set", key.bytes);
     ctx.notify(Class::GENERIC, "expire", key.bytes);
+    record_set(ctx, key, args.at(3), deadline);
     ctx.reply.ok();
     Ok(())
 }
@@ -201,6 +212,7 @@ fn getset(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ctx.core
         .put(ctx.database, key, string_value(args.at(2)), Deadline::Clear);
     ctx.changed(Class::STRING, "set", key.bytes);
+    ctx.record(&[b"SET", key.bytes, args.at(2)]);
     Ok(())
 }
 
@@ -213,6 +225,7 @@ fn getdel(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if present {
         ctx.core.delete(ctx.database, key);
         ctx.changed(Class::GENERIC, "del", key.bytes);
+        ctx.record(&[b"DEL", key.bytes]);
     }
     Ok(())
 }
@@ -251,14 +264,17 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         Some(at) if at <= now => {
             ctx.core.delete(ctx.database, key);
             ctx.changed(Class::GENERIC, "del", key.bytes);
+            record_past(ctx, key);
         }
         Some(at) => {
             ctx.core.set_deadline(ctx.database, key, Some(at));
             ctx.changed(Class::GENERIC, "expire", key.bytes);
+            record_deadline(ctx, key, at);
         }
         None if persist && volatile => {
             ctx.core.set_deadline(ctx.database, key, None);
             ctx.changed(Class::GENERIC, "persist", key.bytes);
+            ctx.record(&[b"PERSIST", key.bytes]);
         }
         None => {}
     }
@@ -490,6 +506,8 @@ fn incrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     ctx.core.put(ctx.database, key, value, Deadline::Keep);
     ctx.changed(Class::STRING, "incrbyfloat", key.bytes);
+    // Other machines may add floats otherwise.
+    ctx.record(&[b"SET", key.bytes, text.as_bytes(), b"KEEPTTL"]);
     ctx.reply.bulk(text.as_bytes());
     Ok(())
 }

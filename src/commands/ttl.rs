@@ -5,6 +5,7 @@
 
 use super::expiry::DeadlineForm;
 use super::handlers::Family;
+use crate::keyspace::Key;
 use crate::resp::request::Args;
 use crate::server::context::integer;
 use crate::server::failure::Failure;
@@ -102,11 +103,25 @@ fn set_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> Ou
     if deadline <= ctx.now() {
         ctx.core.delete(ctx.database, key);
         ctx.changed(Class::GENERIC, "del", key.bytes);
+        record_past(ctx, key);
     } else {
         ctx.core.set_deadline(ctx.database, key, Some(deadline));
         ctx.changed(Class::GENERIC, "expire", key.bytes);
+        record_deadline(ctx, key, deadline);
     }
     Ok(())
+}
+
+/// Records that a key got a deadline, whatever unit it was given in and from when on.
+pub fn record_deadline(ctx: &mut Context<'_>, key: Key<'_>, deadline: Millis) {
+    let mut digits = itoa::Buffer::new();
+    ctx.record(&[b"PEXPIREAT", key.bytes, digits.format(deadline.0).as_bytes()]);
+}
+
+/// Records that a key got a deadline in the past and so was deleted.
+pub fn record_past(ctx: &mut Context<'_>, key: Key<'_>) {
+    let unlink = ctx.core.settings.lazyfree_lazy_expire;
+    ctx.record(&[if unlink { b"UNLINK" } else { b"DEL" }, key.bytes]);
 }
 
 /// EXPIRE key seconds [NX | XX | GT | LT]

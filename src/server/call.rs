@@ -47,6 +47,7 @@ impl Core {
         self.no_touch = no_touch && spec.name != "touch";
         self.writing = spec.flags.contains(Flag::Write);
         let start_of_reply = reply.bytes.len();
+        let dirty = self.begin_recording();
         let caller = self.caller.replace(index);
         let mut context = Context {
             core: self,
@@ -61,6 +62,12 @@ impl Core {
         let outcome = handler(&mut context, args);
         *reply = context.reply;
         self.caller = caller;
+        if self.propagation.is_on {
+            self.record_call(spec, database, args, dirty);
+            if caller.is_none() {
+                self.propagation.end_unit();
+            }
+        }
         if !self.monitors.is_empty() && !self.waiting.is_retrying() {
             self.show_to_monitors(index, database, spec, args);
         }

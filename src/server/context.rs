@@ -72,6 +72,12 @@ impl<'a> Context<'a> {
         self.core.notify(class, event, key, self.database);
     }
 
+    /// Records a request in the place of this command's own, see [`crate::server::propagation`]; several add up.
+    #[inline]
+    pub fn record(&mut self, words: &[&[u8]]) {
+        self.core.record(self.database, words);
+    }
+
     /// Tells an event that is not a write of its own.
     #[inline]
     pub fn notify(&mut self, class: Class, event: &str, key: &[u8]) {

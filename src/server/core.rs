@@ -11,6 +11,7 @@ use super::blocking::WaitingRoom;
 use super::latency::LatencyMonitor;
 use super::loading::{LastLoad, Loading};
 use super::notify::Class;
+use super::propagation::Propagation;
 use super::pubsub::PubSub;
 use super::session::{ClientId, Session, SessionIndex};
 use super::slowlog::Slowlog;
@@ -117,6 +118,8 @@ pub struct Core {
     pub outgoing: Vec<SessionIndex>,
     /// Messages pushed to sessions so far; the executor sees by it whether a command pushed any.
     pub pushes: u64,
+    /// Changes on their way out.
+    pub propagation: Propagation,
     /// Changes to the keyspace since the last snapshot.
     pub dirty: u64,
     /// Whether the present command leaves access clocks alone (CLIENT NO-TOUCH).
@@ -181,6 +184,7 @@ impl Core {
             effects: Vec::new(),
             outgoing: Vec::new(),
             pushes: 0,
+            propagation: Propagation::default(),
             dirty: 0,
             no_touch: false,
             writing: false,
@@ -474,6 +478,7 @@ impl Core {
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard);
         self.stats.expired_keys += 1;
+        self.record_gone(database, key.bytes, self.settings.lazyfree_lazy_expire);
         self.touched(database, key.bytes);
         self.notify(Class::EXPIRED, "expired", key.bytes, database);
         true

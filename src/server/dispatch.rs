@@ -193,7 +193,11 @@ impl<'a> Executor<'a> {
         if current.transaction.is_some() && current.is_queueing() && !is_run_at_once(spec) {
             return self.queue(session, spec, input, spans, bigs);
         }
-        let big = take_big_value(spec, spans, bigs);
+        // What is to be recorded must still be among the arguments when the command has run.
+        let big = match self.core.propagation.is_on {
+            true => None,
+            false => take_big_value(spec, spans, bigs),
+        };
         let call = Call {
             session,
             spec,

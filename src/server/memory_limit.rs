@@ -84,6 +84,7 @@ impl Core {
         }
         self.stats.evicted_keys += 1;
         let before = self.used_memory();
+        self.record_gone(database, key.bytes, self.settings.lazyfree_lazy_eviction);
         self.touched(database, key.bytes);
         self.notify(Class::EVICTED, "evicted", key.bytes, database);
         Some(self.used_memory().saturating_sub(before))

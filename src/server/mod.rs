@@ -17,6 +17,7 @@ pub mod notify;
 pub mod observers;
 pub mod os;
 pub mod owned;
+pub mod propagation;
 pub mod pubsub;
 pub mod session;
 pub mod slowlog;

@@ -52,7 +52,9 @@ impl Core {
 
     fn expire_slice(&mut self, index: usize, now: Millis) {
         // Names are kept only if somebody is to be told; deleting a million keys unheard copies nothing.
-        let telling = self.is_observed() || !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
+        let telling = self.propagation.is_on
+            || self.is_observed()
+            || !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
         let mut names: Vec<Box<[u8]>> = Vec::new();
         let stats = &mut self.stats;
         self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
@@ -68,6 +70,7 @@ impl Core {
             }
         });
         for name in names {
+            self.record_gone(index, &name, self.settings.lazyfree_lazy_expire);
             self.touched(index, &name);
             self.notify(Class::EXPIRED, "expired", &name, index);
         }

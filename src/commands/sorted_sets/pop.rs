@@ -34,6 +34,14 @@ impl Extreme {
             None
         }
     }
+
+    /// The command that pops there without waiting, which stands in records for all that do.
+    fn command(self) -> &'static [u8] {
+        match self {
+            Extreme::Min => b"ZPOPMIN",
+            Extreme::Max => b"ZPOPMAX",
+        }
+    }
 }
 
 /// ZPOPMIN key [count]
@@ -98,6 +106,11 @@ fn pop_from(
     ctx.changed_times(popped, Class::ZSET, event, key.bytes);
     if popped == len {
         delete_emptied(ctx, key);
+    }
+    let (name, mut digits) = (extreme.command(), itoa::Buffer::new());
+    match popped {
+        1 => ctx.record(&[name, key.bytes]),
+        _ => ctx.record(&[name, key.bytes, digits.format(popped).as_bytes()]),
     }
     Ok(true)
 }

@@ -10,7 +10,7 @@ use crate::server::context::integer;
 use crate::server::failure::Failure;
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
-use crate::types::stream::{AppendError, InvalidId, NewId, NodeLimits, Stream, StreamId, Trim, TrimBy};
+use crate::types::stream::{AppendError, ID_TEXT_MAX, InvalidId, NewId, NodeLimits, Stream, StreamId, Trim, TrimBy};
 
 /// Nodes that trimming with `~` looks at unless LIMIT says otherwise, so that no command takes long.
 const TRIM_NODES: u64 = 100;
@@ -137,7 +137,7 @@ pub fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let fields = (options.fields_at..args.len())
         .step_by(2)
         .map(|at| (args.at(at), args.at(at + 1)));
-    let (id, trimmed) = match ctx.core.write_as::<&mut Stream>(ctx.database, key)? {
+    let (id, trimmed, len) = match ctx.core.write_as::<&mut Stream>(ctx.database, key)? {
         Some(stream) => append(stream, &options, fields, now, limits)?,
         None if !options.create => {
             ctx.reply.null();
@@ -156,17 +156,34 @@ pub fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if trimmed > 0 {
         ctx.notify(Class::STREAM, "xtrim", key.bytes);
     }
+    record_added(ctx, args, &options, id, (trimmed > 0).then_some(len));
     Ok(())
 }
 
-/// Adds an entry and trims; gives the entry's ID and how many were trimmed.
+/// Records an entry with the ID it was given, and a trimming by the length it came to: what `~` leaves depends on nodes
+/// that others may have cut otherwise.
+fn record_added(ctx: &mut Context<'_>, args: Args<'_>, options: &AddOptions, id: StreamId, len: Option<u64>) {
+    if !ctx.core.propagation.is_on {
+        return;
+    }
+    let (mut id_text, mut digits) = ([0; ID_TEXT_MAX], itoa::Buffer::new());
+    let mut words: Vec<&[u8]> = vec![b"XADD", args.at(1)];
+    if let Some(len) = len {
+        words.extend([&b"MAXLEN"[..], b"=", digits.format(len).as_bytes()]);
+    }
+    words.push(id.format(&mut id_text));
+    words.extend((options.fields_at..args.len()).map(|at| args.at(at)));
+    ctx.record(&words);
+}
+
+/// Adds an entry and trims; gives the entry's ID, how many were trimmed, and how many are left.
 fn append<'f>(
     stream: &mut Stream,
     options: &AddOptions,
     fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone,
     now: u64,
     limits: NodeLimits,
-) -> Result<(StreamId, u64), Failure> {
+) -> Result<(StreamId, u64, u64), Failure> {
     if stream.last_id == StreamId::MAX {
         return Err("ERR The stream has exhausted the last possible ID, unable to add more items".into());
     }
@@ -178,7 +195,8 @@ fn append<'f>(
         AppendError::IdTooSmall => "ERR The ID specified in XADD is equal or smaller than the target stream top item",
         AppendError::TooLarge => "ERR Elements are too large to be stored",
     })?;
-    Ok((id, options.trim.map_or(0, |trim| stream.trim(trim))))
+    let trimmed = options.trim.map_or(0, |trim| stream.trim(trim));
+    Ok((id, trimmed, stream.len()))
 }
 
 /// XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count]
@@ -197,10 +215,12 @@ pub fn xtrim(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let trim = options.finish(node_limits(&ctx.core.settings))?.ok_or(no_strategy)?;
     let key = ctx.key(&args, 1);
     let stream = ctx.core.write_as::<&mut Stream>(ctx.database, key)?;
-    let trimmed = stream.map_or(0, |stream| stream.trim(trim));
+    let (trimmed, len) = stream.map_or((0, 0), |stream| (stream.trim(trim), stream.len()));
     ctx.reply.int(trimmed as i64);
     if trimmed > 0 {
         ctx.changed_times(trimmed as usize, Class::STREAM, "xtrim", key.bytes);
+        let mut digits = itoa::Buffer::new();
+        ctx.record(&[b"XTRIM", key.bytes, b"MAXLEN", b"=", digits.format(len).as_bytes()]);
     }
     Ok(())
 }

@@ -18,11 +18,12 @@ mod read;
 mod tests;
 
 use super::handlers::Family;
+use crate::keyspace::Key;
 use crate::resp::reply::Reply;
 use crate::server::Context;
 use crate::server::failure::Failure;
 use crate::server::notify::Class;
-use crate::types::stream::{ID_TEXT_MAX, InvalidBound, InvalidId, StreamEntry, StreamId};
+use crate::types::stream::{ID_TEXT_MAX, InvalidBound, InvalidId, Pending, Stream, StreamEntry, StreamId};
 
 pub const COMMANDS: Family = &[
     ("xack", pending::xack),
@@ -124,6 +125,76 @@ fn no_group_of_key(key: &[u8], group: &[u8]) -> Failure {
 /// Notes that a command named a consumer its group did not have, and so made it.
 fn consumer_created(ctx: &mut Context<'_>, key: &[u8]) {
     changed_aside(ctx, "xgroup-createconsumer", key);
+}
+
+/// Records what consumers have pending, in full: who plays the records has neither our clock nor our order of events.
+struct PendingRecord<'a> {
+    key: &'a [u8],
+    group: &'a [u8],
+    consumer: &'a [u8],
+}
+
+impl PendingRecord<'_> {
+    fn consumer_created(&self, ctx: &mut Context<'_>) {
+        ctx.record(&[b"XGROUP", b"CREATECONSUMER", self.key, self.group, self.consumer]);
+    }
+
+    /// Each of `ids` that the consumer has pending, and where the group is.
+    fn claims(&self, ctx: &mut Context<'_>, ids: &[StreamId]) {
+        if !ctx.core.propagation.is_on {
+            return;
+        }
+        let Ok(Some(stream)) = ctx.core.read_as::<&Stream>(ctx.database, Key::new(self.key)) else {
+            return;
+        };
+        let Some(group) = stream.group(self.group) else { return };
+        let last_id = group.last_id;
+        let pending = group.pending();
+        let states: Vec<(StreamId, Pending)> = ids.iter().filter_map(|id| Some((*id, *pending.get(id)?))).collect();
+        for (id, pending) in states {
+            let (mut id_text, mut last_text) = ([0; ID_TEXT_MAX], [0; ID_TEXT_MAX]);
+            let (mut time, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
+            ctx.record(&[
+                b"XCLAIM",
+                self.key,
+                self.group,
+                self.consumer,
+                b"0",
+                id.format(&mut id_text),
+                b"TIME",
+                time.format(pending.delivery_time).as_bytes(),
+                b"RETRYCOUNT",
+                count.format(pending.delivery_count).as_bytes(),
+                b"FORCE",
+                b"JUSTID",
+                b"LASTID",
+                last_id.format(&mut last_text),
+            ]);
+        }
+    }
+
+    /// What the group has read.
+    fn position(&self, ctx: &mut Context<'_>) {
+        let Ok(Some(stream)) = ctx.core.read_as::<&Stream>(ctx.database, Key::new(self.key)) else {
+            return;
+        };
+        let Some(group) = stream.group(self.group) else { return };
+        let (mut id_text, mut digits) = ([0; ID_TEXT_MAX], itoa::Buffer::new());
+        let read = match group.entries_read {
+            Some(read) => digits.format(read),
+            None => "-1",
+        };
+        let words: [&[u8]; 7] = [
+            b"XGROUP",
+            b"SETID",
+            self.key,
+            self.group,
+            group.last_id.format(&mut id_text),
+            b"ENTRIESREAD",
+            read.as_bytes(),
+        ];
+        ctx.core.record(ctx.database, &words);
+    }
 }
 
 /// Notes a change to what stands beside a stream's entries.

@@ -1,6 +1,9 @@
 //! Entries that were delivered and are not acknowledged: XACK, XPENDING, XCLAIM and XAUTOCLAIM.
 
-use super::{consumer_created, no_group, parse_end, parse_id, parse_ids, parse_start, quoted, reply_entry, reply_id};
+use super::{
+    PendingRecord, consumer_created, no_group, parse_end, parse_id, parse_ids, parse_start, quoted, reply_entry,
+    reply_id,
+};
 use crate::commands::expiry::syntax_error;
 use crate::keyspace::Key;
 use crate::resp::reply::Reply;
@@ -8,7 +11,7 @@ use crate::resp::request::Args;
 use crate::server::context::integer;
 use crate::server::failure::Failure;
 use crate::server::{Context, Core, Outcome};
-use crate::types::stream::{Consumer, ConsumerId, Group, Pending, Stream, StreamEntry, StreamId};
+use crate::types::stream::{Consumer, ConsumerId, Group, ID_TEXT_MAX, Pending, Stream, StreamEntry, StreamId};
 
 /// Entries XAUTOCLAIM gives unless COUNT says otherwise.
 const AUTOCLAIM_COUNT: usize = 100;
@@ -237,7 +240,7 @@ pub fn xclaim(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         });
         claim.finish()
     });
-    note_claims(ctx, key, claimed);
+    note_claims(ctx, args, claimed);
     Ok(())
 }
 
@@ -246,13 +249,21 @@ struct Claim<'s, 'g> {
     stream: &'s Stream,
     group: &'g mut Group,
     consumer: ConsumerId,
-    is_new: bool,
     now: i64,
-    changes: u64,
+    claimed: Claimed,
 }
 
-/// What claims have come to: whether their consumer is new, and how much was changed besides.
-type Claimed = (bool, u64);
+/// What claims have come to.
+struct Claimed {
+    is_new_consumer: bool,
+    changes: u64,
+    /// What the consumer has taken over.
+    given: Vec<StreamId>,
+    /// What was pending but gone from the stream.
+    dropped: Vec<StreamId>,
+    /// Whether the group has read further.
+    has_moved: bool,
+}
 
 impl<'s, 'g> Claim<'s, 'g> {
     fn new(stream: &'s Stream, group: &'g mut Group, consumer: &[u8], now: i64) -> Self {
@@ -261,9 +272,14 @@ impl<'s, 'g> Claim<'s, 'g> {
             stream,
             group,
             consumer,
-            is_new,
             now,
-            changes: 0,
+            claimed: Claimed {
+                is_new_consumer: is_new,
+                changes: 0,
+                given: Vec::new(),
+                dropped: Vec::new(),
+                has_moved: false,
+            },
         }
     }
 
@@ -271,7 +287,8 @@ impl<'s, 'g> Claim<'s, 'g> {
     fn move_on(&mut self, last_id: StreamId) {
         if last_id > self.group.last_id {
             self.group.last_id = last_id;
-            self.changes += 1;
+            self.claimed.changes += 1;
+            self.claimed.has_moved = true;
         }
     }
 
@@ -299,15 +316,19 @@ impl<'s, 'g> Claim<'s, 'g> {
         };
         self.group.assign(id, pending);
         self.group.consumer_mut(self.consumer).active_time = Some(self.now);
-        self.changes += 1;
+        self.claimed.changes += 1;
+        self.claimed.given.push(id);
     }
 
     fn drop_pending(&mut self, id: StreamId) {
-        self.changes += u64::from(self.group.acknowledge(id));
+        if self.group.acknowledge(id) {
+            self.claimed.changes += 1;
+            self.claimed.dropped.push(id);
+        }
     }
 
     fn finish(self) -> Claimed {
-        (self.is_new, self.changes)
+        self.claimed
     }
 }
 
@@ -324,12 +345,33 @@ fn reply_claimed(reply: &mut Reply, entry: StreamEntry<'_>, just_id: bool) {
     }
 }
 
-fn note_claims(ctx: &mut Context<'_>, key: Key<'_>, claimed: Option<Claimed>) {
-    let Some((is_new, changes)) = claimed else { return };
-    if is_new {
-        consumer_created(ctx, key.bytes);
+/// Counts and records what a claim has done: `args` begin with command, key, group and consumer.
+fn note_claims(ctx: &mut Context<'_>, args: Args<'_>, claimed: Option<Claimed>) {
+    let Some(claimed) = claimed else { return };
+    let record = PendingRecord {
+        key: args.at(1),
+        group: args.at(2),
+        consumer: args.at(3),
+    };
+    if claimed.is_new_consumer {
+        consumer_created(ctx, record.key);
+        record.consumer_created(ctx);
     }
-    ctx.core.dirty += changes;
+    ctx.core.dirty += claimed.changes;
+    record.claims(ctx, &claimed.given);
+    if !claimed.dropped.is_empty() {
+        let texts: Vec<Vec<u8>> = claimed
+            .dropped
+            .iter()
+            .map(|id| id.format(&mut [0; ID_TEXT_MAX]).to_vec())
+            .collect();
+        let mut words: Vec<&[u8]> = vec![b"XACK", record.key, record.group];
+        words.extend(texts.iter().map(Vec::as_slice));
+        ctx.record(&words);
+    }
+    if claimed.has_moved {
+        record.position(ctx);
+    }
 }
 
 /// XAUTOCLAIM's options.
@@ -398,7 +440,7 @@ pub fn xautoclaim(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
         claim.finish()
     });
-    note_claims(ctx, key, claimed);
+    note_claims(ctx, args, claimed);
     Ok(())
 }
 

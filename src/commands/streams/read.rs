@@ -4,7 +4,7 @@
 //! command that fails has changed nothing. `$` means what is added from now on; a command that waits is run again
 //! with the ID that this meant when it came.
 
-use super::{INVALID_ID, consumer_created, no_group, reply_entry, reply_id};
+use super::{INVALID_ID, PendingRecord, consumer_created, no_group, reply_entry, reply_id};
 use crate::commands::expiry::syntax_error;
 use crate::keyspace::{Key, Type};
 use crate::resp::reply::{Protocol, Reply};
@@ -23,6 +23,19 @@ struct Reader<'a> {
     consumer: &'a [u8],
     /// Whether what it gets becomes pending.
     keeps: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn record<'k>(&self, key: Key<'k>) -> PendingRecord<'k>
+    where
+        'a: 'k,
+    {
+        PendingRecord {
+            key: key.bytes,
+            group: self.group,
+            consumer: self.consumer,
+        }
+    }
 }
 
 /// The arguments up to the keys, and where those are.
@@ -185,7 +198,7 @@ fn serve_or_wait(ctx: &mut Context<'_>, args: Args<'_>, options: &Options<'_>) -
         Protocol::Resp3 => Reply::map,
     };
     let start = ctx.reply.bytes.len();
-    let (mut served, mut newcomers) = (0, Vec::new());
+    let (mut served, mut newcomers, mut delivered) = (0, Vec::new(), Vec::new());
     let (core, database) = (&mut *ctx.core, ctx.database);
     ctx.reply.deferred(announce, |reply| {
         for (index, &asked) in asked.iter().enumerate() {
@@ -203,9 +216,12 @@ fn serve_or_wait(ctx: &mut Context<'_>, args: Args<'_>, options: &Options<'_>) -
             let is_served = match &options.reader {
                 None => read.serve(core, database, reply),
                 Some(reader) => {
-                    let (is_served, is_new) = read.serve_consumer(core, database, reader, reply);
-                    newcomers.extend(is_new.then_some(key));
-                    is_served
+                    let outcome = read.serve_consumer(core, database, reader, reply);
+                    newcomers.extend(outcome.is_new_consumer.then_some(key));
+                    if !outcome.delivered.is_empty() {
+                        delivered.push((key, outcome.delivered));
+                    }
+                    outcome.is_served
                 }
             };
             if is_served {
@@ -218,6 +234,20 @@ fn serve_or_wait(ctx: &mut Context<'_>, args: Args<'_>, options: &Options<'_>) -
     });
     for key in newcomers {
         consumer_created(ctx, key.bytes);
+        if let Some(reader) = &options.reader {
+            reader.record(key).consumer_created(ctx);
+        }
+    }
+    if options.reader.is_some() {
+        // Reading again what is pending anyway is worth no record.
+        ctx.core.record_nothing();
+    }
+    for (key, ids) in delivered {
+        let Some(reader) = &options.reader else { break };
+        if reader.keeps {
+            reader.record(key).claims(ctx, &ids);
+        }
+        reader.record(key).position(ctx);
     }
     if served > 0 {
         return Ok(());
@@ -256,6 +286,15 @@ struct Read<'a> {
     count: usize,
 }
 
+/// What became of a consumer's reading.
+#[derive(Default)]
+struct Served {
+    is_served: bool,
+    is_new_consumer: bool,
+    /// Entries that were new to the group.
+    delivered: Vec<StreamId>,
+}
+
 impl Read<'_> {
     /// Writes the entries that are asked for; false if there are none.
     fn serve(&self, core: &mut Core, database: usize, reply: &mut Reply) -> bool {
@@ -278,29 +317,39 @@ impl Read<'_> {
 
     /// The same for a group's consumer, which is made if there is none; tells also whether it was. Its own pending
     /// entries it always gets, be it none.
-    fn serve_consumer(&self, core: &mut Core, database: usize, reader: &Reader<'_>, reply: &mut Reply) -> (bool, bool) {
+    fn serve_consumer(&self, core: &mut Core, database: usize, reader: &Reader<'_>, reply: &mut Reply) -> Served {
         let now = core.now().0;
         let Ok(Some(stream)) = core.write_as::<&mut Stream>(database, self.key) else {
-            return (false, false);
+            return Served::default();
         };
         let served = stream.with_group(reader.group, |stream, group| {
             let (consumer, is_new) = group.consumer_at_work(reader.consumer, now);
             if let Asked::After(id) = self.asked {
                 let ids = own_pending(group, consumer, id, self.count);
                 reply_history(reply, stream, group, ids, now);
-                return (true, is_new);
+                return Served {
+                    is_served: true,
+                    is_new_consumer: is_new,
+                    delivered: Vec::new(),
+                };
             }
-            let mut delivered = 0;
+            let mut delivered = Vec::new();
             reply.deferred(Reply::array, |reply| {
                 let keep = reader.keeps.then_some(now);
-                delivered = stream.deliver(group, consumer, self.count, keep, |entry| reply_entry(reply, entry));
-                delivered
+                stream.deliver(group, consumer, self.count, keep, |entry| {
+                    delivered.push(entry.id);
+                    reply_entry(reply, entry);
+                })
             });
-            (delivered > 0, is_new)
+            Served {
+                is_served: !delivered.is_empty(),
+                is_new_consumer: is_new,
+                delivered,
+            }
         });
-        let (is_served, is_new) = served.unwrap_or_default();
-        core.dirty += u64::from(is_served);
-        (is_served, is_new)
+        let served = served.unwrap_or_default();
+        core.dirty += u64::from(served.is_served);
+        served
     }
 }
 

@@ -1,0 +1,336 @@
+//! Changes on their way to the append-only file: which requests make the same data again.
+//!
+//! After a command that changed something its own request is recorded, unless the command has said itself what stands for
+//! it: SPOP is random and becomes SREM of what it popped, a time to live becomes a deadline, an ID that XADD made is
+//! written out. Keys that go by themselves (expired, evicted) are recorded as DEL. So whoever plays the records
+//! needs no clock and no luck.
+//!
+//! What one command or one EXEC has caused is a *unit*; if it is more than one request, MULTI and EXEC stand around it,
+//! so that a reader gets it whole or not at all.
+
+use std::io::Write;
+
+use super::core::Core;
+use crate::commands::table::CommandSpec;
+use crate::commands::table::flags::Flag;
+use crate::resp::request::Args;
+
+/// Records of changes.
+#[derive(Debug, Default)]
+pub struct Propagation {
+    /// Whether anybody wants them. Nothing is gathered otherwise.
+    pub is_on: bool,
+    /// The present unit's requests, with SELECT where the database changes.
+    unit: Vec<u8>,
+    requests: usize,
+    /// The databases of the unit's first and last request.
+    first_database: usize,
+    database: usize,
+    /// Units that are whole and go out at the end of the tick.
+    pub stream: Vec<u8>,
+    /// The database in which whoever has read all of the stream is; `None` before anything was said.
+    selected: Option<usize>,
+    /// Whether the present command has said itself what is recorded.
+    is_replaced: bool,
+}
+
+impl Propagation {
+    /// Makes the next unit say which database it is for: it will be the first that somebody reads.
+    pub fn forget_database(&mut self) {
+        self.selected = None;
+    }
+
+    /// Adds a request to the unit.
+    fn add<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) {
+        if self.requests == 0 {
+            self.first_database = database;
+        } else if self.database != database {
+            select(&mut self.unit, database);
+        }
+        self.database = database;
+        self.requests += 1;
+        encode(&mut self.unit, words, args);
+    }
+
+    /// Ends the unit; from here on its requests go out as they are.
+    pub fn end_unit(&mut self) {
+        if self.requests == 0 {
+            return;
+        }
+        if self.selected != Some(self.first_database) {
+            select(&mut self.stream, self.first_database);
+        }
+        let several = self.requests > 1;
+        if several {
+            self.stream.extend_from_slice(b"*1\r\n$5\r\nMULTI\r\n");
+        }
+        self.stream.append(&mut self.unit);
+        if several {
+            self.stream.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
+        }
+        self.selected = Some(self.database);
+        self.requests = 0;
+    }
+}
+
+/// Writes a request as clients send it.
+pub fn encode<'a>(out: &mut Vec<u8>, words: usize, args: impl Iterator<Item = &'a [u8]>) {
+    let mut digits = itoa::Buffer::new();
+    let mut head = |out: &mut Vec<u8>, sign: u8, len: usize| {
+        out.push(sign);
+        out.extend_from_slice(digits.format(len).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    };
+    head(out, b'*', words);
+    for arg in args {
+        head(out, b'$', arg.len());
+        out.extend_from_slice(arg);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn select(out: &mut Vec<u8>, database: usize) {
+    let digits = database.to_string();
+    // Writing to memory cannot fail.
+    let _ = write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{digits}\r\n", digits.len());
+}
+
+impl Core {
+    /// Begins to record a command, and gives what [`Core::record_call`] has to know.
+    #[inline]
+    pub(super) fn begin_recording(&mut self) -> u64 {
+        self.propagation.is_replaced = false;
+        self.dirty
+    }
+
+    /// Records a command that has run, if it has changed anything and has not said itself what stands for it.
+    #[cold]
+    pub(super) fn record_call(&mut self, spec: &CommandSpec, database: usize, args: Args<'_>, dirty: u64) {
+        // PFCOUNT may write the count it has found into the value.
+        let writes = spec.flags.contains(Flag::Write) || spec.name == "pfcount";
+        // Emptying what is empty counts no change, but whoever reads the records may have to be emptied.
+        let is_forced = matches!(spec.name, "flushall" | "flushdb");
+        let has_changed = self.dirty != dirty || is_forced;
+        if writes && has_changed && !self.propagation.is_replaced {
+            self.propagation.add(database, args.len(), args.iter());
+        }
+        self.propagation.is_replaced = true;
+    }
+
+    /// Records a request in the place of the present command's own; several add up.
+    #[inline]
+    pub fn record(&mut self, database: usize, words: &[&[u8]]) {
+        if self.propagation.is_on {
+            self.propagation.is_replaced = true;
+            self.propagation.add(database, words.len(), words.iter().copied());
+        }
+    }
+
+    /// Records nothing for the present command.
+    pub fn record_nothing(&mut self) {
+        self.propagation.is_replaced = true;
+    }
+
+    /// Records that a key went by itself. While a command runs it stands before the command's own record, or it would
+    /// undo that.
+    #[inline]
+    pub(super) fn record_gone(&mut self, database: usize, key: &[u8], unlink: bool) {
+        if !self.propagation.is_on {
+            return;
+        }
+        let name: &[u8] = if unlink { b"UNLINK" } else { b"DEL" };
+        self.propagation.add(database, 2, [name, key].into_iter());
+        if self.caller.is_none() {
+            self.propagation.end_unit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::{START, Server};
+
+    fn recording() -> Server {
+        let mut server = Server::start();
+        server.core.propagation.is_on = true;
+        server
+    }
+
+    /// What was recorded since it was last asked for, a word of each request behind the other.
+    fn recorded(server: &mut Server) -> String {
+        let bytes = std::mem::take(&mut server.core.propagation.stream);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let mut requests = Vec::new();
+        for line in text.split("\r\n") {
+            match line.as_bytes().first() {
+                Some(b'*') => requests.push(Vec::new()),
+                Some(b'$') | None => {}
+                Some(_) => requests.last_mut().expect("a request").push(line.to_owned()),
+            }
+        }
+        let requests = requests.iter().map(|words| words.join(" "));
+        requests.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Runs lines and compares what is recorded for each.
+    fn check(server: &mut Server, cases: &[(&str, &str)]) {
+        recorded(server);
+        for (line, want) in cases {
+            let reply = server.ask(line);
+            assert_eq!(recorded(server), *want, "{line}: {reply}");
+        }
+    }
+
+    #[test]
+    fn changes_are_recorded_and_nothing_else() {
+        let mut server = recording();
+        assert_eq!(server.ask("SET a 1"), "+OK|");
+        assert_eq!(recorded(&mut server), "SELECT 0; SET a 1");
+        check(
+            &mut server,
+            &[
+                ("GET a", ""),
+                ("SET a 2 NX", ""),
+                ("SET a 2 XX GET", "SET a 2 XX GET"),
+                ("DEL nosuch", ""),
+                ("INCR a", "INCR a"),
+                ("INCR a b", ""),
+                ("LPUSH a x", ""),
+                ("SELECT 3", ""),
+                ("SET b x", "SELECT 3; SET b x"),
+                ("RPUSH l 1 2 3", "RPUSH l 1 2 3"),
+                ("LTRIM l 0 -1", ""),
+                ("FLUSHDB", "FLUSHDB"),
+                ("FLUSHDB", "FLUSHDB"),
+                ("MULTI", ""),
+                ("SET c 1", ""),
+                ("EXEC", "SET c 1"),
+                ("MULTI", ""),
+                ("SET c 1", ""),
+                ("GET c", ""),
+                ("SELECT 5", ""),
+                ("SET d 1", ""),
+                ("EXEC", "MULTI; SET c 1; SELECT 5; SET d 1; EXEC"),
+                ("SET e 1", "SET e 1"),
+            ],
+        );
+    }
+
+    #[test]
+    fn times_become_deadlines() {
+        let mut server = recording();
+        server.ask("SET a 1");
+        let in_ten = START + 10_000;
+        check(
+            &mut server,
+            &[
+                ("SET a 1 EX 10", &format!("SET a 1 PXAT {in_ten}")),
+                ("SET a 1 PX 10000 XX", &format!("SET a 1 PXAT {in_ten}")),
+                ("SETEX a 10 v", &format!("SET a v PXAT {in_ten}")),
+                ("PSETEX a 10000 v", &format!("SET a v PXAT {in_ten}")),
+                ("SET a v KEEPTTL", "SET a v KEEPTTL"),
+                ("EXPIRE a 10", &format!("PEXPIREAT a {in_ten}")),
+                ("PEXPIRE a 10000 NX", ""),
+                ("PEXPIRE a 10000", &format!("PEXPIREAT a {in_ten}")),
+                ("GETEX a", ""),
+                ("GETEX a EX 10", &format!("PEXPIREAT a {in_ten}")),
+                ("GETEX a PERSIST", "PERSIST a"),
+                ("EXPIRE a -1", "DEL a"),
+                ("SET a v", "SET a v"),
+                ("GETEX a PXAT 5", "DEL a"),
+                ("SET a v", "SET a v"),
+                ("GETSET a w", "SET a w"),
+                ("GETDEL a", "DEL a"),
+                ("INCRBYFLOAT a 0.5", "SET a 0.5 KEEPTTL"),
+                ("HINCRBYFLOAT h f 0.5", "HSET h f 0.5"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_goes_by_itself_is_recorded() {
+        let mut server = recording();
+        server.ask("SET a 1 PX 10");
+        server.ask("SET b 1 PX 10");
+        recorded(&mut server);
+        server.at(20);
+        // Found by a command: gone before the command does its own.
+        assert_eq!(server.ask("APPEND a x"), ":1|");
+        assert_eq!(recorded(&mut server), "MULTI; DEL a; APPEND a x; EXEC");
+        server.expire_due();
+        assert_eq!(recorded(&mut server), "DEL b");
+        server.ask("SET c 1 PX 10");
+        recorded(&mut server);
+        server.at(40);
+        assert_eq!(server.ask("GET c"), "$-1|");
+        assert_eq!(recorded(&mut server), "DEL c");
+    }
+
+    #[test]
+    fn luck_is_written_down() {
+        let mut server = recording();
+        server.ask("SADD s 1 2 3 4 5");
+        recorded(&mut server);
+        let popped = server.ask("SPOP s").replace("$1|", "").replace('|', "");
+        assert_eq!(recorded(&mut server), format!("SREM s {popped}"));
+        let popped = server.ask("SPOP s 2");
+        let popped: Vec<&str> = popped
+            .split('|')
+            .filter(|word| !word.is_empty() && !word.starts_with(['*', '$']))
+            .collect();
+        assert_eq!(recorded(&mut server), format!("SREM s {}", popped.join(" ")));
+        check(&mut server, &[("SPOP s 9", "DEL s"), ("SPOP s", "")]);
+    }
+
+    #[test]
+    fn those_who_waited_are_recorded_behind_what_woke_them() {
+        let mut server = recording();
+        let waiter = server.connect();
+        server.ask_as(waiter, "BLPOP l 0");
+        assert_eq!(recorded(&mut server), "");
+        server.ask("RPUSH l x");
+        assert_eq!(recorded(&mut server), "SELECT 0; RPUSH l x; LPOP l");
+        server.ask_as(waiter, "BLMOVE l m RIGHT LEFT 0");
+        server.ask("RPUSH l x");
+        assert_eq!(recorded(&mut server), "RPUSH l x; LMOVE l m RIGHT LEFT");
+        server.ask_as(waiter, "BZMPOP 0 2 y z MIN COUNT 2");
+        server.ask("ZADD z 1 a");
+        assert_eq!(recorded(&mut server), "ZADD z 1 a; ZPOPMIN z");
+    }
+
+    #[test]
+    fn streams_get_the_ids_they_had() {
+        let mut server = recording();
+        server.ask("XADD s 5-1 f v");
+        recorded(&mut server);
+        server.at(7);
+        let now = START + 7;
+        check(
+            &mut server,
+            &[
+                ("XADD s * f v", &format!("XADD s {now}-0 f v")),
+                ("XADD s MAXLEN 2 * f v", &format!("XADD s MAXLEN = 2 {now}-1 f v")),
+                ("XADD s NOMKSTREAM MAXLEN ~ 100 * f v", &format!("XADD s {now}-2 f v")),
+                ("XTRIM s MAXLEN 1", "XTRIM s MAXLEN = 1"),
+                ("XTRIM s MAXLEN ~ 1", ""),
+                ("XGROUP CREATE s g 0", "XGROUP CREATE s g 0"),
+                (
+                    "XREADGROUP GROUP g c STREAMS s >",
+                    &format!(
+                        "MULTI; XGROUP CREATECONSUMER s g c; XCLAIM s g c 0 {now}-2 TIME {now} RETRYCOUNT 1 FORCE JUSTID \
+                         LASTID {now}-2; XGROUP SETID s g {now}-2 ENTRIESREAD 4; EXEC"
+                    ),
+                ),
+                ("XREADGROUP GROUP g c STREAMS s >", ""),
+                (
+                    &format!("XCLAIM s g d 0 {now}-2"),
+                    &format!(
+                        "MULTI; XGROUP CREATECONSUMER s g d; XCLAIM s g d 0 {now}-2 TIME {now} RETRYCOUNT 2 FORCE JUSTID \
+                         LASTID {now}-2; EXEC"
+                    ),
+                ),
+                (&format!("XACK s g {now}-2"), &format!("XACK s g {now}-2")),
+            ],
+        );
+    }
+}
