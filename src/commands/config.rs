@@ -53,6 +53,11 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ctx.core.settings = before;
         return Err(error.to_string().into());
     }
+    if changed.contains(&"appendonly") && ctx.core.switch_log().is_err() {
+        ctx.core.settings = before;
+        let error = SetError::rejected(b"appendonly", "Unable to turn on AOF. Check server logs.");
+        return Err(error.to_string().into());
+    }
     take_effect(ctx.core, &changed);
     ctx.reply.ok();
     Ok(())

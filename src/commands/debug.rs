@@ -39,6 +39,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             Ok(())
         }
         (b"htstats", 3) => table_statistics(ctx, args.at(2)),
+        (b"loadaof", 2) => load_log(ctx),
         (b"log", 3) => log(ctx, args.at(2)),
         (b"object", 3) => object(ctx, args.at(2)),
         (b"pause-cron", 3) => pause_cron(ctx, args.at(2)),
@@ -70,6 +71,8 @@ const HELP: &[&str] = &[
     "    Answers with the error <string>.",
     "HTSTATS <dbid>",
     "    Describes the hash table of a database.",
+    "LOADAOF",
+    "    Writes what the append-only file lacks, empties all databases and loads it again.",
     "LOG <message>",
     "    Writes <message> to the log.",
     "OBJECT <key>",
@@ -178,6 +181,17 @@ fn reload(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let reloaded = ctx.core.reload(duplicates);
     reloaded.map_err(|_| "ERR Error trying to load the RDB dump, check server logs.")?;
     crate::log::warning("DB reloaded by DEBUG RELOAD");
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG LOADAOF. The whole server waits.
+fn load_log(ctx: &mut Context<'_>) -> Outcome {
+    ctx.core.reload_log().map_err(|reason| {
+        crate::log::warning(&reason);
+        "ERR Error trying to load the AOF files, check server logs."
+    })?;
+    crate::log::warning("Append Only File loaded by DEBUG LOADAOF");
     ctx.reply.ok();
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
     bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, geo, hash_random, hashes,
-    hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, object, pubsub, scan,
-    scan_values, server, set_algebra, sets, slowlog, snapshots, sort, sorted_sets, streams, strings, tracking,
+    hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, object, pubsub,
+    saving, scan, scan_values, server, set_algebra, sets, slowlog, sort, sorted_sets, streams, strings, tracking,
     transactions, ttl,
 };
 use crate::resp::request::Args;
@@ -47,13 +47,13 @@ const FAMILIES: &[Family] = &[
     memory::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
+    saving::COMMANDS,
     scan::COMMANDS,
     scan_values::COMMANDS,
     server::COMMANDS,
     set_algebra::COMMANDS,
     sets::COMMANDS,
     slowlog::COMMANDS,
-    snapshots::COMMANDS,
     sort::COMMANDS,
     sorted_sets::COMMANDS,
     streams::COMMANDS,

@@ -100,7 +100,7 @@ fn set_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> Ou
     if !allowed {
         return Ok(());
     }
-    if deadline <= ctx.now() {
+    if deadline <= ctx.now() && !ctx.core.is_replaying {
         ctx.core.delete(ctx.database, key);
         ctx.changed(Class::GENERIC, "del", key.bytes);
         record_past(ctx, key);

@@ -24,7 +24,6 @@ const MIB: i128 = 1 << 20;
 const PORT_MAX: i128 = u16::MAX as i128;
 
 const ACL: Status = Inert("there are no ACL users, only `requirepass`");
-const AOF: Status = Inert("the append-only file is not written yet");
 const CLUSTER: Status = Inert("there is no cluster mode");
 const DEFRAG: Status = Inert("the allocator's size classes leave little to defragment");
 const LUA: Status = Inert("scripts do not run yet");
@@ -273,27 +272,27 @@ settings! {
 
     // The append-only file.
     /// Whether every write is appended to a file.
-    "appendonly" appendonly: bool = false, Any, Runtime, AOF;
+    "appendonly" appendonly: bool = false, Any, Runtime, Active;
     /// What append-only files are called.
-    "appendfilename" appendfilename: Text = "appendonly.aof".into(), Checked(append_file_name), Startup, AOF;
+    "appendfilename" appendfilename: Text = "appendonly.aof".into(), Checked(append_file_name), Startup, Active;
     /// Where they are, in `dir`.
-    "appenddirname" appenddirname: Text = "appendonlydir".into(), Checked(append_directory_name), Startup, AOF;
+    "appenddirname" appenddirname: Text = "appendonlydir".into(), Checked(append_directory_name), Startup, Active;
     /// When they are forced to disk.
-    "appendfsync" appendfsync: AppendFsync = AppendFsync::Everysec, Any, Runtime, AOF;
+    "appendfsync" appendfsync: AppendFsync = AppendFsync::Everysec, Any, Runtime, Active;
     /// Whether they are not while a child saves.
-    "no-appendfsync-on-rewrite" no_appendfsync_on_rewrite: bool = false, Any, Runtime, AOF;
+    "no-appendfsync-on-rewrite" no_appendfsync_on_rewrite: bool = false, Any, Runtime, Active;
     /// Percent of growth at which they are rewritten; 0 means never.
-    "auto-aof-rewrite-percentage" auto_aof_rewrite_percentage: i32 = 100, Whole(0, INT_MAX), Runtime, AOF;
+    "auto-aof-rewrite-percentage" auto_aof_rewrite_percentage: i32 = 100, Whole(0, INT_MAX), Runtime, Active;
     /// Bytes below which they are not.
-    "auto-aof-rewrite-min-size" auto_aof_rewrite_min_size: i64 = 64 << 20, Memory(0, LONG_MAX), Runtime, AOF;
+    "auto-aof-rewrite-min-size" auto_aof_rewrite_min_size: i64 = 64 << 20, Memory(0, LONG_MAX), Runtime, Active;
     /// Whether a file with a torn end is loaded up to there.
-    "aof-load-truncated" aof_load_truncated: bool = true, Any, Runtime, AOF;
+    "aof-load-truncated" aof_load_truncated: bool = true, Any, Runtime, Active;
     /// Whether a rewritten file starts as a snapshot.
-    "aof-use-rdb-preamble" aof_use_rdb_preamble: bool = true, Any, Runtime, AOF;
+    "aof-use-rdb-preamble" aof_use_rdb_preamble: bool = true, Any, Runtime, Active;
     /// Whether a rewrite is forced to disk bit by bit.
-    "aof-rewrite-incremental-fsync" aof_rewrite_incremental_fsync: bool = true, Any, Runtime, AOF;
+    "aof-rewrite-incremental-fsync" aof_rewrite_incremental_fsync: bool = true, Any, Runtime, Active;
     /// Whether the time is noted in the file.
-    "aof-timestamp-enabled" aof_timestamp_enabled: bool = false, Any, Runtime, AOF;
+    "aof-timestamp-enabled" aof_timestamp_enabled: bool = false, Any, Runtime, Active;
 
     // Replication.
     /// Host and port of the server to be a replica of.
@@ -443,7 +442,7 @@ settings! {
 
     // Aids to testing that `CONFIG GET` shows only by their exact names.
     /// Whether old append-only files are left in place.
-    "aof-disable-auto-gc" aof_disable_auto_gc: bool = false, Any, Hidden, AOF;
+    "aof-disable-auto-gc" aof_disable_auto_gc: bool = false, Any, Hidden, Active;
     /// Microseconds to wait after each key loaded.
     "key-load-delay" key_load_delay: i32 = 0, Whole(i32::MIN as i128, INT_MAX), Hidden, Active;
     /// Microseconds to wait after each key saved.

@@ -61,6 +61,8 @@ impl MemoryHost {
 struct MemoryFile {
     disk: Rc<RefCell<Disk>>,
     path: PathBuf,
+    /// Whether a sync has come to its end of which nobody was told.
+    is_synced: bool,
 }
 
 impl Write for MemoryFile {
@@ -87,6 +89,15 @@ impl Output for MemoryFile {
     fn sync(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn begin_sync(&mut self) -> io::Result<()> {
+        self.is_synced = true;
+        Ok(())
+    }
+
+    fn sync_outcome(&mut self) -> Option<io::Result<()>> {
+        std::mem::take(&mut self.is_synced).then_some(Ok(()))
+    }
 }
 
 impl Host for MemoryHost {
@@ -100,6 +111,7 @@ impl Host for MemoryHost {
         Ok(Box::new(MemoryFile {
             disk: self.disk.clone(),
             path: path.to_owned(),
+            is_synced: false,
         }))
     }
 

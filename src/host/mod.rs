@@ -13,6 +13,12 @@ use std::path::Path;
 pub trait Output: Write {
     /// Makes everything written so far outlast a crash of the machine. May take as long as the disk does.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Begins the same aside. There is one at a time: [`Output::sync_outcome`] must have told of the last.
+    fn begin_sync(&mut self) -> io::Result<()>;
+
+    /// What has become of the sync begun last, told once; `None` while it goes on, or if none was begun.
+    fn sync_outcome(&mut self) -> Option<io::Result<()>>;
 }
 
 /// A file to be read from its start.
@@ -52,6 +58,15 @@ pub struct News {
 
 /// What a child does. It may use files, and tells how far it is.
 pub type Work<'a> = &'a mut dyn FnMut(&mut dyn Host, &mut dyn FnMut(u64)) -> io::Result<()>;
+
+/// What went wrong, in the system's words and without its number, as Redis's messages have it.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
 
 /// The machine. Paths are relative to the working directory.
 pub trait Host {

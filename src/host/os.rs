@@ -10,6 +10,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::IntoRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
@@ -35,9 +36,52 @@ struct Child {
     stopped: bool,
 }
 
-impl Output for File {
+/// A file, and the sync of it that goes on in a thread of its own.
+struct OsFile {
+    file: File,
+    outcome: Option<Receiver<io::Result<()>>>,
+}
+
+impl OsFile {
+    fn boxed(file: File) -> Box<dyn Output> {
+        Box::new(OsFile { file, outcome: None })
+    }
+}
+
+impl Write for OsFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output for OsFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.file.sync_data()
+    }
+
+    fn begin_sync(&mut self) -> io::Result<()> {
+        let (file, (sender, receiver)) = (self.file.try_clone()?, mpsc::channel());
+        // Once a second at most, so a thread for each is cheap enough.
+        std::thread::Builder::new().name("sync".into()).spawn(move || {
+            // Nobody may be there any more to hear of it.
+            let _ = sender.send(file.sync_data());
+        })?;
+        self.outcome = Some(receiver);
+        Ok(())
+    }
+
+    fn sync_outcome(&mut self) -> Option<io::Result<()>> {
+        let outcome = match self.outcome.as_ref()?.try_recv() {
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => Err(io::Error::other("the thread that syncs has ended")),
+            Ok(outcome) => outcome,
+        };
+        self.outcome = None;
+        Some(outcome)
     }
 }
 
@@ -47,11 +91,12 @@ impl Host for OsHost {
         // The system lets go of the lock when the process ends, however it ends. Where it has none, nothing is lost but
         // the tidying up after a crash.
         let _ = file.try_lock();
-        Ok(Box::new(file))
+        Ok(OsFile::boxed(file))
     }
 
     fn append(&mut self, path: &Path) -> io::Result<Box<dyn Output>> {
-        Ok(Box::new(OpenOptions::new().append(true).create(true).open(path)?))
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        Ok(OsFile::boxed(file))
     }
 
     fn open(&mut self, path: &Path) -> io::Result<Input> {

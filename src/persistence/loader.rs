@@ -85,6 +85,11 @@ impl Loader {
         })
     }
 
+    /// What follows the snapshot in its file: bytes that were read already, the rest, and where the first of both stands.
+    pub fn into_rest(self) -> (Vec<u8>, Box<dyn Read>, u64) {
+        self.reader.into_rest()
+    }
+
     /// Bytes read so far.
     pub fn position(&self) -> u64 {
         self.reader.position()

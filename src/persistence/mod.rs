@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows a client or asks a clock.
 
+pub mod aof;
 pub mod crc64;
 pub mod loader;
 pub mod lzf;

@@ -25,7 +25,7 @@ pub struct Facts<'a> {
     /// Set if the policy wants to know when keys were last used.
     pub clock: Option<AccessClock>,
     pub options: FileOptions,
-    /// `rdb-save-incremental-fsync`
+    /// `rdb-save-incremental-fsync` or `aof-rewrite-incremental-fsync`
     pub sync_often: bool,
     /// `rdb-key-save-delay`: how long to sleep after each key, or after this many keys if negative, in us. For tests.
     pub key_delay: i32,
@@ -59,13 +59,8 @@ fn write(
     facts: &Facts<'_>,
     tell: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
-    let file = SyncedOften {
-        file: host.create(path)?,
-        unsynced: 0,
-        step: if facts.sync_often { SYNC_STEP } else { usize::MAX },
-    };
-    let mut file = write_to(file, keyspace, facts, tell)?;
-    file.file.sync()
+    let file = SyncedOften::new(host.create(path)?, facts.sync_often);
+    write_to(file, keyspace, facts, tell)?.finish()
 }
 
 /// Writes all keys to `out`; gives it back.
@@ -121,9 +116,16 @@ fn temporary_path(host: &dyn Host) -> PathBuf {
     format!("temp-{}.rdb", host.process_id()).into()
 }
 
-/// Whether this is a name that some process gives its temporary file.
+/// Whether this is a name that some process gives a temporary file: `temp-PROCESS.rdb` for a snapshot,
+/// `temp-rewriteaof-PROCESS.aof` and `temp-rewriteaof-bg-PROCESS.aof` for the base of an append-only file.
 fn is_temporary(name: &str) -> bool {
-    let process = name.strip_prefix("temp-").and_then(|rest| rest.strip_suffix(".rdb"));
+    let Some(rest) = name.strip_prefix("temp-") else {
+        return false;
+    };
+    let process = match rest.strip_prefix("rewriteaof-") {
+        Some(rest) => rest.strip_prefix("bg-").unwrap_or(rest).strip_suffix(".aof"),
+        None => rest.strip_suffix(".rdb"),
+    };
     process.is_some_and(|process| process.parse::<u32>().is_ok())
 }
 
@@ -144,10 +146,25 @@ pub fn remove_leftovers(host: &mut dyn Host) {
 }
 
 /// A file that is synced every so many bytes.
-struct SyncedOften {
+pub struct SyncedOften {
     file: Box<dyn Output>,
     unsynced: usize,
     step: usize,
+}
+
+impl SyncedOften {
+    pub fn new(file: Box<dyn Output>, often: bool) -> Self {
+        SyncedOften {
+            file,
+            unsynced: 0,
+            step: if often { SYNC_STEP } else { usize::MAX },
+        }
+    }
+
+    /// Syncs to the last byte.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.file.sync()
+    }
 }
 
 impl io::Write for SyncedOften {

@@ -5,6 +5,7 @@
 //! read        every ready socket, once, into the arena
 //! execute     parse into batches; hash and prefetch their keys; run the commands in order
 //! advance     keys that expire now, CLIENT PAUSE's end, the once-a-second round
+//! propagate   what has changed, to the append-only file
 //! flush       one write per connection that has something to say
 //! housekeep   a bounded slice of freeing, evicting and sweeping the wheels
 //! ```
@@ -45,6 +46,9 @@ const ARENA: usize = 1 << 20;
 const READ: usize = 64 * 1024;
 /// Connections accepted from one listener in one tick.
 const ACCEPTS: usize = 256;
+
+/// How long to wait for a sync of the append-only file before it is asked again whether it has ended.
+const HELD_STEP: Duration = Duration::from_millis(2);
 
 /// Bytes of a reply that a client has read in no time.
 const SMALL_REPLY: u64 = 256;
@@ -103,6 +107,8 @@ pub struct Reactor {
     started: Instant,
     next_second: Millis,
     shutting_down: bool,
+    /// Why the loop must end.
+    failure: Option<String>,
 }
 
 impl Reactor {
@@ -133,6 +139,7 @@ impl Reactor {
             started: Instant::now(),
             next_second: Millis(0),
             shutting_down: false,
+            failure: None,
         };
         reactor.core.facts.listeners = reactor.listeners.iter().map(Listener::describe).collect();
         Ok(reactor)
@@ -150,8 +157,12 @@ impl Reactor {
             self.read();
             self.execute();
             self.advance()?;
+            self.core.propagate()?;
             self.flush();
             self.housekeep();
+            if let Some(reason) = self.failure.take() {
+                return Err(reason);
+            }
             let (commands_now, written_now) = self.traffic();
             self.is_brisk = self.was_brisk(
                 commands_now.saturating_sub(commands),
@@ -241,6 +252,9 @@ impl Reactor {
             Some(due) => unix_now().until(due),
             None => second,
         };
+        if self.core.has_held_records() {
+            return HELD_STEP.min(pause).min(due);
+        }
         if monotonic < self.core.settling_until {
             let step = Duration::from_millis(SETTLE_STEP as u64);
             return step.min(pause).min(due);
@@ -868,6 +882,7 @@ impl Reactor {
                 Effect::Close(index) => self.close_when_done(index),
                 Effect::Reconfigure(names) => self.reconfigure(&names),
                 Effect::Shutdown => self.shutting_down = true,
+                Effect::Abort(reason) => self.failure = Some(reason),
             }
         }
     }

@@ -35,7 +35,8 @@ impl Span {
         }
     }
 
-    fn big(index: usize, len: usize) -> Self {
+    /// An argument in a buffer of its own, the one of this number.
+    pub fn big(index: usize, len: usize) -> Self {
         Span {
             start: index as u32 | BIG,
             len: len as u32,

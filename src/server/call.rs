@@ -68,6 +68,9 @@ impl Core {
                 self.propagation.end_unit();
             }
         }
+        if self.is_replaying {
+            return Stopwatch::read();
+        }
         if !self.monitors.is_empty() && !self.waiting.is_retrying() {
             self.show_to_monitors(index, database, spec, args);
         }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::append_only::AppendOnly;
 use super::blocking::WaitingRoom;
 use super::latency::LatencyMonitor;
 use super::loading::{LastLoad, Loading};
@@ -40,6 +41,8 @@ pub enum Effect {
     /// These settings have changed and concern sockets, files or the process.
     Reconfigure(Vec<&'static str>),
     Shutdown,
+    /// The server must not go on, for this reason.
+    Abort(String),
 }
 
 /// CLIENT PAUSE: until when, and whether reads wait too.
@@ -134,6 +137,9 @@ pub struct Core {
     /// Files and children.
     pub host: Box<dyn Host>,
     pub snapshots: Snapshots,
+    pub append_only: AppendOnly,
+    /// Whether the present command comes from the append-only file: what it does was done before.
+    pub is_replaying: bool,
     /// The data being loaded, until which nobody gets any.
     pub loading: Option<Box<Loading>>,
     pub last_load: LastLoad,
@@ -196,6 +202,8 @@ impl Core {
             },
             host,
             snapshots: Snapshots::new(now),
+            append_only: AppendOnly::default(),
+            is_replaying: false,
             loading: None,
             last_load: LastLoad::default(),
             functions: Vec::new(),
@@ -286,6 +294,19 @@ impl Core {
         let mut session = Box::new(Session::new(id, index, self.moment.now));
         session.authenticated = self.settings.requirepass.is_empty();
         self.sessions[index.0].insert(session)
+    }
+
+    /// Gives a session without a connection a place, until [`Core::unseat`]: no session may be opened meanwhile.
+    pub(super) fn seat(&mut self, mut session: Box<Session>) -> SessionIndex {
+        let index = SessionIndex(self.sessions.len());
+        session.index = index;
+        self.sessions.push(Some(session));
+        index
+    }
+
+    /// Takes the session that was seated last out of its place.
+    pub(super) fn unseat(&mut self) -> Option<Box<Session>> {
+        self.sessions.pop().flatten()
     }
 
     /// Forgets a session and everything it was subscribed to.
@@ -465,7 +486,7 @@ impl Core {
             return false;
         }
         let deadline = db.find(key).and_then(|entry| entry.deadline());
-        deadline.is_some_and(|at| at <= self.moment.now) && !self.expire_now(database, key)
+        deadline.is_some_and(|at| at <= self.moment.now) && !self.is_replaying && !self.expire_now(database, key)
     }
 
     /// Deletes a key that a command has found past its deadline before the wheel has. False if it stays: while writes are

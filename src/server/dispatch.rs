@@ -302,7 +302,7 @@ impl<'a> Executor<'a> {
         if spec.flags.contains(Flag::NoMulti) && session.is_queueing() {
             return Some("ERR Command not allowed inside a transaction".into());
         }
-        if self.core.settings.maxmemory > 0 {
+        if self.core.settings.maxmemory > 0 && !self.core.is_replaying {
             let enough = self.make_room(index);
             if !enough
                 && self
@@ -312,21 +312,31 @@ impl<'a> Executor<'a> {
                 return Some(super::failure::OUT_OF_MEMORY.into());
             }
         }
-        if self.core.loading.is_some() || !self.core.snapshots.is_ok {
-            return self.refusal_for_disk(index, spec).map(str::to_owned);
+        if self.core.loading.is_some() || !self.core.snapshots.is_ok || self.core.append_only.write_error.is_some() {
+            return self.refusal_for_disk(index, spec);
         }
         None
     }
 
     /// Why a command may not run while data is loaded, or cannot be saved.
     #[cold]
-    fn refusal_for_disk(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<&'static str> {
+    fn refusal_for_disk(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
+        if self.core.is_replaying {
+            return None;
+        }
         let writes = |spec: &CommandSpec| spec.flags.contains(Flag::Write);
-        if self.core.refuses_writes() && (spec.name == "ping" || self.core.runs_any(index, spec, writes)) {
-            return Some(CANNOT_SAVE);
+        let is_refused = self.core.refuses_writes() || self.core.append_only.write_error.is_some();
+        if is_refused && (spec.name == "ping" || self.core.runs_any(index, spec, writes)) {
+            return Some(match &self.core.append_only.write_error {
+                Some(error) if !self.core.refuses_writes() => {
+                    format!("MISCONF Errors writing to the AOF file: {error}")
+                }
+                _ => CANNOT_SAVE.to_owned(),
+            });
         }
         let waits = |spec: &CommandSpec| !spec.flags.contains(Flag::Loading);
-        (self.core.loading.is_some() && self.core.runs_any(index, spec, waits)).then_some(LOADING)
+        let is_loading = self.core.loading.is_some() && self.core.runs_any(index, spec, waits);
+        is_loading.then(|| LOADING.to_owned())
     }
 
     /// Makes room under `maxmemory`. What that tells the client itself stands before the reply to its command, and does

@@ -7,9 +7,12 @@ use std::io;
 use std::path::Path;
 
 use super::core::Core;
+use super::replay::Replay;
 use super::stopwatch::Stopwatch;
 use crate::commands::values::load_limits;
+use crate::host::Input;
 use crate::log;
+use crate::persistence::aof::Manifest;
 use crate::persistence::loader::{Duplicates, LoadError, Loader, Target};
 use crate::persistence::{rdb, snapshot};
 use crate::timer::Millis;
@@ -21,9 +24,16 @@ const LOAD_SLICE: usize = 64;
 /// How often the log says how far it is, in ms.
 const LOG_STEP: i64 = 5000;
 
+/// Where data comes from.
+enum Source {
+    Snapshot(Loader),
+    Log(Replay),
+}
+
 /// A load that goes on between ticks.
 pub struct Loading {
-    loader: Loader,
+    source: Source,
+    /// The file, as far as the log says it.
     path: String,
     pub started: Millis,
     /// On the monotonic clock.
@@ -34,17 +44,33 @@ pub struct Loading {
 impl Loading {
     /// Bytes of the file.
     pub fn total(&self) -> u64 {
-        self.loader.total
+        match &self.source {
+            Source::Snapshot(loader) => loader.total,
+            Source::Log(replay) => replay.total,
+        }
     }
 
     /// Bytes loaded.
     pub fn loaded(&self) -> u64 {
-        self.loader.position()
+        match &self.source {
+            Source::Snapshot(loader) => loader.position(),
+            Source::Log(replay) => replay.position(),
+        }
+    }
+
+    fn keys(&self) -> u64 {
+        match &self.source {
+            Source::Snapshot(loader) => loader.keys,
+            Source::Log(replay) => replay.keys,
+        }
     }
 
     /// Bytes of memory that the server which wrote the file had in use.
     pub fn memory_then(&self) -> u64 {
-        let used = self.loader.aux.iter().find(|(name, _)| name == b"used-mem");
+        let Source::Snapshot(loader) = &self.source else {
+            return 0;
+        };
+        let used = loader.aux.iter().find(|(name, _)| name == b"used-mem");
         used.and_then(|(_, value)| crate::format::number::parse_i64(value))
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or(0)
@@ -66,19 +92,29 @@ pub struct LastLoad {
 }
 
 impl Core {
-    /// Begins to load the snapshot, if there is one.
+    /// Begins to load the append-only file if it is wanted, else the snapshot; nothing is loaded where there is none.
     ///
     /// # Errors
     /// Why it cannot be loaded; the server must not go on without it.
     pub fn begin_loading(&mut self) -> Result<(), String> {
         snapshot::remove_leftovers(&mut *self.host);
-        let path = self.snapshot_path();
-        let Some(loader) = self.open_snapshot(&path).map_err(|error| explain(&path, 0, &error))? else {
-            return Ok(());
+        let found = match self.settings.appendonly {
+            true => self.find_log()?.map(Source::Log),
+            false => self.find_snapshot()?.map(Source::Snapshot),
+        };
+        let Some(source) = found else {
+            return match self.settings.appendonly {
+                true => self.open_log(Manifest::default(), 0),
+                false => Ok(()),
+            };
+        };
+        let path = match self.settings.appendonly {
+            true => "the append-only file".to_owned(),
+            false => self.snapshot_path().display().to_string(),
         };
         self.loading = Some(Box::new(Loading {
-            loader,
-            path: path.display().to_string(),
+            source,
+            path,
             started: self.moment.now,
             began: self.monotonic,
             logged: self.monotonic,
@@ -86,42 +122,60 @@ impl Core {
         Ok(())
     }
 
+    fn find_snapshot(&mut self) -> Result<Option<Loader>, String> {
+        let path = self.snapshot_path();
+        self.open_snapshot(&path).map_err(|error| explain(&path, 0, &error))
+    }
+
     /// `None` if there is no file.
     fn open_snapshot(&mut self, path: &Path) -> Result<Option<Loader>, LoadError> {
-        let input = match self.host.open(path) {
-            Ok(input) => input,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(LoadError::Rdb(rdb::Error::Io(error))),
-        };
-        Loader::new(input, load_limits(&self.settings), self.settings.rdbchecksum).map(Some)
+        match self.host.open(path) {
+            Ok(input) => self.loader_of(input).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(LoadError::Rdb(rdb::Error::Io(error))),
+        }
+    }
+
+    pub(super) fn loader_of(&self, input: Input) -> Result<Loader, LoadError> {
+        Loader::new(input, load_limits(&self.settings), self.settings.rdbchecksum)
     }
 
     /// Loads for as long as a tick may. True while there is more to load.
     ///
     /// # Errors
-    /// Why the file cannot be loaded to its end; the server must not go on with a part of it.
+    /// Why the data cannot be loaded to its end; the server must not go on with a part of it.
     pub fn load_slice(&mut self) -> Result<bool, String> {
         let Some(mut loading) = self.loading.take() else {
             return Ok(false);
         };
         let started = Stopwatch::read();
-        loop {
-            let more = self.load_keys(&mut loading.loader, LOAD_SLICE, Duplicates::Refuse);
-            let position = loading.loaded();
-            match more.map_err(|error| explain(Path::new(&loading.path), position, &error))? {
-                false => break self.end_loading(*loading),
-                true if self.stopwatch.nanos(Stopwatch::read().since(started)) > LOAD_TIME => {
-                    self.tell_of_loading(&mut loading);
-                    self.loading = Some(loading);
-                    return Ok(true);
-                }
-                true => {}
+        while self.load_some(&mut loading)? {
+            if self.stopwatch.nanos(Stopwatch::read().since(started)) > LOAD_TIME {
+                self.tell_of_loading(&mut loading);
+                self.loading = Some(loading);
+                return Ok(true);
             }
         }
+        self.end_loading(*loading)?;
         Ok(false)
     }
 
-    fn load_keys(&mut self, loader: &mut Loader, count: usize, duplicates: Duplicates) -> Result<bool, LoadError> {
+    fn load_some(&mut self, loading: &mut Loading) -> Result<bool, String> {
+        match &mut loading.source {
+            Source::Snapshot(loader) => {
+                let more = self.load_keys(loader, LOAD_SLICE, Duplicates::Refuse);
+                more.map_err(|error| explain(Path::new(&loading.path), loader.position(), &error))
+            }
+            Source::Log(replay) => self.play(replay, LOAD_SLICE),
+        }
+    }
+
+    pub(super) fn load_keys(
+        &mut self,
+        loader: &mut Loader,
+        count: usize,
+        duplicates: Duplicates,
+    ) -> Result<bool, LoadError> {
         let mut target = Target {
             keyspace: &mut self.keyspace,
             moment: &self.moment,
@@ -146,15 +200,32 @@ impl Core {
         let (_, left) = loading.seconds(self.monotonic);
         log::notice(&format!(
             "Loading {}: {percent:.1}%, {} keys, some {left} seconds to go",
-            loading.path, loading.loader.keys
+            loading.path,
+            loading.keys()
         ));
     }
 
-    fn end_loading(&mut self, loading: Loading) {
-        let took = self.monotonic.since(loading.began);
-        self.note_loaded(loading.loader);
-        log::notice(&format!("DB loaded from disk: {:.3} seconds", took as f64 / 1000.0));
+    fn end_loading(&mut self, loading: Loading) -> Result<(), String> {
+        let took = self.monotonic.since(loading.began) as f64 / 1000.0;
+        match loading.source {
+            Source::Snapshot(loader) => {
+                self.note_loaded(loader);
+                log::notice(&format!("DB loaded from disk: {took:.3} seconds"));
+            }
+            Source::Log(replay) => {
+                self.last_load = LastLoad {
+                    keys: replay.keys,
+                    expired: replay.expired,
+                };
+                let size = replay.position();
+                self.functions = replay.functions;
+                log::notice(&format!("DB loaded from append only file: {took:.3} seconds"));
+                self.open_log(replay.manifest, size)?;
+            }
+        }
+        self.dirty = 0;
         log::notice("Ready to accept connections tcp");
+        Ok(())
     }
 
     fn note_loaded(&mut self, loader: Loader) {
@@ -173,6 +244,20 @@ impl Core {
             "Done loading RDB, keys loaded: {}, keys expired: {}.",
             loader.keys, loader.expired
         ));
+    }
+
+    /// Plays the append-only file in one go (DEBUG LOADAOF), in the place of all data.
+    ///
+    /// # Errors
+    /// Why not. What was loaded before the error stays.
+    pub fn reload_log(&mut self) -> Result<(), String> {
+        self.write_log();
+        let replay = self.find_log()?;
+        self.empty_keyspace();
+        let Some(mut replay) = replay else { return Ok(()) };
+        while self.play(&mut replay, usize::MAX)? {}
+        self.dirty = 0;
+        Ok(())
     }
 
     /// Loads the snapshot in one go (DEBUG RELOAD).

@@ -1,5 +1,6 @@
 //! The server core: commands on keyspace and sessions, without any I/O.
 
+pub mod append_only;
 pub mod blocking;
 pub mod call;
 pub mod client_line;
@@ -19,6 +20,7 @@ pub mod os;
 pub mod owned;
 pub mod propagation;
 pub mod pubsub;
+pub mod replay;
 pub mod session;
 pub mod slowlog;
 pub mod snapshots;

@@ -13,6 +13,7 @@ use std::io::Write;
 use super::core::Core;
 use crate::commands::table::CommandSpec;
 use crate::commands::table::flags::Flag;
+use crate::resp::encode;
 use crate::resp::request::Args;
 
 /// Records of changes.
@@ -49,7 +50,7 @@ impl Propagation {
         }
         self.database = database;
         self.requests += 1;
-        encode(&mut self.unit, words, args);
+        encode::request(&mut self.unit, words, args);
     }
 
     /// Ends the unit; from here on its requests go out as they are.
@@ -70,22 +71,6 @@ impl Propagation {
         }
         self.selected = Some(self.database);
         self.requests = 0;
-    }
-}
-
-/// Writes a request as clients send it.
-pub fn encode<'a>(out: &mut Vec<u8>, words: usize, args: impl Iterator<Item = &'a [u8]>) {
-    let mut digits = itoa::Buffer::new();
-    let mut head = |out: &mut Vec<u8>, sign: u8, len: usize| {
-        out.push(sign);
-        out.extend_from_slice(digits.format(len).as_bytes());
-        out.extend_from_slice(b"\r\n");
-    };
-    head(out, b'*', words);
-    for arg in args {
-        head(out, b'$', arg.len());
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
     }
 }
 

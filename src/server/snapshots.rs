@@ -92,7 +92,7 @@ impl Core {
     /// What the disk says, which is logged.
     pub fn save(&mut self) -> io::Result<()> {
         let path = self.snapshot_path();
-        let facts = facts(&self.settings, &self.moment, &self.functions);
+        let facts = facts(&self.settings, &self.moment, &self.functions, false);
         let saved = snapshot::save(&mut *self.host, &path, &self.keyspace, &facts, &mut |_| {});
         if let Err(error) = saved {
             log::warning(&format!("Error saving the DB on disk ({}): {error}", path.display()));
@@ -118,7 +118,7 @@ impl Core {
     pub fn save_in_background(&mut self) -> io::Result<()> {
         let path = self.snapshot_path();
         let started = Stopwatch::read();
-        let facts = facts(&self.settings, &self.moment, &self.functions);
+        let facts = facts(&self.settings, &self.moment, &self.functions, false);
         let keyspace = &self.keyspace;
         let forked = self
             .host
@@ -143,7 +143,7 @@ impl Core {
         Ok(())
     }
 
-    fn count_fork(&mut self, started: Ticks) {
+    pub(super) fn count_fork(&mut self, started: Ticks) {
         let nanos = self.stopwatch.nanos(Stopwatch::read().since(started));
         self.snapshots.forks += 1;
         self.snapshots.fork_micros = nanos / 1000;
@@ -156,6 +156,15 @@ impl Core {
     pub fn look_at_child(&mut self) {
         let news = self.host.child_news();
         let now = self.moment.now;
+        if let Some(rewriting) = &mut self.append_only.rewriting {
+            rewriting.progress = news.progress.unwrap_or(rewriting.progress);
+            let ended = *rewriting;
+            if let Some(exit) = news.exit {
+                self.append_only.rewriting = None;
+                self.rewrite_ended(exit, ended);
+            }
+            return;
+        }
         let Some(running) = &mut self.snapshots.running else {
             return;
         };
@@ -262,6 +271,8 @@ impl Core {
     pub fn prepare_shutdown(&mut self, options: ShutdownOptions) -> bool {
         log::warning("User requested shutdown...");
         self.stop_snapshot();
+        self.stop_rewrite();
+        self.finish_log();
         let wanted = options.save || !self.settings.save.0.is_empty() && !options.nosave;
         if !wanted || self.loading.is_some() {
             return true;
@@ -280,13 +291,14 @@ impl Core {
 }
 
 /// What a snapshot taken now says beside the keys.
-fn facts<'a>(settings: &Settings, moment: &Moment, functions: &'a [Box<[u8]>]) -> Facts<'a> {
+/// `is_base` says that it is the base of an append-only file.
+pub(super) fn facts<'a>(settings: &Settings, moment: &Moment, functions: &'a [Box<[u8]>], is_base: bool) -> Facts<'a> {
     let aux = vec![
         ("redis-ver", REDIS_VERSION.into()),
         ("redis-bits", usize::BITS.to_string().into_bytes()),
         ("ctime", snapshot::seconds_text(moment.now)),
         ("used-mem", memory::used().to_string().into_bytes()),
-        ("aof-base", b"0".to_vec()),
+        ("aof-base", u8::from(is_base).to_string().into_bytes()),
     ];
     Facts {
         aux,
@@ -299,7 +311,10 @@ fn facts<'a>(settings: &Settings, moment: &Moment, functions: &'a [Box<[u8]>]) -
             },
             checksum: settings.rdbchecksum,
         },
-        sync_often: settings.rdb_save_incremental_fsync,
+        sync_often: match is_base {
+            true => settings.aof_rewrite_incremental_fsync,
+            false => settings.rdb_save_incremental_fsync,
+        },
         key_delay: settings.rdb_key_save_delay,
     }
 }

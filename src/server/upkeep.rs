@@ -26,7 +26,7 @@ const SWEEP_TIME: u64 = 100_000;
 impl Core {
     /// Deletes keys whose time has come, in all databases. True when some are left for the next tick.
     pub fn expire_due(&mut self) -> bool {
-        if !self.active_expire || self.expiry_paused() {
+        if !self.active_expire || self.expiry_paused() || self.loading.is_some() {
             return false;
         }
         let started = Stopwatch::read();
@@ -128,7 +128,7 @@ impl Core {
 
     /// When the core wants its next tick even if nothing arrives, in Unix time.
     pub fn next_due(&self) -> Option<Millis> {
-        if self.active_expire && !self.expiry_paused() {
+        if self.active_expire && !self.expiry_paused() && self.loading.is_none() {
             self.keyspace.next_due()
         } else {
             None
@@ -143,6 +143,7 @@ impl Core {
         self.stopwatch.calibrate();
         self.look_at_child();
         self.save_when_due();
+        self.tend_log();
         crate::memory::decay();
         self.memory_peak = self.memory_peak.max(crate::memory::used());
         let (now, timeout) = (self.moment.now, self.settings.timeout as i64);

@@ -118,6 +118,13 @@ impl<R: Read> Reader<R> {
         self.input.position()
     }
 
+    /// What follows the end: bytes that were read already, the reader, and where the first of both stands.
+    pub fn into_rest(self) -> (Vec<u8>, R, u64) {
+        let position = self.position();
+        let (begun, reader) = self.input.into_rest();
+        (begun, reader, position)
+    }
+
     /// The next part of the file; `None` at its end, once the checksum has been compared. After an error there is
     /// nothing more to read.
     pub fn next_item(&mut self) -> Result<Option<Item>, Error> {

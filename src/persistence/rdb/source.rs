@@ -139,6 +139,11 @@ impl<R: Read> Input<R> {
         }
     }
 
+    /// The bytes that were not taken, and the reader behind them.
+    pub fn into_rest(self) -> (Vec<u8>, R) {
+        (self.buffer[self.start..self.end].to_vec(), self.reader)
+    }
+
     /// Bytes taken so far.
     pub fn position(&self) -> u64 {
         self.passed + self.start as u64

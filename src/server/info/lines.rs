@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::View;
 use crate::commands::table::{self, CommandSpec};
 use crate::config::compound::format_percentile;
+use crate::server::append_only::State;
 use crate::server::stats::CommandStats;
 
 // Writing to a String cannot fail, so the results of `write!` are dropped throughout.
@@ -29,8 +30,31 @@ pub fn listeners(view: &View<'_>, out: &mut String) {
     }
 }
 
-/// How far loading is, while it goes on.
-pub fn loading(view: &View<'_>, out: &mut String) {
+/// What is told of the append-only file while there is one, and of loading while it goes on.
+pub fn persistence(view: &View<'_>, out: &mut String) {
+    append_only(view, out);
+    loading(view, out);
+}
+
+fn append_only(view: &View<'_>, out: &mut String) {
+    let log = &view.core.append_only;
+    if log.state == State::Off {
+        return;
+    }
+    let _ = write!(
+        out,
+        "aof_current_size:{}\r\naof_base_size:{}\r\naof_pending_rewrite:{}\r\naof_buffer_length:{}\r\n\
+         aof_pending_bio_fsync:{}\r\naof_delayed_fsync:{}\r\n",
+        log.size,
+        log.base_size,
+        u8::from(log.is_scheduled),
+        log.pending.len(),
+        u8::from(log.is_syncing),
+        log.delayed
+    );
+}
+
+fn loading(view: &View<'_>, out: &mut String) {
     let Some(loading) = &view.core.loading else { return };
     let (total, loaded) = (loading.total(), loading.loaded());
     let (_, left) = loading.seconds(view.core.monotonic);

@@ -4,6 +4,7 @@
 //! does not have is here all the same, since tools expect it: with zero, or the word Redis uses for "nothing of the
 //! kind happened".
 
+use crate::server::append_only::State;
 use crate::server::pubsub::Topic;
 use std::fmt::{Display, Write};
 
@@ -183,7 +184,7 @@ const MEMORY: &[Item] = items! { view;
     "mem_clients_slaves" => NONE,
     "mem_clients_normal" => view.memory.clients,
     "mem_cluster_links" => NONE,
-    "mem_aof_buffer" => NONE,
+    "mem_aof_buffer" => view.core.append_only.pending.capacity(),
     "mem_allocator" => format!("jemalloc-{}", crate::memory::allocator_version()),
     "active_defrag_running" => NONE,
     "lazyfree_pending_objects" => view.core.keyspace.graveyard.pending(),
@@ -210,19 +211,20 @@ const PERSISTENCE: &[Item] = items! { view;
     "rdb_last_cow_size" => view.core.snapshots.last_copied,
     "rdb_last_load_keys_expired" => view.core.last_load.expired,
     "rdb_last_load_keys_loaded" => view.core.last_load.keys,
-    "aof_enabled" => NONE,
-    "aof_rewrite_in_progress" => NONE,
-    "aof_rewrite_scheduled" => NONE,
-    "aof_last_rewrite_time_sec" => NEVER,
-    "aof_current_rewrite_time_sec" => NEVER,
-    "aof_last_bgrewrite_status" => "ok",
-    "aof_rewrites" => NONE,
-    "aof_rewrites_consecutive_failures" => NONE,
-    "aof_last_write_status" => "ok",
-    "aof_last_cow_size" => NONE,
+    "aof_enabled" => u8::from(view.core.append_only.state != State::Off),
+    "aof_rewrite_in_progress" => u8::from(view.core.append_only.rewriting.is_some()),
+    "aof_rewrite_scheduled" => u8::from(view.core.append_only.is_scheduled),
+    "aof_last_rewrite_time_sec" => view.core.append_only.last_duration.map_or(NEVER.into(), |ms| ms / 1000),
+    "aof_current_rewrite_time_sec" =>
+        view.core.append_only.rewriting.map_or(NEVER.into(), |rewriting| view.core.now().since(rewriting.started) / 1000),
+    "aof_last_bgrewrite_status" => if view.core.append_only.is_rewrite_ok { "ok" } else { "err" },
+    "aof_rewrites" => view.core.append_only.rewrites,
+    "aof_rewrites_consecutive_failures" => view.core.append_only.failures,
+    "aof_last_write_status" => if view.core.append_only.write_error.is_none() { "ok" } else { "err" },
+    "aof_last_cow_size" => view.core.append_only.last_copied,
     "module_fork_in_progress" => NONE,
     "module_fork_last_cow_size" => NONE,
-    .. lines::loading;
+    .. lines::persistence;
 };
 
 /// How much of the keys a child has written.

@@ -1,11 +1,16 @@
-//! Commands that save snapshots: SAVE, BGSAVE, LASTSAVE.
+//! Commands about what is on the disk: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
 
-pub const COMMANDS: Family = &[("bgsave", bgsave), ("lastsave", lastsave), ("save", save)];
+pub const COMMANDS: Family = &[
+    ("bgrewriteaof", bgrewriteaof),
+    ("bgsave", bgsave),
+    ("lastsave", lastsave),
+    ("save", save),
+];
 
 const IN_PROGRESS: &str = "ERR Background save already in progress";
 const OTHER_CHILD: &str = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
@@ -41,6 +46,23 @@ fn bgsave(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     ctx.core.save_in_background().map_err(|_| "ERR")?;
     ctx.reply.simple("Background saving started");
+    Ok(())
+}
+
+/// BGREWRITEAOF
+fn bgrewriteaof(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    if ctx.core.append_only.rewriting.is_some() {
+        return Err("ERR Background append only file rewriting already in progress".into());
+    }
+    if ctx.core.has_child() || ctx.core.in_transaction {
+        ctx.core.append_only.is_scheduled = true;
+        ctx.reply.simple("Background append only file rewriting scheduled");
+        return Ok(());
+    }
+    ctx.core.rewrite_log().map_err(
+        |_| "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
+    )?;
+    ctx.reply.simple("Background append only file rewriting started");
     Ok(())
 }
 

@@ -1,0 +1,735 @@
+//! The append-only file as the core keeps it: what is written when, when it is rewritten, and what is refused while the
+//! disk fails.
+//!
+//! What the commands of a tick have changed is written in one piece at the tick's end, before any of their replies leaves
+//! ([`Core::propagate`]). Under `appendfsync always` it is synced there too, so a reply means that the change outlasts
+//! a crash of the machine. Under `everysec` a thread syncs once a second; while it does, nothing is written, since a write
+//! to a file being synced may wait for the disk and everybody with it.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::core::{Core, Effect};
+use super::stopwatch::Stopwatch;
+use crate::config::choice::AppendFsync;
+use crate::host::{Exit, Host, Output, Progress, reason};
+use crate::keyspace::Keyspace;
+use crate::log;
+use crate::persistence::aof::Manifest;
+use crate::persistence::aof::manifest::LogFile;
+use crate::persistence::aof::rewrite;
+use crate::persistence::snapshot::{self, Facts, SyncedOften};
+use crate::timer::Millis;
+
+/// How long writes may wait for a sync, in ms: then they are made all the same, and may wait for the disk.
+const LONGEST_WAIT: i64 = 2000;
+/// From how many failures in a row on automatic rewrites are put off, and by how much after the first of these, in ms.
+const FAILURES_BEFORE_DELAY: u32 = 3;
+const FIRST_DELAY: i64 = 60_000;
+const LONGEST_DELAY: i64 = 60 * 60_000;
+
+/// Whether changes are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    #[default]
+    Off,
+    /// Switched on, but the log is of no use before its first base is written. The manifest on disk is still the old one.
+    Waiting,
+    On,
+}
+
+/// A rewrite that a child is at.
+#[derive(Clone, Copy, Debug)]
+pub struct Rewriting {
+    pub started: Millis,
+    /// The first increment that will stay.
+    first_increment: u64,
+    pub progress: Progress,
+    child: u32,
+    /// Whether the base is a snapshot or requests.
+    as_snapshot: bool,
+}
+
+/// The log and what is known of it.
+pub struct AppendOnly {
+    pub state: State,
+    manifest: Manifest,
+    /// The increment that is appended to.
+    file: Option<Box<dyn Output>>,
+    /// Bytes of that file.
+    file_size: u64,
+    /// Records that are not written yet.
+    pub pending: Vec<u8>,
+    /// Since when they wait for a sync, on the monotonic clock.
+    waiting_since: Option<Millis>,
+    /// Whether something was written since the last sync began, and whether one goes on.
+    is_unsynced: bool,
+    pub is_syncing: bool,
+    /// Writes that were made although a sync went on.
+    pub delayed: u64,
+    /// Why the last write failed.
+    pub write_error: Option<String>,
+    /// Bytes of all files, and of all of them when the last base was written.
+    pub size: u64,
+    pub base_size: u64,
+    pub rewriting: Option<Rewriting>,
+    pub is_scheduled: bool,
+    pub is_rewrite_ok: bool,
+    /// How long the last rewrite took, in ms.
+    pub last_duration: Option<i64>,
+    pub last_copied: u64,
+    pub rewrites: u64,
+    pub failures: u32,
+    /// Before this moment no rewrite begins by itself.
+    not_before: Millis,
+    /// The second that the last annotation told.
+    last_timestamp: i64,
+}
+
+impl Default for AppendOnly {
+    fn default() -> Self {
+        AppendOnly {
+            state: State::Off,
+            manifest: Manifest::default(),
+            file: None,
+            file_size: 0,
+            pending: Vec::new(),
+            waiting_since: None,
+            is_unsynced: false,
+            is_syncing: false,
+            delayed: 0,
+            write_error: None,
+            size: 0,
+            base_size: 0,
+            rewriting: None,
+            is_scheduled: false,
+            is_rewrite_ok: true,
+            last_duration: None,
+            last_copied: 0,
+            rewrites: 0,
+            failures: 0,
+            not_before: Millis(0),
+            last_timestamp: 0,
+        }
+    }
+}
+
+/// The temporary name of the manifest, which is written beside and renamed.
+const TEMPORARY: &str = "temp-";
+
+impl Core {
+    /// Where a file of the log is.
+    pub(super) fn log_path(&self, name: &str) -> PathBuf {
+        self.settings.appenddirname.as_path().join(name)
+    }
+
+    pub(super) fn manifest_name(&self) -> String {
+        format!("{}.manifest", self.settings.appendfilename)
+    }
+
+    /// Takes over the manifest from which the data was loaded, and begins to append. With no manifest yet a base is made
+    /// of the data there is.
+    ///
+    /// # Errors
+    /// What the disk says; the server must not go on as if changes were kept.
+    pub fn open_log(&mut self, manifest: Manifest, size: u64) -> Result<(), String> {
+        let told = |what: &str, error: &io::Error| format!("{what}: {}", reason(error));
+        self.append_only.manifest = manifest;
+        self.append_only.size = size;
+        self.append_only.base_size = size;
+        self.host
+            .create_directory(self.settings.appenddirname.as_path())
+            .map_err(|error| told("Can't open or create append-only dir", &error))?;
+        if self.append_only.manifest.is_empty() {
+            self.write_first_base()
+                .map_err(|error| told("Can't write the first base of the append-only file", &error))?;
+        }
+        self.continue_increment()
+            .map_err(|error| told("Can't open the append-only file", &error))?;
+        self.remove_history();
+        self.append_only.state = State::On;
+        self.start_recording();
+        Ok(())
+    }
+
+    fn start_recording(&mut self) {
+        self.propagation.is_on = true;
+        self.propagation.forget_database();
+    }
+
+    fn write_first_base(&mut self) -> io::Result<()> {
+        let as_snapshot = self.settings.aof_use_rdb_preamble;
+        let base = self.base_file(as_snapshot);
+        log::notice(&format!("Creating AOF base file {} on server start", base.name));
+        let (path, temporary) = (self.log_path(&base.name), snapshot_temporary(&*self.host));
+        let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, true);
+        let written = write_base(
+            &mut *self.host,
+            &temporary,
+            &self.keyspace,
+            &facts,
+            as_snapshot,
+            &mut |_| {},
+        );
+        let renamed = written.and_then(|()| self.host.rename(&temporary, &path));
+        if renamed.is_err() {
+            // It may never have been made.
+            let _ = self.host.remove(&temporary);
+        }
+        renamed?;
+        let size = self.host.open(&path)?.len;
+        self.append_only.manifest.base = Some(base);
+        (self.append_only.size, self.append_only.base_size) = (size, size);
+        Ok(())
+    }
+
+    /// The name of the next base.
+    fn base_file(&self, as_snapshot: bool) -> LogFile {
+        let sequence = self.append_only.manifest.base_sequence() + 1;
+        let kind = if as_snapshot { "rdb" } else { "aof" };
+        LogFile {
+            name: format!("{}.{sequence}.base.{kind}", self.settings.appendfilename),
+            sequence,
+        }
+    }
+
+    /// Opens the last increment to append to it; makes the first if there is none.
+    fn continue_increment(&mut self) -> io::Result<()> {
+        let Some(last) = self.append_only.manifest.increments.last() else {
+            self.begin_increment("on server start")?;
+            return self.write_manifest();
+        };
+        let path = self.log_path(&last.name);
+        self.append_only.file_size = match self.host.open(&path) {
+            Ok(input) => input.len,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        self.append_only.file = Some(self.host.append(&path)?);
+        Ok(())
+    }
+
+    /// Makes a new increment, to which changes go from now on. The manifest on disk does not name it yet.
+    fn begin_increment(&mut self, when: &str) -> io::Result<()> {
+        let sequence = self.append_only.manifest.increment_sequence() + 1;
+        let name = format!("{}.{sequence}.incr.aof", self.settings.appendfilename);
+        log::notice(&format!("Creating AOF incr file {name} {when}"));
+        let path = self.log_path(&name);
+        drop(self.host.create(&path)?);
+        // Opened anew to append: what is written after a failed write was cut off must go to where the file ends then.
+        let file = self.host.append(&path)?;
+        if let Some(mut old) = self.append_only.file.replace(file) {
+            // What it holds must be on the disk before the file behind it is.
+            old.sync()?;
+        }
+        self.append_only.file_size = 0;
+        self.append_only.is_unsynced = false;
+        self.append_only.is_syncing = false;
+        self.append_only.manifest.increments.push(LogFile { name, sequence });
+        self.propagation.forget_database();
+        Ok(())
+    }
+
+    fn write_manifest(&mut self) -> io::Result<()> {
+        let name = self.manifest_name();
+        let (path, temporary) = (self.log_path(&name), self.log_path(&format!("{TEMPORARY}{name}")));
+        let mut file = self.host.create(&temporary)?;
+        file.write_all(&self.append_only.manifest.format())?;
+        file.sync()?;
+        drop(file);
+        self.host.rename(&temporary, &path)
+    }
+
+    /// Writes `manifest` as the log's.
+    pub(super) fn append_only_manifest(&mut self, manifest: Manifest) -> io::Result<()> {
+        self.append_only.manifest = manifest;
+        self.write_manifest()
+    }
+
+    /// Removes what the manifest names as history.
+    fn remove_history(&mut self) {
+        let history = std::mem::take(&mut self.append_only.manifest.history);
+        if history.is_empty() || self.settings.aof_disable_auto_gc {
+            self.append_only.manifest.history = history;
+            return;
+        }
+        for file in &history {
+            log::notice(&format!("Removing the history file {}", file.name));
+            // One that is gone already is as good.
+            let _ = self.host.remove(&self.log_path(&file.name));
+        }
+        if let Err(error) = self.write_manifest() {
+            log::warning(&format!("Fail to write the AOF manifest file: {}", reason(&error)));
+        }
+    }
+
+    // Writing.
+
+    /// Whether records wait for a sync to end, so that the reactor must look again soon.
+    pub fn has_held_records(&self) -> bool {
+        self.append_only.waiting_since.is_some()
+    }
+
+    /// Sends out what the tick has changed. To be called before replies leave.
+    ///
+    /// # Errors
+    /// Under `appendfsync always`, why a change cannot be kept: then no reply may say that it was.
+    pub fn propagate(&mut self) -> Result<(), String> {
+        if self.propagation.stream.is_empty() && self.append_only.pending.is_empty() {
+            return Ok(());
+        }
+        self.gather_records();
+        self.flush_log(false)
+    }
+
+    fn gather_records(&mut self) {
+        if self.propagation.stream.is_empty() {
+            return;
+        }
+        let second = self.moment.now.as_secs();
+        let log = &mut self.append_only;
+        if self.settings.aof_timestamp_enabled && log.last_timestamp != second {
+            log.last_timestamp = second;
+            log.pending.extend_from_slice(format!("#TS:{second}\r\n").as_bytes());
+        }
+        log.pending.append(&mut self.propagation.stream);
+    }
+
+    /// Writes what waits to be written, unless a sync goes on. `force` writes all the same.
+    fn flush_log(&mut self, force: bool) -> Result<(), String> {
+        self.hear_of_sync();
+        let (policy, monotonic) = (self.settings.appendfsync, self.monotonic);
+        let log = &mut self.append_only;
+        if log.is_syncing && policy == AppendFsync::Everysec && !force {
+            let since = *log.waiting_since.get_or_insert(monotonic);
+            if monotonic.since(since) < LONGEST_WAIT {
+                return Ok(());
+            }
+            log.delayed += 1;
+            log::notice(
+                "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for \
+                 fsync to complete, this may slow down the server.",
+            );
+        }
+        log.waiting_since = None;
+        let outcome = self.write_pending();
+        match (outcome, policy) {
+            (Ok(()), AppendFsync::Always) => self.sync_log(),
+            (Ok(()), _) => Ok(()),
+            (Err(error), AppendFsync::Always) => Err(format!(
+                "Can't recover from AOF write error when the AOF fsync policy is 'always': {}. Exiting...",
+                reason(&error)
+            )),
+            (Err(error), _) => {
+                self.note_write_error(&error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes as much as the disk takes. What it takes in part is taken back, so that a later write goes on behind whole
+    /// records.
+    fn write_pending(&mut self) -> io::Result<()> {
+        let started = Stopwatch::read();
+        let log = &mut self.append_only;
+        let Some(file) = &mut log.file else {
+            log.pending.clear();
+            return Ok(());
+        };
+        if log.pending.is_empty() {
+            return Ok(());
+        }
+        let mut written = 0;
+        let outcome = loop {
+            match file.write(&log.pending[written..]) {
+                Ok(0) if written < log.pending.len() => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+            if written == log.pending.len() {
+                break Ok(());
+            }
+        };
+        if let Err(error) = outcome {
+            return Err(self.take_back(written, error));
+        }
+        log.file_size += written as u64;
+        log.size += written as u64;
+        log.pending.clear();
+        log.pending.shrink_to(1 << 20);
+        log.is_unsynced = true;
+        if log.write_error.take().is_some() {
+            log::warning("AOF write error looks solved, Redis can write again.");
+        }
+        let millis = self.stopwatch.nanos(Stopwatch::read().since(started)) / 1_000_000;
+        let threshold = self.settings.latency_monitor_threshold as u64;
+        self.latency
+            .note("aof-write", self.moment.now.as_secs(), millis, threshold);
+        Ok(())
+    }
+
+    fn take_back(&mut self, written: usize, error: io::Error) -> io::Error {
+        if written == 0 {
+            return error;
+        }
+        let size = self.append_only.file_size;
+        let Some(last) = self.append_only.manifest.increments.last() else {
+            return error;
+        };
+        let path = self.log_path(&last.name);
+        if let Err(failed) = self.host.truncate(&path, size) {
+            log::warning(&format!(
+                "Could not remove short write from the append-only file: {}. Redis may refuse to load the AOF the next time \
+                 it starts.",
+                reason(&failed)
+            ));
+            // What is there counts as written: the rest goes behind it.
+            self.append_only.pending.drain(..written);
+            self.append_only.file_size += written as u64;
+            self.append_only.size += written as u64;
+        }
+        error
+    }
+
+    fn note_write_error(&mut self, error: &io::Error) {
+        let text = reason(error);
+        if self.append_only.write_error.as_ref() != Some(&text) {
+            log::warning(&format!("Error writing to the AOF file: {text}"));
+        }
+        self.append_only.write_error = Some(text);
+    }
+
+    /// Syncs while everybody waits.
+    fn sync_log(&mut self) -> Result<(), String> {
+        let started = Stopwatch::read();
+        let log = &mut self.append_only;
+        let Some(file) = log.file.as_mut().filter(|_| log.is_unsynced) else {
+            return Ok(());
+        };
+        file.sync().map_err(|error| {
+            format!(
+                "Can't persist AOF for fsync error when the AOF fsync policy is 'always': {}. Exiting...",
+                reason(&error)
+            )
+        })?;
+        log.is_unsynced = false;
+        let millis = self.stopwatch.nanos(Stopwatch::read().since(started)) / 1_000_000;
+        let threshold = self.settings.latency_monitor_threshold as u64;
+        self.latency
+            .note("aof-fsync-always", self.moment.now.as_secs(), millis, threshold);
+        Ok(())
+    }
+
+    fn hear_of_sync(&mut self) {
+        let log = &mut self.append_only;
+        let Some(outcome) = log.file.as_mut().and_then(|file| file.sync_outcome()) else {
+            return;
+        };
+        log.is_syncing = false;
+        if let Err(error) = outcome {
+            self.note_write_error(&error);
+            // Tried again in a second; a write that succeeds says nothing about it.
+            self.append_only.is_unsynced = true;
+        }
+    }
+
+    /// The round once a second: begins a sync, tries again what failed, and rewrites when the log has grown enough.
+    pub fn tend_log(&mut self) {
+        if self.append_only.state == State::Off {
+            if self.append_only.is_scheduled && !self.has_child() && self.loading.is_none() {
+                self.append_only.is_scheduled = false;
+                // A failure is logged and counted.
+                let _ = self.rewrite_log();
+            }
+            return;
+        }
+        if let Err(error) = self.flush_log(false) {
+            self.effects.push(Effect::Abort(error));
+        }
+        self.sync_aside();
+        self.rewrite_when_due();
+    }
+
+    fn sync_aside(&mut self) {
+        let is_child_at_work = self.settings.no_appendfsync_on_rewrite && self.has_child();
+        let log = &mut self.append_only;
+        let wanted = self.settings.appendfsync == AppendFsync::Everysec && log.is_unsynced && !log.is_syncing;
+        if !wanted || is_child_at_work {
+            return;
+        }
+        let begun = log.file.as_mut().map(|file| file.begin_sync());
+        match begun {
+            Some(Ok(())) => (log.is_syncing, log.is_unsynced) = (true, false),
+            Some(Err(error)) => self.note_write_error(&error),
+            None => {}
+        }
+    }
+
+    /// Writes everything, whatever goes on.
+    pub(super) fn write_log(&mut self) {
+        if self.append_only.state == State::Off {
+            return;
+        }
+        self.gather_records();
+        if let Err(error) = self.flush_log(true) {
+            log::warning(&error);
+        }
+    }
+
+    /// Writes and syncs everything, for an exit.
+    pub(super) fn finish_log(&mut self) {
+        self.write_log();
+        if let Err(error) = self.sync_log() {
+            log::warning(&error);
+        }
+    }
+
+    // Rewriting.
+
+    fn rewrite_when_due(&mut self) {
+        if self.has_child() || self.loading.is_some() {
+            return;
+        }
+        let log = &self.append_only;
+        if log.is_scheduled || log.state == State::Waiting {
+            if self.moment.now >= log.not_before || log.is_scheduled {
+                self.append_only.is_scheduled = false;
+                // A failure is logged and counted.
+                let _ = self.rewrite_log();
+            }
+            return;
+        }
+        let (percentage, least) = (
+            self.settings.auto_aof_rewrite_percentage as u64,
+            self.settings.auto_aof_rewrite_min_size as u64,
+        );
+        let base = log.base_size.max(1);
+        let growth = (log.size * 100 / base).saturating_sub(100);
+        if percentage > 0 && log.size > least && growth >= percentage && self.moment.now >= log.not_before {
+            log::notice(&format!("Starting automatic rewriting of AOF on {growth}% growth"));
+            // A failure is logged and counted.
+            let _ = self.rewrite_log();
+        }
+    }
+
+    /// Begins a new increment and starts a child that writes a base.
+    ///
+    /// # Errors
+    /// What the disk says, or the system when it cannot fork; logged.
+    pub fn rewrite_log(&mut self) -> io::Result<()> {
+        let begun = self.try_rewrite();
+        if let Err(error) = &begun {
+            log::warning(&format!(
+                "Can't rewrite append only file in background: {}",
+                reason(error)
+            ));
+            self.rewrite_failed();
+        }
+        begun
+    }
+
+    fn try_rewrite(&mut self) -> io::Result<()> {
+        let is_logging = self.append_only.state != State::Off;
+        if is_logging {
+            self.gather_records();
+            self.write_pending()?;
+            let begun = self.append_only.manifest.clone();
+            self.host.create_directory(self.settings.appenddirname.as_path())?;
+            self.begin_increment("on background rewrite")?;
+            if self.append_only.state == State::On
+                && let Err(error) = self.write_manifest()
+            {
+                self.append_only.manifest = begun;
+                return Err(error);
+            }
+        } else {
+            self.host.create_directory(self.settings.appenddirname.as_path())?;
+        }
+        let as_snapshot = self.settings.aof_use_rdb_preamble;
+        let started = Stopwatch::read();
+        let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, true);
+        let keyspace = &self.keyspace;
+        self.host.fork(&mut |host, tell| {
+            let path = rewrite_temporary(host.process_id());
+            write_base(host, &path, keyspace, &facts, as_snapshot, tell)
+        })?;
+        self.count_fork(started);
+        let child = self.host.child().unwrap_or_default();
+        log::notice(&format!("Background append only file rewriting started by pid {child}"));
+        self.append_only.rewriting = Some(Rewriting {
+            started: self.moment.now,
+            first_increment: self.append_only.manifest.increment_sequence(),
+            progress: Progress::default(),
+            child,
+            as_snapshot,
+        });
+        Ok(())
+    }
+
+    /// Takes over what the child has written.
+    pub(super) fn rewrite_ended(&mut self, exit: Exit, rewriting: Rewriting) {
+        self.append_only.last_copied = rewriting.progress.copied;
+        self.append_only.last_duration = Some(self.moment.now.since(rewriting.started));
+        let temporary = rewrite_temporary(rewriting.child);
+        match exit {
+            Exit::Done => {
+                log::notice("Background AOF rewrite terminated with success");
+                match self.take_over(&temporary, rewriting) {
+                    Ok(()) => {
+                        self.append_only.is_rewrite_ok = true;
+                        self.append_only.rewrites += 1;
+                        self.append_only.failures = 0;
+                        log::notice("Background AOF rewrite finished successfully");
+                        return;
+                    }
+                    Err(error) => log::warning(&format!("Error taking over the rewritten AOF: {}", reason(&error))),
+                }
+            }
+            Exit::Failed => log::warning("Background AOF rewrite terminated with error"),
+            Exit::Stopped => log::warning("Background AOF rewrite terminated by us"),
+            Exit::Killed(signal) => log::warning(&format!("Background AOF rewrite terminated by signal {signal}")),
+        }
+        // It may be gone already.
+        let _ = self.host.remove(&temporary);
+        if exit != Exit::Stopped {
+            self.rewrite_failed();
+        }
+    }
+
+    fn take_over(&mut self, temporary: &std::path::Path, rewriting: Rewriting) -> io::Result<()> {
+        let base = self.base_file(rewriting.as_snapshot);
+        let path = self.log_path(&base.name);
+        self.host.rename(temporary, &path)?;
+        let first = match self.append_only.state {
+            // No increment belongs to it: the log is off.
+            State::Off => u64::MAX,
+            State::Waiting | State::On => rewriting.first_increment,
+        };
+        let size = self.host.open(&path)?.len;
+        let before = self.append_only.manifest.clone();
+        self.append_only.manifest = before.rewritten(base, first);
+        if let Err(error) = self.write_manifest() {
+            self.append_only.manifest = before;
+            // Nothing names it.
+            let _ = self.host.remove(&path);
+            return Err(error);
+        }
+        if self.append_only.state == State::Waiting {
+            self.append_only.state = State::On;
+        }
+        let increments = self.append_only.manifest.increments.len() as u64;
+        // One increment is the rule; of older ones that stayed the size is not known apart.
+        let appended = if increments == 1 { self.append_only.file_size } else { 0 };
+        (self.append_only.size, self.append_only.base_size) = (size + appended, size);
+        self.remove_history();
+        Ok(())
+    }
+
+    fn rewrite_failed(&mut self) {
+        let log = &mut self.append_only;
+        log.is_rewrite_ok = false;
+        log.failures += 1;
+        if log.failures >= FAILURES_BEFORE_DELAY {
+            let doublings = (log.failures - FAILURES_BEFORE_DELAY).min(16);
+            let delay = (FIRST_DELAY << doublings).min(LONGEST_DELAY);
+            log.not_before = self.moment.now.saturating_add(delay);
+            log::warning(&format!(
+                "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {} minutes",
+                delay / 60_000
+            ));
+        }
+    }
+
+    // Switching.
+
+    /// Follows a change of `appendonly`.
+    ///
+    /// # Errors
+    /// When it was switched on and the log cannot be begun; it is off then.
+    pub fn switch_log(&mut self) -> io::Result<()> {
+        match (self.settings.appendonly, self.append_only.state) {
+            (true, State::Off) => self.switch_on(),
+            (false, State::Waiting | State::On) => {
+                self.switch_off();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn switch_on(&mut self) -> io::Result<()> {
+        // A log of earlier goes on in its numbers, and stays whole until the new base is.
+        let path = self.log_path(&self.manifest_name());
+        if self.append_only.manifest.is_empty()
+            && let Ok(Some(manifest)) = self.read_manifest(&path)
+        {
+            self.append_only.manifest = manifest;
+        }
+        self.append_only.state = State::Waiting;
+        self.start_recording();
+        if self.has_child() {
+            self.append_only.is_scheduled = true;
+            log::warning(
+                "AOF was enabled but there is already another background operation. An AOF background was scheduled to start \
+                 when possible.",
+            );
+            self.host.create_directory(self.settings.appenddirname.as_path())?;
+            return self.begin_increment("while the rewrite waits");
+        }
+        let begun = self.try_rewrite();
+        if begun.is_err() {
+            self.switch_off();
+        }
+        begun
+    }
+
+    fn switch_off(&mut self) {
+        if self.append_only.state == State::On {
+            self.finish_log();
+        }
+        self.stop_rewrite();
+        self.propagation.is_on = false;
+        self.propagation.stream.clear();
+        let log = &mut self.append_only;
+        log.state = State::Off;
+        log.file = None;
+        log.pending.clear();
+        log.write_error = None;
+        (log.is_scheduled, log.is_syncing, log.is_unsynced) = (false, false, false);
+        log.manifest = Manifest::default();
+    }
+
+    /// Ends a rewrite, whose work would be in vain.
+    pub fn stop_rewrite(&mut self) {
+        if self.append_only.rewriting.is_some() {
+            self.host.kill_child();
+        }
+    }
+}
+
+/// The temporary name of a base that a child writes.
+fn rewrite_temporary(process: u32) -> PathBuf {
+    format!("temp-rewriteaof-bg-{process}.aof").into()
+}
+
+fn snapshot_temporary(host: &dyn Host) -> PathBuf {
+    format!("temp-rewriteaof-{}.aof", host.process_id()).into()
+}
+
+/// Writes a base, to the last byte on the disk.
+fn write_base(
+    host: &mut dyn Host,
+    path: &std::path::Path,
+    keyspace: &Keyspace,
+    facts: &Facts<'_>,
+    as_snapshot: bool,
+    tell: &mut dyn FnMut(u64),
+) -> io::Result<()> {
+    let mut file = SyncedOften::new(host.create(path)?, facts.sync_often);
+    match as_snapshot {
+        true => drop(snapshot::write_to(&mut file, keyspace, facts, tell)?),
+        false => rewrite::write_to(&mut file, keyspace, tell)?,
+    }
+    file.finish()
+}

@@ -1,0 +1,312 @@
+//! The append-only file: nothing that was answered is lost, and real servers read it.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::support::client::Client;
+use super::support::os::limit_file_size;
+use super::support::random::Random;
+use super::support::server::{Binary, Server};
+use super::{DEBUGGING, digest, fill, info, wait_for};
+
+const ON: (&str, &str) = ("appendonly", "yes");
+
+fn start(settings: &[(&str, &str)], dir: TempDir) -> Server {
+    // Unless a test asks for more, records are written at once and never wait for a sync.
+    let settings = [&[DEBUGGING, ON, ("appendfsync", "no")], settings].concat();
+    Server::start_in(Binary::UnderTest, &settings, dir)
+}
+
+fn new_directory() -> TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+fn log_files(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir.join("appendonlydir")).expect("the directory is there");
+    let mut names: Vec<String> = names
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Changes of every kind that is not written down as it was asked for.
+fn change(client: &mut Client) {
+    for line in [
+        "SET a 1 EX 1000",
+        "SETEX b 1000 v",
+        "GETEX a PX 5000000",
+        "EXPIRE list 1000",
+        "INCRBYFLOAT float 0.1",
+        "INCRBYFLOAT float 0.2",
+        "HINCRBYFLOAT hash float 0.7",
+        "SPOP set",
+        "SPOP ints 7",
+        "XADD stream MAXLEN ~ 100 * f v",
+        "XADD stream * f v",
+        "XREADGROUP GROUP group other COUNT 5 STREAMS stream >",
+        "XCLAIM stream group third 0 2-1 3-1",
+        "XAUTOCLAIM stream group third 0 0 COUNT 3",
+        "XACK stream group 2-1",
+        "BLPOP list 0",
+        "BLMOVE list other LEFT RIGHT 0",
+        "BZPOPMIN zset 0",
+        "BLMPOP 0 1 list RIGHT COUNT 3",
+        "COPY hash copied",
+        "RENAME copied renamed",
+        "MOVE renamed 5",
+        "SORT ints STORE sorted",
+        "PFADD counted 1 2 3",
+        "PFCOUNT counted",
+        "MULTI",
+        "INCR n",
+        "SELECT 4",
+        "SET in-four x",
+        "SELECT 0",
+        "EXEC",
+        "SET short x PX 1",
+    ] {
+        let reply = client.ask(line);
+        assert!(!reply.starts_with('-'), "{line}: {reply}");
+    }
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_kill() {
+    for preamble in ["yes", "no"] {
+        let settings = [("aof-use-rdb-preamble", preamble), ("aof-timestamp-enabled", "yes")];
+        let server = start(&settings, new_directory());
+        let mut client = server.connect();
+        fill(&mut client);
+        change(&mut client);
+        wait_for("a key expires", || client.ask("EXISTS short") == ":0\r\n");
+        let before = digest(&server);
+        let server = start(&settings, server.kill());
+        assert_eq!(digest(&server), before, "{}", server.log());
+        // Again from a base and an increment.
+        let mut client = server.connect();
+        client.ask("BGREWRITEAOF");
+        client.ask("SET more data");
+        wait_for("the rewrite ends", || {
+            info(&mut client, "aof_rewrite_in_progress") == "0"
+        });
+        client.ask("SET even more");
+        change(&mut client);
+        wait_for("a key expires", || client.ask("EXISTS short") == ":0\r\n");
+        assert_eq!(info(&mut client, "aof_last_bgrewrite_status"), "ok", "{}", server.log());
+        let kind = if preamble == "yes" { "rdb" } else { "aof" };
+        assert_eq!(
+            log_files(server.dir()),
+            [
+                format!("appendonly.aof.2.base.{kind}"),
+                "appendonly.aof.2.incr.aof".into(),
+                "appendonly.aof.manifest".into()
+            ]
+        );
+        let before = digest(&server);
+        let server = start(&settings, server.kill());
+        assert_eq!(digest(&server), before, "{}", server.log());
+    }
+}
+
+#[test]
+fn real_servers_read_the_log_and_are_read() {
+    for peer in [Binary::Redis, Binary::Valkey] {
+        if !peer.available() {
+            continue;
+        }
+        for preamble in ["yes", "no"] {
+            let settings = [DEBUGGING, ON, ("appendfsync", "no"), ("aof-use-rdb-preamble", preamble)];
+            let ours = Server::start_in(Binary::UnderTest, &settings, new_directory());
+            let mut client = ours.connect();
+            fill(&mut client);
+            client.ask("BGREWRITEAOF");
+            wait_for("the rewrite ends", || {
+                info(&mut client, "aof_rewrite_in_progress") == "0"
+            });
+            change(&mut client);
+            wait_for("a key expires", || client.ask("EXISTS short") == ":0\r\n");
+            let digest_here = digest(&ours);
+            let theirs = Server::start_in(peer, &settings, ours.kill());
+            assert_eq!(digest(&theirs), digest_here, "{}", theirs.log());
+            let mut client = theirs.connect();
+            client.ask("DEL set");
+            client.ask("SADD set a b c");
+            client.ask("BGREWRITEAOF");
+            wait_for("the rewrite ends", || {
+                info(&mut client, "aof_rewrite_in_progress") == "0"
+            });
+            client.ask("SPOP set");
+            client.ask("XREADGROUP GROUP group peer COUNT 5 STREAMS stream >");
+            let digest_there = digest(&theirs);
+            let ours = Server::start_in(Binary::UnderTest, &settings, theirs.kill());
+            assert_eq!(digest(&ours), digest_there, "{}", ours.log());
+        }
+    }
+}
+
+#[test]
+fn the_log_can_be_switched_on_and_off() {
+    let server = Server::start_with(Binary::UnderTest, &[DEBUGGING, ("appendfsync", "no")]);
+    let mut client = server.connect();
+    fill(&mut client);
+    assert_eq!(client.ask("CONFIG SET appendonly yes"), "+OK\r\n");
+    change(&mut client);
+    wait_for("the first base is written", || {
+        info(&mut client, "aof_rewrite_in_progress") == "0"
+    });
+    wait_for("a key expires", || client.ask("EXISTS short") == ":0\r\n");
+    client.ask("SET last 1");
+    let before = digest(&server);
+    let server = start(&[], server.kill());
+    assert_eq!(digest(&server), before, "{}", server.log());
+    let mut client = server.connect();
+    client.ask("CONFIG SET appendonly no");
+    client.ask("SET unlogged 1");
+    assert_eq!(info(&mut client, "aof_enabled"), "0");
+    assert_eq!(client.ask("CONFIG SET appendonly yes"), "+OK\r\n");
+    wait_for("the base is written", || {
+        info(&mut client, "aof_rewrite_in_progress") == "0"
+    });
+    let before = digest(&server);
+    let server = start(&[], server.kill());
+    assert_eq!(digest(&server), before, "{}", server.log());
+    assert_eq!(log_files(server.dir()).len(), 3);
+}
+
+#[test]
+fn a_log_of_old_is_taken_over() {
+    let dir = new_directory();
+    fs::write(
+        dir.path().join("appendonly.aof"),
+        "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n",
+    )
+    .expect("it is writable");
+    let server = start(&[], dir);
+    assert_eq!(server.connect().ask("GET a"), "$1\r\n1\r\n");
+    server.connect().ask("SET b 2");
+    let files = ["appendonly.aof", "appendonly.aof.1.incr.aof", "appendonly.aof.manifest"];
+    assert_eq!(log_files(server.dir()), files);
+    let server = start(&[], server.kill());
+    assert_eq!(server.connect().ask("MGET a b"), "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+}
+
+#[test]
+fn a_torn_end_is_cut_off_and_nothing_else() {
+    let server = start(&[], new_directory());
+    let mut client = server.connect();
+    client.ask("SET a 1");
+    client.ask("MULTI");
+    client.ask("SET b 1");
+    client.ask("SET c 1");
+    client.ask("EXEC");
+    let dir = server.kill();
+    let path = dir.path().join("appendonlydir/appendonly.aof.1.incr.aof");
+    let whole = fs::read(&path).expect("the increment");
+    let select = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".len();
+    let first = select + b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n".len();
+    let mut dir = Some(dir);
+    for cut in [first + 3, whole.len() - 20, whole.len() - 1] {
+        fs::write(&path, &whole[..cut]).expect("it is writable");
+        let args = [
+            "--port",
+            "0",
+            "--unixsocket",
+            "socket",
+            "--appendonly",
+            "yes",
+            "--aof-load-truncated",
+            "no",
+        ];
+        let here = dir.as_ref().expect("it is put back").path();
+        let output = Binary::UnderTest.run_to_exit(here, &args).expect("it exits");
+        let log = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        assert!(
+            log.contains("Unexpected end of file reading the append only file"),
+            "{log}"
+        );
+        let server = start(&[], dir.take().expect("it is put back"));
+        // All of the transaction or nothing.
+        assert_eq!(
+            server.connect().ask("MGET a b c"),
+            "*3\r\n$1\r\n1\r\n$-1\r\n$-1\r\n",
+            "{cut}"
+        );
+        assert_eq!(fs::metadata(&path).expect("the increment").len(), first as u64, "{cut}");
+        dir = Some(server.kill());
+    }
+    fs::write(&path, [&whole[..], b"nonsense\r\n", &whole[..]].concat()).expect("it is writable");
+    let args = ["--port", "0", "--unixsocket", "socket", "--appendonly", "yes"];
+    let here = dir.as_ref().expect("it is put back").path();
+    let output = Binary::UnderTest.run_to_exit(here, &args).expect("it exits");
+    let log = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.contains("Bad file format reading the append only file"), "{log}");
+}
+
+#[test]
+fn no_answered_write_is_lost_to_a_kill() {
+    let mut random = Random::new(20240601);
+    let settings = [("appendfsync", "always"), ("auto-aof-rewrite-min-size", "20kb")];
+    let (mut dir, mut answered) = (Some(new_directory()), 0u64);
+    for round in 0..rounds() {
+        let server = start(&settings, dir.take().expect("it is put back"));
+        let mut client = server.connect();
+        let kept: u64 = match client.ask("GET n").trim_end().rsplit("\r\n").next() {
+            Some("$-1") | None => 0,
+            Some(digits) => digits.parse().expect("a number"),
+        };
+        assert!(
+            kept == answered || kept == answered + 1,
+            "round {round}: {answered} were answered, {kept} are kept"
+        );
+        if random.below(3) == 0 {
+            client.ask("BGREWRITEAOF");
+        }
+        answered = kept;
+        for _ in 0..random.below(200) {
+            client.ask(&format!("SET filler:{} {answered}", random.below(100)));
+            answered = client.ask("INCR n").trim_end()[1..].parse().expect("a number");
+        }
+        // One more is under way when it is killed: it may be kept or not.
+        client.send(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n").expect("it is there");
+        dir = Some(server.kill());
+    }
+}
+
+/// How often the server is killed: AEOLUS_KILLS, or a few times.
+fn rounds() -> u64 {
+    std::env::var("AEOLUS_KILLS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20)
+}
+
+#[test]
+fn a_full_disk_stops_writes_until_there_is_room() {
+    let server = start(&[], new_directory());
+    let mut client = server.connect();
+    client.ask("SET a 1");
+    limit_file_size(server.pid(), 100).expect("limits of one's own children may be lowered");
+    client.ask(&format!("SET b {}", "x".repeat(200)));
+    wait_for("the write fails", || {
+        info(&mut client, "aof_last_write_status") == "err"
+    });
+    assert!(
+        client
+            .ask("SET c 1")
+            .starts_with("-MISCONF Errors writing to the AOF file: File too large")
+    );
+    assert_eq!(client.ask("GET a"), "$1\r\n1\r\n");
+    limit_file_size(server.pid(), u64::MAX).expect("the hard limit was not lowered");
+    wait_for("the write succeeds", || {
+        info(&mut client, "aof_last_write_status") == "ok"
+    });
+    assert_eq!(client.ask("SET c 1"), "+OK\r\n");
+    let before = digest(&server);
+    let server = start(&[], server.kill());
+    assert_eq!(digest(&server), before, "{}", server.log());
+}
