@@ -1,11 +1,16 @@
 //! Loading a snapshot into a keyspace, a key at a time.
+//!
+//! Most of the time of a load goes into waiting for memory: every key falls on another place of the table. So a key is
+//! read and its place asked for, and it is put there only when some more have been read behind it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::Read;
 
 use super::rdb::decode::Limits;
 use super::rdb::reader::{Item, Reader, Record};
 use super::rdb::{self, Value};
+use crate::hashing::hash_bytes;
 use crate::host::Input;
 use crate::keyspace::database::Moment;
 use crate::keyspace::{ClockMode, Deadline, Key, Keyspace};
@@ -70,7 +75,12 @@ pub struct Loader {
     /// Facts from the head of the file, in its order.
     pub aux: Vec<(Vec<u8>, Vec<u8>)>,
     pub functions: Vec<Box<[u8]>>,
+    /// Keys read and not placed yet, with their hashes.
+    ahead: VecDeque<(Box<Record>, u64)>,
 }
+
+/// Keys read ahead of the one that is placed.
+const AHEAD: usize = 16;
 
 impl Loader {
     /// Reads the head of a file.
@@ -82,6 +92,7 @@ impl Loader {
             expired: 0,
             aux: Vec::new(),
             functions: Vec::new(),
+            ahead: VecDeque::with_capacity(AHEAD + 1),
         })
     }
 
@@ -106,26 +117,47 @@ impl Loader {
     /// What is wrong with the file. What was loaded before stays; nothing more can be.
     pub fn step(&mut self, target: &mut Target<'_>) -> Result<bool, LoadError> {
         match self.reader.next_item()? {
-            None => return Ok(false),
+            None => {
+                while let Some((record, hash)) = self.ahead.pop_front() {
+                    self.place(*record, hash, target)?;
+                }
+                return Ok(false);
+            }
             Some(Item::Aux { name, value }) => self.aux.push((name, value)),
             Some(Item::Function(source)) => self.functions.push(source.into()),
             Some(Item::Size { .. }) => {}
-            Some(Item::Key(record)) => self.place(*record, target)?,
+            Some(Item::Key(record)) => self.read_ahead(record, target)?,
         }
         Ok(true)
     }
 
-    fn place(&mut self, record: Record, target: &mut Target<'_>) -> Result<(), LoadError> {
+    fn read_ahead(&mut self, record: Box<Record>, target: &mut Target<'_>) -> Result<(), LoadError> {
+        let hash = hash_bytes(&record.key);
+        if let Some(index) = index_of(record.database, target.keyspace) {
+            target.keyspace.db(index).prefetch(hash);
+        }
+        self.ahead.push_back((record, hash));
+        if self.ahead.len() > AHEAD
+            && let Some((record, hash)) = self.ahead.pop_front()
+        {
+            self.place(*record, hash, target)?;
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, record: Record, hash: u64, target: &mut Target<'_>) -> Result<(), LoadError> {
         let now = target.moment.now;
         if target.drop_expired && record.deadline.is_some_and(|at| at < now) {
             self.expired += 1;
             return Ok(());
         }
-        let index = usize::try_from(record.database).ok();
-        let Some(index) = index.filter(|&index| index < target.keyspace.len()) else {
+        let Some(index) = index_of(record.database, target.keyspace) else {
             return Err(LoadError::NoSuchDatabase(record.database));
         };
-        let key = Key::new(&record.key);
+        let key = Key {
+            bytes: &record.key,
+            hash,
+        };
         if target.duplicates == Duplicates::Refuse && target.keyspace.db(index).find(key).is_some() {
             return Err(LoadError::Duplicate(record.database, record.key));
         }
@@ -161,4 +193,10 @@ impl Loader {
         };
         stored.ok_or(LoadError::Rdb(rdb::Error::Unsupported("a hash whose fields expire")))
     }
+}
+
+/// The database of a number, if there is one.
+fn index_of(database: u64, keyspace: &Keyspace) -> Option<usize> {
+    let index = usize::try_from(database).ok();
+    index.filter(|&index| index < keyspace.len())
 }

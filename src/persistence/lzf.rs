@@ -221,13 +221,13 @@ pub fn decompress(input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), Cor
     }
 }
 
-/// Appends `count` bytes from `from` on, which may reach into what is being appended: a run repeats itself.
-fn copy_within(out: &mut Vec<u8>, from: usize, count: usize) {
-    if from + count <= out.len() {
-        return out.extend_from_within(from..from + count);
-    }
-    for at in from..from + count {
-        out.push(out[at]);
+/// Appends `count` bytes from `from` on, which may reach into what is being appended: a run repeats itself. Each round
+/// copies all there is from `from` on, twice as much as the one before.
+fn copy_within(out: &mut Vec<u8>, from: usize, mut count: usize) {
+    while count > 0 {
+        let step = count.min(out.len() - from);
+        out.extend_from_within(from..from + step);
+        count -= step;
     }
 }
 

@@ -150,7 +150,7 @@ fn clients_are_told_while_data_is_loaded() {
         "-LOADING Redis is loading the dataset in memory\r\n" => {
             refused += 1;
             // It may have ended since.
-                assert!(["0", "1"].contains(&info(&mut client, "loading").as_str()));
+            assert!(["0", "1"].contains(&info(&mut client, "loading").as_str()));
             assert!(client.ask("CLIENT ID").starts_with(':'));
             false
         }
