@@ -17,6 +17,7 @@ pub mod resp;
 pub mod server;
 pub mod table;
 pub mod timer;
+pub mod tools;
 pub mod types;
 
 #[global_allocator]

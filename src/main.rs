@@ -7,12 +7,16 @@ use aeolus::config::{self, StartError, Startup};
 use aeolus::host::os::OsHost;
 use aeolus::reactor::{Reactor, process};
 use aeolus::server::Core;
-use aeolus::{hashing, log, memory};
+use aeolus::{hashing, log, memory, tools};
 
 fn main() -> ExitCode {
     memory::claim_serving_thread();
     hashing::seed();
-    match config::load(std::env::args_os()) {
+    let args: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = tools::run(&args) {
+        return code;
+    }
+    match config::load(args.into_iter()) {
         Ok(startup) => match startup.renamed_commands.first() {
             // Serving a command that was to be hidden would be worse than not serving.
             Some(renamed) => refuse(&renamed.reject("rename-command is not supported yet")),

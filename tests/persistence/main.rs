@@ -5,6 +5,7 @@ mod append_only;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
+mod tools;
 
 use std::time::{Duration, Instant};
 
