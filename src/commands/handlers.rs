@@ -7,7 +7,7 @@ use super::{
     bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, geo, hash_random, hashes,
     hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, object, pubsub,
     saving, scan, scan_values, server, set_algebra, sets, slowlog, sort, sorted_sets, streams, strings, tracking,
-    transactions, ttl,
+    transactions, ttl, waiting,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -61,6 +61,7 @@ const FAMILIES: &[Family] = &[
     tracking::COMMANDS,
     transactions::COMMANDS,
     ttl::COMMANDS,
+    waiting::COMMANDS,
 ];
 
 impl Handlers {

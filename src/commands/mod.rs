@@ -51,3 +51,4 @@ pub mod tracking;
 pub mod transactions;
 pub mod ttl;
 pub mod values;
+pub mod waiting;

@@ -18,11 +18,16 @@ struct Disk {
     room: usize,
 }
 
+/// The number of a child.
+const CHILD: u32 = 2;
+
 /// A machine whose children have done their work when they are started.
 #[derive(Clone, Debug)]
 pub struct MemoryHost {
     disk: Rc<RefCell<Disk>>,
     ended: VecDeque<(Progress, Exit)>,
+    /// Whether the child is at work, whose number is another.
+    is_child: bool,
     /// Whether there is no room for children.
     pub barren: bool,
 }
@@ -36,6 +41,7 @@ impl Default for MemoryHost {
         MemoryHost {
             disk: Rc::new(RefCell::new(disk)),
             ended: VecDeque::new(),
+            is_child: false,
             barren: false,
         }
     }
@@ -156,7 +162,7 @@ impl Host for MemoryHost {
     }
 
     fn process_id(&self) -> u32 {
-        1
+        if self.is_child { CHILD } else { 1 }
     }
 
     fn is_in_use(&mut self, _path: &Path) -> bool {
@@ -168,7 +174,9 @@ impl Host for MemoryHost {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
         let mut progress = Progress::default();
+        self.is_child = true;
         let outcome = work(self, &mut |keys| progress.keys = keys);
+        self.is_child = false;
         let exit = if outcome.is_ok() { Exit::Done } else { Exit::Failed };
         self.ended.push_back((progress, exit));
         Ok(())
@@ -185,7 +193,7 @@ impl Host for MemoryHost {
     }
 
     fn child(&self) -> Option<u32> {
-        (!self.ended.is_empty()).then_some(2)
+        (!self.ended.is_empty()).then_some(CHILD)
     }
 
     fn kill_child(&mut self) {

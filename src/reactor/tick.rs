@@ -252,7 +252,7 @@ impl Reactor {
             Some(due) => unix_now().until(due),
             None => second,
         };
-        if self.core.has_held_records() {
+        if self.core.is_sync_awaited() {
             return HELD_STEP.min(pause).min(due);
         }
         if monotonic < self.core.settling_until {

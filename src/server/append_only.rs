@@ -10,6 +10,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::core::{Core, Effect};
+use super::session::SessionIndex;
 use super::stopwatch::Stopwatch;
 use crate::config::choice::AppendFsync;
 use crate::host::{Exit, Host, Output, Progress, reason};
@@ -65,6 +66,9 @@ pub struct AppendOnly {
     /// Whether something was written since the last sync began, and whether one goes on.
     is_unsynced: bool,
     pub is_syncing: bool,
+    /// Up to where all records are synced; and up to where they will be when the sync that goes on has ended.
+    synced: u64,
+    syncing: u64,
     /// Writes that were made although a sync went on.
     pub delayed: u64,
     /// Why the last write failed.
@@ -97,6 +101,8 @@ impl Default for AppendOnly {
             waiting_since: None,
             is_unsynced: false,
             is_syncing: false,
+            synced: 0,
+            syncing: 0,
             delayed: 0,
             write_error: None,
             size: 0,
@@ -221,6 +227,7 @@ impl Core {
         if let Some(mut old) = self.append_only.file.replace(file) {
             // What it holds must be on the disk before the file behind it is.
             old.sync()?;
+            self.append_only.synced = self.propagation.offset;
         }
         self.append_only.file_size = 0;
         self.append_only.is_unsynced = false;
@@ -265,9 +272,22 @@ impl Core {
 
     // Writing.
 
-    /// Whether records wait for a sync to end, so that the reactor must look again soon.
-    pub fn has_held_records(&self) -> bool {
-        self.append_only.waiting_since.is_some()
+    /// Whether somebody waits for a sync to end, so that the reactor must look again soon.
+    pub fn is_sync_awaited(&self) -> bool {
+        self.append_only.is_syncing && (!self.append_only.pending.is_empty() || self.waiting.is_safety_awaited())
+    }
+
+    /// Whether all that a client has written would outlast a crash of the machine.
+    pub fn is_written_safely(&mut self, index: SessionIndex) -> bool {
+        let offset = self.session(index).write_offset;
+        self.append_only.state == State::On && self.append_only.synced >= offset
+    }
+
+    fn synced_up_to(&mut self, offset: u64) {
+        self.append_only.synced = offset;
+        if self.waiting.is_safety_awaited() {
+            self.serve_those_who_want_safety();
+        }
     }
 
     /// Sends out what the tick has changed. To be called before replies leave.
@@ -275,6 +295,9 @@ impl Core {
     /// # Errors
     /// Under `appendfsync always`, why a change cannot be kept: then no reply may say that it was.
     pub fn propagate(&mut self) -> Result<(), String> {
+        if self.append_only.is_syncing {
+            self.hear_of_sync();
+        }
         if self.propagation.stream.is_empty() && self.append_only.pending.is_empty() {
             return Ok(());
         }
@@ -297,7 +320,6 @@ impl Core {
 
     /// Writes what waits to be written, unless a sync goes on. `force` writes all the same.
     fn flush_log(&mut self, force: bool) -> Result<(), String> {
-        self.hear_of_sync();
         let (policy, monotonic) = (self.settings.appendfsync, self.monotonic);
         let log = &mut self.append_only;
         if log.is_syncing && policy == AppendFsync::Everysec && !force {
@@ -414,6 +436,8 @@ impl Core {
             )
         })?;
         log.is_unsynced = false;
+        let offset = self.propagation.offset;
+        self.synced_up_to(offset);
         let millis = self.stopwatch.nanos(Stopwatch::read().since(started)) / 1_000_000;
         let threshold = self.settings.latency_monitor_threshold as u64;
         self.latency
@@ -427,10 +451,14 @@ impl Core {
             return;
         };
         log.is_syncing = false;
-        if let Err(error) = outcome {
-            self.note_write_error(&error);
-            // Tried again in a second; a write that succeeds says nothing about it.
-            self.append_only.is_unsynced = true;
+        let offset = log.syncing;
+        match outcome {
+            Ok(()) => self.synced_up_to(offset),
+            Err(error) => {
+                self.note_write_error(&error);
+                // Tried again in a second; a write that succeeds says nothing about it.
+                self.append_only.is_unsynced = true;
+            }
         }
     }
 
@@ -458,6 +486,7 @@ impl Core {
         if !wanted || is_child_at_work {
             return;
         }
+        log.syncing = self.propagation.offset - log.pending.len() as u64;
         let begun = log.file.as_mut().map(|file| file.begin_sync());
         match begun {
             Some(Ok(())) => (log.is_syncing, log.is_unsynced) = (true, false),

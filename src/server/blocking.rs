@@ -34,7 +34,7 @@ const LEFTOVERS_MIN: usize = 4096;
 
 /// What a command waits for.
 pub struct Wait {
-    /// Woken when any of these gets a value of `for_type`.
+    /// Woken when any of these gets a value of `for_type`. Without any it is woken when a write has become safe.
     pub keys: Vec<Box<[u8]>>,
     pub for_type: Type,
     /// How long from now, in ms; `None`: for ever.
@@ -61,11 +61,17 @@ impl Wait {
     }
 }
 
-/// The two forms of a reply that says there was nothing.
+/// The forms of a reply that says there was nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nothing {
     Null,
     NullArray,
+    /// The number of replicas that have acknowledged (WAIT).
+    Replicas,
+    /// Whether the write is safe here, and on how many replicas (WAITAOF).
+    SafePlaces {
+        local: bool,
+    },
 }
 
 impl Nothing {
@@ -73,6 +79,12 @@ impl Nothing {
         match self {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
+            Nothing::Replicas => reply.int(0),
+            Nothing::SafePlaces { local } => {
+                reply.array(2);
+                reply.int(i64::from(local));
+                reply.int(0);
+            }
         }
     }
 }
@@ -132,6 +144,8 @@ pub struct WaitingRoom {
     /// By database and key.
     queues: Vec<HashMap<Box<[u8]>, Queue>>,
     turns: BTreeMap<Turn, (SessionIndex, Option<Millis>)>,
+    /// Those who wait for no key but for a write to become safe.
+    for_safety: BTreeMap<Turn, SessionIndex>,
     last_turn: Turn,
     /// Keys that changed while somebody waited for them.
     ready: VecDeque<Place>,
@@ -201,7 +215,15 @@ impl WaitingRoom {
         }
     }
 
+    /// Whether anybody waits for a write to become safe.
+    pub fn is_safety_awaited(&self) -> bool {
+        !self.for_safety.is_empty()
+    }
+
     fn enter(&mut self, index: SessionIndex, waiting: &Waiting, now: Millis) {
+        if waiting.keys.is_empty() {
+            self.for_safety.insert(waiting.turn, index);
+        }
         if self.queues.len() <= waiting.database {
             self.queues.resize_with(waiting.database + 1, HashMap::default);
         }
@@ -219,6 +241,7 @@ impl WaitingRoom {
 
     fn leave(&mut self, waiting: &Waiting) {
         self.turns.remove(&waiting.turn);
+        self.for_safety.remove(&waiting.turn);
         for key in &waiting.keys {
             let Some(queue) = self.queues[waiting.database].get_mut(key) else {
                 continue; // a key that was named twice
@@ -350,6 +373,14 @@ impl Core {
                     self.run_again(index);
                 }
             }
+        }
+    }
+
+    /// Serves those who wait for a write to become safe, after one has. O(those who wait so).
+    pub(super) fn serve_those_who_want_safety(&mut self) {
+        let waiters: Vec<SessionIndex> = self.waiting.for_safety.values().copied().collect();
+        for index in waiters {
+            self.run_again(index);
         }
     }
 

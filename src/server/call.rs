@@ -65,7 +65,7 @@ impl Core {
         if self.propagation.is_on {
             self.record_call(spec, database, args, dirty);
             if caller.is_none() {
-                self.propagation.end_unit();
+                self.end_recording(index);
             }
         }
         if self.is_replaying {

@@ -124,7 +124,7 @@ impl Core {
 
     fn find_snapshot(&mut self) -> Result<Option<Loader>, String> {
         let path = self.snapshot_path();
-        self.open_snapshot(&path).map_err(|error| explain(&path, 0, &error))
+        self.open_snapshot(&path).map_err(|error| fatal(&path, 0, &error))
     }
 
     /// `None` if there is no file.
@@ -164,7 +164,7 @@ impl Core {
         match &mut loading.source {
             Source::Snapshot(loader) => {
                 let more = self.load_keys(loader, LOAD_SLICE, Duplicates::Refuse);
-                more.map_err(|error| explain(Path::new(&loading.path), loader.position(), &error))
+                more.map_err(|error| fatal(Path::new(&loading.path), loader.position(), &error))
             }
             Source::Log(replay) => self.play(replay, LOAD_SLICE),
         }
@@ -282,6 +282,12 @@ impl Core {
     }
 }
 
+/// The same, and that the server ends for it.
+fn fatal(path: &Path, position: u64, error: &LoadError) -> String {
+    let what = explain(path, position, error);
+    format!("{what}\nFatal error loading the DB, check server logs. Exiting.")
+}
+
 /// What the log says of a file that cannot be loaded.
 fn explain(path: &Path, position: u64, error: &LoadError) -> String {
     let what = match error {
@@ -293,8 +299,5 @@ fn explain(path: &Path, position: u64, error: &LoadError) -> String {
         LoadError::Rdb(rdb::Error::Checksum) => "Wrong RDB checksum. Aborting now.".to_owned(),
         error => format!("Internal error in RDB reading: {error}"),
     };
-    format!(
-        "{what} ({}, offset {position})\nFatal error loading the DB, check server logs. Exiting.",
-        path.display()
-    )
+    format!("{what} ({}, offset {position})", path.display())
 }

@@ -11,6 +11,7 @@
 use std::io::Write;
 
 use super::core::Core;
+use super::session::SessionIndex;
 use crate::commands::table::CommandSpec;
 use crate::commands::table::flags::Flag;
 use crate::resp::encode;
@@ -31,6 +32,8 @@ pub struct Propagation {
     pub stream: Vec<u8>,
     /// The database in which whoever has read all of the stream is; `None` before anything was said.
     selected: Option<usize>,
+    /// Bytes of all units so far.
+    pub offset: u64,
     /// Whether the present command has said itself what is recorded.
     is_replaced: bool,
 }
@@ -58,6 +61,7 @@ impl Propagation {
         if self.requests == 0 {
             return;
         }
+        let before = self.stream.len();
         if self.selected != Some(self.first_database) {
             select(&mut self.stream, self.first_database);
         }
@@ -71,6 +75,7 @@ impl Propagation {
         }
         self.selected = Some(self.database);
         self.requests = 0;
+        self.offset += (self.stream.len() - before) as u64;
     }
 }
 
@@ -100,6 +105,17 @@ impl Core {
             self.propagation.add(database, args.len(), args.iter());
         }
         self.propagation.is_replaced = true;
+    }
+
+    /// Ends the unit of what a client has caused, and remembers for WAITAOF where it ends.
+    #[cold]
+    pub(super) fn end_recording(&mut self, index: SessionIndex) {
+        let before = self.propagation.offset;
+        self.propagation.end_unit();
+        let offset = self.propagation.offset;
+        if offset != before {
+            self.session(index).write_offset = offset;
+        }
     }
 
     /// Records a request in the place of the present command's own; several add up.

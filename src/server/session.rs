@@ -129,6 +129,8 @@ pub struct Session {
     pub created: Millis,
     pub last_interaction: Millis,
     pub last_command: Option<&'static CommandSpec>,
+    /// Where among all records the last of what this client has caused ends.
+    pub write_offset: u64,
     /// Replies not yet handed to the socket.
     pub reply: Reply,
     /// Replies before that one, in blocks of [`REPLY_BLOCK`] bytes or more: a buffer that grew for ever would be copied
@@ -173,6 +175,7 @@ impl Session {
             created: now,
             last_interaction: now,
             last_command: None,
+            write_offset: 0,
             reply: Reply::default(),
             blocks: Vec::new(),
             backlog_bytes: 0,

@@ -1,0 +1,113 @@
+//! WAIT and WAITAOF: an answer once what the client wrote last is safe, here or elsewhere.
+
+use super::handlers::Family;
+use crate::keyspace::Type;
+use crate::resp::request::Args;
+use crate::server::append_only::State;
+use crate::server::blocking::{Nothing, Wait, timeout_millis};
+use crate::server::context::integer;
+use crate::server::failure::Failure;
+use crate::server::{Context, Outcome};
+use crate::timer::Millis;
+
+pub const COMMANDS: Family = &[("wait", wait), ("waitaof", waitaof)];
+
+/// WAIT numreplicas timeout. There are no replicas, so whoever wants any waits for the timeout.
+fn wait(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let replicas = integer(args.at(1))?;
+    let timeout = timeout_millis(args.at(2), ctx.now())?;
+    if replicas <= 0 || ctx.core.in_transaction {
+        Nothing::Replicas.write(&mut ctx.reply);
+        return Ok(());
+    }
+    wait_for_safety(ctx, timeout, Nothing::Replicas)
+}
+
+/// WAITAOF numlocal numreplicas timeout
+fn waitaof(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let local = integer(args.at(1))?;
+    if !(0..=1).contains(&local) {
+        return Err("ERR value is out of range, value must between 0 and 1".into());
+    }
+    let replicas = integer(args.at(2))?;
+    if replicas < 0 {
+        return Err("ERR value is out of range, must be positive".into());
+    }
+    let timeout = timeout_millis(args.at(3), ctx.now())?;
+    if local > 0 && ctx.core.append_only.state == State::Off {
+        let text = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+        return Err(Failure::from(text));
+    }
+    let is_safe = ctx.core.is_written_safely(ctx.session);
+    if replicas == 0 && (local == 0 || is_safe) || ctx.core.in_transaction {
+        Nothing::SafePlaces { local: is_safe }.write(&mut ctx.reply);
+        return Ok(());
+    }
+    wait_for_safety(ctx, timeout, Nothing::SafePlaces { local: is_safe })
+}
+
+/// Waits until some write has become safe, which wakes all who wait so.
+fn wait_for_safety(ctx: &mut Context<'_>, timeout: Option<Millis>, on_timeout: Nothing) -> Outcome {
+    ctx.wait(Wait {
+        keys: Vec::new(),
+        for_type: Type::String,
+        timeout,
+        when_gone: false,
+        on_timeout,
+        argv: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Server;
+
+    #[test]
+    fn what_is_synced_is_told_to_those_who_wait() {
+        let mut server = Server::start();
+        assert!(
+            server
+                .ask("WAITAOF 1 0 0")
+                .starts_with("-ERR WAITAOF cannot be used when numlocal")
+        );
+        assert_eq!(server.ask("WAITAOF 0 0 100"), "*2|:0|:0|");
+        assert_eq!(server.ask("CONFIG SET appendonly yes"), "+OK|");
+        server.core.look_at_child();
+        server.ask("SET a 1");
+        assert_eq!(server.core.propagate(), Ok(()));
+        assert_eq!(server.ask("WAITAOF 1 0 0"), "");
+        // A round begins the sync, the next tick hears that it has ended.
+        server.at(1000).core.tend_log();
+        assert_eq!(server.core.propagate(), Ok(()));
+        assert_eq!(server.ask("WAITAOF 1 0 0"), "*2|:1|:0|*2|:1|:0|");
+        server.ask("CONFIG SET appendfsync always");
+        server.ask("SET a 2");
+        assert_eq!(server.ask("WAITAOF 1 0 0"), "");
+        assert_eq!(server.core.propagate(), Ok(()));
+        assert_eq!(server.ask("PING"), "*2|:1|:0|+PONG|");
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_asked() {
+        let mut server = Server::start();
+        assert_eq!(server.ask("WAIT 0 100"), ":0|");
+        assert_eq!(server.ask("WAIT 1 100"), "");
+        server.at(101).core.end_late_waits();
+        assert_eq!(server.ask("WAITAOF 0 1 100"), ":0|");
+        server.at(300).core.end_late_waits();
+        assert_eq!(server.ask("PING"), "*2|:0|:0|+PONG|");
+        for (line, error) in [
+            (
+                "WAITAOF 2 0 0",
+                "-ERR value is out of range, value must between 0 and 1|",
+            ),
+            ("WAITAOF 0 -1 0", "-ERR value is out of range, must be positive|"),
+            ("WAITAOF 0 0 -1", "-ERR timeout is negative|"),
+            ("WAITAOF x 0 0", "-ERR value is not an integer or out of range|"),
+            ("WAITAOF 0 0 x", "-ERR timeout is not an integer or out of range|"),
+            ("WAIT 1 x", "-ERR timeout is not an integer or out of range|"),
+        ] {
+            assert_eq!(server.ask(line), error, "{line}");
+        }
+    }
+}
