@@ -143,6 +143,10 @@ impl Host for MemoryHost {
         removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn remove_aside(&mut self, path: &Path) {
+        self.disk.borrow_mut().files.remove(path);
+    }
+
     fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()> {
         let files = &mut self.disk.borrow_mut().files;
         let file = files.get_mut(path).ok_or(io::ErrorKind::NotFound)?;

@@ -83,6 +83,10 @@ pub trait Host {
 
     fn remove(&mut self, path: &Path) -> io::Result<()>;
 
+    /// Removes a file without waiting for it: giving the blocks of a large one back takes the system a while. One that
+    /// cannot be removed stays.
+    fn remove_aside(&mut self, path: &Path);
+
     /// Cuts a file off behind `len` bytes.
     fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()>;
 

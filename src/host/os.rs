@@ -118,6 +118,15 @@ impl Host for OsHost {
         fs::remove_file(path)
     }
 
+    fn remove_aside(&mut self, path: &Path) {
+        let owned = path.to_owned();
+        let thread = std::thread::Builder::new().name("remove".into());
+        // Files are removed some times an hour, so a thread for each is cheap enough; without one it is done here.
+        if thread.spawn(move || fs::remove_file(owned)).is_err() {
+            let _ = fs::remove_file(path);
+        }
+    }
+
     fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(path)?;
         file.set_len(len)?;

@@ -39,6 +39,13 @@ pub enum State {
     On,
 }
 
+/// A file that nothing is appended to any more.
+struct Closing {
+    file: Box<dyn Output>,
+    is_unsynced: bool,
+    is_syncing: bool,
+}
+
 /// A rewrite that a child is at.
 #[derive(Clone, Copy, Debug)]
 pub struct Rewriting {
@@ -57,6 +64,8 @@ pub struct AppendOnly {
     manifest: Manifest,
     /// The increment that is appended to.
     file: Option<Box<dyn Output>>,
+    /// Increments that were appended to before and are not synced yet: they come first.
+    closing: Vec<Closing>,
     /// Bytes of that file.
     file_size: u64,
     /// Records that are not written yet.
@@ -96,6 +105,7 @@ impl Default for AppendOnly {
             state: State::Off,
             manifest: Manifest::default(),
             file: None,
+            closing: Vec::new(),
             file_size: 0,
             pending: Vec::new(),
             waiting_since: None,
@@ -224,17 +234,45 @@ impl Core {
         drop(self.host.create(&path)?);
         // Opened anew to append: what is written after a failed write was cut off must go to where the file ends then.
         let file = self.host.append(&path)?;
-        if let Some(mut old) = self.append_only.file.replace(file) {
-            // What it holds must be on the disk before the file behind it is.
-            old.sync()?;
-            self.append_only.synced = self.propagation.offset;
+        let log = &mut self.append_only;
+        if let Some(old) = log.file.replace(file) {
+            let is_wanted = self.settings.appendfsync != AppendFsync::No;
+            log.closing.push(Closing {
+                file: old,
+                is_unsynced: log.is_unsynced && is_wanted,
+                is_syncing: log.is_syncing,
+            });
         }
-        self.append_only.file_size = 0;
-        self.append_only.is_unsynced = false;
-        self.append_only.is_syncing = false;
+        (log.file_size, log.is_unsynced, log.is_syncing) = (0, false, false);
+        self.tend_closing();
         self.append_only.manifest.increments.push(LogFile { name, sequence });
         self.propagation.forget_database();
         Ok(())
+    }
+
+    /// Syncs what was appended to before, aside, and lets go of what is synced.
+    fn tend_closing(&mut self) {
+        let mut failed = None;
+        for closing in &mut self.append_only.closing {
+            if closing.is_syncing
+                && let Some(outcome) = closing.file.sync_outcome()
+            {
+                closing.is_syncing = false;
+                failed = outcome.err().or(failed);
+            }
+            if closing.is_unsynced && !closing.is_syncing {
+                match closing.file.begin_sync() {
+                    Ok(()) => (closing.is_syncing, closing.is_unsynced) = (true, false),
+                    Err(error) => failed = Some(error),
+                }
+            }
+        }
+        self.append_only
+            .closing
+            .retain(|closing| closing.is_syncing || closing.is_unsynced);
+        if let Some(error) = failed {
+            self.note_write_error(&error);
+        }
     }
 
     fn write_manifest(&mut self) -> io::Result<()> {
@@ -262,8 +300,7 @@ impl Core {
         }
         for file in &history {
             log::notice(&format!("Removing the history file {}", file.name));
-            // One that is gone already is as good.
-            let _ = self.host.remove(&self.log_path(&file.name));
+            self.host.remove_aside(&self.log_path(&file.name));
         }
         if let Err(error) = self.write_manifest() {
             log::warning(&format!("Fail to write the AOF manifest file: {}", reason(&error)));
@@ -475,6 +512,7 @@ impl Core {
         if let Err(error) = self.flush_log(false) {
             self.effects.push(Effect::Abort(error));
         }
+        self.tend_closing();
         self.sync_aside();
         self.rewrite_when_due();
     }
@@ -483,7 +521,7 @@ impl Core {
         let is_child_at_work = self.settings.no_appendfsync_on_rewrite && self.has_child();
         let log = &mut self.append_only;
         let wanted = self.settings.appendfsync == AppendFsync::Everysec && log.is_unsynced && !log.is_syncing;
-        if !wanted || is_child_at_work {
+        if !wanted || is_child_at_work || !log.closing.is_empty() {
             return;
         }
         log.syncing = self.propagation.offset - log.pending.len() as u64;
@@ -563,17 +601,26 @@ impl Core {
         if is_logging {
             self.gather_records();
             self.write_pending()?;
+            if self.settings.appendfsync == AppendFsync::Always
+                && let Err(reason) = self.sync_log()
+            {
+                self.effects.push(Effect::Abort(reason.clone()));
+                return Err(io::Error::other(reason));
+            }
             let begun = self.append_only.manifest.clone();
             self.host.create_directory(self.settings.appenddirname.as_path())?;
             self.begin_increment("on background rewrite")?;
             if self.append_only.state == State::On
                 && let Err(error) = self.write_manifest()
             {
+                // Nothing may be appended to a file that no manifest names.
                 self.append_only.manifest = begun;
+                self.continue_increment()?;
                 return Err(error);
             }
         } else {
             self.host.create_directory(self.settings.appenddirname.as_path())?;
+            self.know_old_log();
         }
         let as_snapshot = self.settings.aof_use_rdb_preamble;
         let started = Stopwatch::read();
@@ -688,13 +735,7 @@ impl Core {
     }
 
     fn switch_on(&mut self) -> io::Result<()> {
-        // A log of earlier goes on in its numbers, and stays whole until the new base is.
-        let path = self.log_path(&self.manifest_name());
-        if self.append_only.manifest.is_empty()
-            && let Ok(Some(manifest)) = self.read_manifest(&path)
-        {
-            self.append_only.manifest = manifest;
-        }
+        self.know_old_log();
         self.append_only.state = State::Waiting;
         self.start_recording();
         if self.has_child() {
@@ -711,6 +752,16 @@ impl Core {
             self.switch_off();
         }
         begun
+    }
+
+    /// A log of earlier goes on in its numbers, and stays whole until the new base is.
+    fn know_old_log(&mut self) {
+        let path = self.log_path(&self.manifest_name());
+        if self.append_only.manifest.is_empty()
+            && let Ok(Some(manifest)) = self.read_manifest(&path)
+        {
+            self.append_only.manifest = manifest;
+        }
     }
 
     fn switch_off(&mut self) {
