@@ -18,7 +18,7 @@ use crate::types::hash::HashRef;
 use crate::types::listpack::Element;
 use crate::types::set::SetRef;
 use crate::types::zset::ZsetRef;
-use crate::types::zset::packed::with_score_element;
+use crate::types::zset::packed;
 
 pub const COMMANDS: Family = &[("hscan", hscan), ("sscan", sscan), ("zscan", zscan)];
 
@@ -191,11 +191,9 @@ fn zscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
     };
     let next = match zset {
-        // The text of a score is that of its form: the listpack's own, or all 17 digits.
-        ZsetRef::Packed(_) => {
-            for (member, score) in zset.iter(0..zset.len(), false) {
-                with_score_element(score, |score| tell(member, score));
-            }
+        // The text of a score is that of its form: the one in the listpack, or all 17 digits.
+        ZsetRef::Packed(bytes) => {
+            packed::stored_pairs(bytes).for_each(|(member, score)| tell(member, score));
             0
         }
         ZsetRef::Table(table) => walk(cursor, options.count, |cursor, seen| {
@@ -213,7 +211,9 @@ fn zscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 mod tests {
     use std::collections::BTreeSet;
 
+    use crate::persistence::rdb::{Version, payload};
     use crate::server::testing::Server;
+    use crate::types::listpack::{self, Element};
 
     /// The elements that an iteration with small steps tells, with `between` run after each call.
     fn all(server: &mut Server, command: &str, mut between: impl FnMut(&mut Server)) -> BTreeSet<String> {
@@ -266,5 +266,26 @@ mod tests {
         assert_eq!(server.ask("HSCAN h 0 COUNT 1 MATCH a*"), "*2|$1|0|*2|$3|a:1|$1|x|");
         assert_eq!(server.ask("HSCAN h 0 NOVALUES"), "*2|$1|0|*2|$3|a:1|$3|b:1|");
         assert_eq!(server.ask("SSCAN nothing 0 NOSUCH"), "*2|$1|0|*0|");
+    }
+
+    /// Redis 7.0 packs scores with all 17 digits. ZSCAN tells a packed score as it is stored, the other commands as a
+    /// number.
+    #[test]
+    fn packed_scores_are_told_as_they_are_stored() {
+        const SORTED_SET_IN_LISTPACK: u8 = 17;
+        let pack = listpack::from_elements([Element::Str(b"a"), Element::Str(b"1.6999999999999999e+308")]);
+        let mut payload = [&[SORTED_SET_IN_LISTPACK, pack.len() as u8][..], &pack].concat();
+        payload::seal(&mut payload, Version::REDIS_7_0);
+        let mut server = Server::start();
+        assert_eq!(server.run(&[b"RESTORE", b"z", b"0", &payload]), "+OK|");
+        assert_eq!(server.ask("ZSCAN z 0"), "*2|$1|0|*2|$1|a|$23|1.6999999999999999e+308|");
+        assert_eq!(server.ask("ZSCORE z a"), "$8|1.7e+308|");
+        assert_eq!(server.ask("ZRANGE z 0 -1 WITHSCORES"), "*2|$1|a|$8|1.7e+308|");
+        assert_eq!(server.ask("ZRANDMEMBER z 1 WITHSCORES"), "*2|$1|a|$8|1.7e+308|");
+        // Another member leaves the text alone; another score does not.
+        server.ask("ZADD z 1 b 1.7e+308 a");
+        assert!(server.ask("ZSCAN z 0").ends_with("$23|1.6999999999999999e+308|"));
+        server.ask("ZADD z 2.5 a 1.7e+308 a");
+        assert!(server.ask("ZSCAN z 0").ends_with("$8|1.7e+308|"));
     }
 }

@@ -68,7 +68,7 @@ fn checked_score(element: Element) -> Option<f64> {
 }
 
 /// Calls `f` with the element that Redis stores for a score: an integer where it is one, else the shortest text.
-pub fn with_score_element<R>(score: f64, f: impl FnOnce(Element) -> R) -> R {
+fn with_score_element<R>(score: f64, f: impl FnOnce(Element) -> R) -> R {
     if score.abs() <= INTEGER_SCORE_MAX && score.trunc() == score {
         return f(Element::Int(score as i64));
     }
@@ -101,6 +101,12 @@ pub fn is_sound(pack: Listpack) -> bool {
 /// Members and scores in order.
 pub fn iter(bytes: &[u8]) -> PackedIter<'_> {
     pairs(bytes)
+}
+
+/// The same with the scores as they are stored. One that another server wrote may be a longer text than ours would be.
+pub fn stored_pairs(bytes: &[u8]) -> impl Iterator<Item = (Element<'_>, Element<'_>)> {
+    let mut entries = Listpack::new(bytes).iter();
+    std::iter::from_fn(move || Some((entries.next()?.element, entries.next()?.element)))
 }
 
 /// Number of members.
