@@ -3,18 +3,33 @@
 mod support;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::mpsc;
+use std::thread;
 
-use redis::{
-    Commands, Connection, ConnectionInfo, ErrorKind, ExpireOption, IntoConnectionInfo, ProtocolVersion, RedisResult,
-    Value,
+use redis::streams::{
+    StreamAutoClaimOptions, StreamAutoClaimReply, StreamClaimReply, StreamInfoGroupsReply, StreamPendingCountReply,
+    StreamPendingReply, StreamReadOptions, StreamReadReply,
 };
+use redis::{
+    Commands, Connection, ConnectionInfo, Direction, ErrorKind, ExpireOption, IntoConnectionInfo, ProtocolVersion,
+    PushKind, RedisResult, Value,
+};
+use support::PATIENCE;
 use support::server::{Binary, Server};
+
+/// Makes a further client of the server that a test runs on.
+type Join<'a> = &'a dyn Fn() -> RedisResult<Connection>;
 
 /// Runs `test` on fresh servers, once a protocol.
 fn with_both_protocols(test: impl Fn(&mut Connection) -> RedisResult<()>) {
+    with_several_clients(|join| test(&mut join()?));
+}
+
+/// The same for a test of more than one client.
+fn with_several_clients(test: impl Fn(Join) -> RedisResult<()>) {
     for protocol in [ProtocolVersion::RESP2, ProtocolVersion::RESP3] {
         let server = Server::start(Binary::UnderTest);
-        let outcome = connect(&server, protocol).and_then(|mut connection| test(&mut connection));
+        let outcome = test(&|| connect(&server, protocol));
         outcome.unwrap_or_else(|error| panic!("{protocol:?}: {error}\n{}", server.log()));
     }
 }
@@ -193,22 +208,282 @@ fn streams() {
     });
 }
 
+/// The IDs in a reply of XREAD or XREADGROUP.
+fn ids(reply: Option<StreamReadReply>) -> Vec<String> {
+    let keys = reply.into_iter().flat_map(|reply| reply.keys);
+    keys.flat_map(|key| key.ids).map(|entry| entry.id).collect()
+}
+
+#[test]
+fn consumer_groups() {
+    with_several_clients(|join| {
+        let mut client = join()?;
+        let first: String = client.xadd("events", "*", &[("kind", "login"), ("who", "ada")])?;
+        let second: String = client.xadd("events", "*", &[("kind", "logout")])?;
+        let () = client.xgroup_create("events", "workers", "0")?;
+        let () = client.xgroup_create_mkstream("jobs", "workers", "$")?;
+        let unread = StreamReadOptions::default().group("workers", "alice").count(10);
+        let taken = client.xread_options(&["events"], &[">"], &unread)?;
+        assert_eq!(ids(taken), [first.clone(), second.clone()]);
+        assert_eq!(client.xack::<_, _, _, usize>("events", "workers", &[&first])?, 1);
+        let StreamPendingReply::Data(pending) = client.xpending("events", "workers")? else {
+            panic!("one is pending");
+        };
+        assert_eq!((pending.count, &*pending.consumers[0].name), (1, "alice"));
+        let pending: StreamPendingCountReply = client.xpending_count("events", "workers", "-", "+", 10)?;
+        assert_eq!((&pending.ids[0].id, pending.ids[0].times_delivered), (&second, 1));
+        let claimed: StreamClaimReply = client.xclaim("events", "workers", "bob", 0, &[&second])?;
+        assert_eq!(claimed.ids[0].get::<String>("kind"), Some("logout".into()));
+        let options = StreamAutoClaimOptions::default().count(5);
+        let claimed: StreamAutoClaimReply =
+            client.xautoclaim_options("events", "workers", "carol", 0, "0-0", options)?;
+        assert_eq!((&*claimed.next_stream_id, &claimed.claimed[0].id), ("0-0", &second));
+        let groups: StreamInfoGroupsReply = client.xinfo_groups("events")?;
+        assert_eq!((groups.groups[0].pending, groups.groups[0].lag), (1, Some(0)));
+        let mut job = String::new();
+        let read = while_waiting(
+            &mut client,
+            join()?,
+            |worker| {
+                let options = StreamReadOptions::default().group("workers", "dave").block(0);
+                worker.xread_options(&["jobs"], &[">"], &options)
+            },
+            |client| {
+                job = client.xadd("jobs", "*", &[("n", 1)])?;
+                Ok(())
+            },
+        )?;
+        assert_eq!(ids(read), [job]);
+        let briefly = StreamReadOptions::default().group("workers", "dave").block(5);
+        assert_eq!(ids(client.xread_options(&["jobs"], &[">"], &briefly)?), [""; 0]);
+        Ok(())
+    });
+}
+
+/// Has `worker` wait in a thread of its own until `offer` gives it what it waits for.
+fn while_waiting<T: Send + 'static>(
+    client: &mut Connection,
+    mut worker: Connection,
+    wait: impl FnOnce(&mut Connection) -> RedisResult<T> + Send + 'static,
+    offer: impl FnOnce(&mut Connection) -> RedisResult<()>,
+) -> RedisResult<T> {
+    worker.set_read_timeout(Some(PATIENCE))?;
+    let waiting = thread::spawn(move || wait(&mut worker));
+    support::wait_until("somebody waits", || {
+        let clients = redis::cmd("INFO").arg("clients").query::<String>(client);
+        clients.is_ok_and(|clients| clients.contains("blocked_clients:1\r\n"))
+    });
+    offer(client)?;
+    waiting.join().expect("no panic")
+}
+
+#[test]
+fn blocking_pops() {
+    with_several_clients(|join| {
+        let mut client = join()?;
+        let popped = while_waiting(
+            &mut client,
+            join()?,
+            |worker| worker.blpop::<_, Option<(String, String)>>(&["first", "second"], 0.0),
+            |client| client.rpush("second", "job"),
+        )?;
+        assert_eq!(popped, Some(("second".into(), "job".into())));
+        let moved = while_waiting(
+            &mut client,
+            join()?,
+            |worker| worker.blmove::<_, _, Option<String>>("from", "to", Direction::Left, Direction::Right, 0.0),
+            |client| client.rpush("from", "x"),
+        )?;
+        assert_eq!(moved, Some("x".into()));
+        let best = while_waiting(
+            &mut client,
+            join()?,
+            |worker| worker.bzpopmax::<_, Option<(String, String, f64)>>("scores", 0.0),
+            |client| client.zadd("scores", "a", 1.5),
+        )?;
+        assert_eq!(best, Some(("scores".into(), "a".into(), 1.5)));
+        assert_eq!(client.blpop::<_, Option<(String, String)>>("nothing", 0.01)?, None);
+        Ok(())
+    });
+}
+
+#[test]
+fn transactions() {
+    with_several_clients(|join| {
+        let (mut client, mut other) = (join()?, join()?);
+        let () = client.set("stock", 5)?;
+        let mut attempts = 0;
+        let (left, orders): (i64, usize) = redis::transaction(&mut client, &["stock"], |client, pipe| {
+            attempts += 1;
+            let left: i64 = client.get("stock")?;
+            if attempts == 1 {
+                let () = other.decr("stock", 1)?;
+            }
+            let pipe = pipe.set("stock", left - 1).ignore().get("stock");
+            pipe.rpush("orders", "one").query(client)
+        })?;
+        assert_eq!((left, orders, attempts), (3, 1, 2));
+        // A command that fails leaves the others standing; one that is refused leaves none.
+        let mut pipe = redis::pipe();
+        pipe.atomic().set("text", "x").lpush("text", "y").incr("counter", 1);
+        pipe.query::<()>(&mut client).expect_err("a string is no list");
+        assert_eq!(client.mget::<_, (String, i64)>(&["text", "counter"])?, ("x".into(), 1));
+        let mut pipe = redis::pipe();
+        pipe.atomic().set("never", 1).cmd("NOSUCH");
+        pipe.query::<()>(&mut client).expect_err("no such command");
+        assert!(!client.exists::<_, bool>("never")?);
+        Ok(())
+    });
+}
+
+#[test]
+fn messages() {
+    with_several_clients(|join| {
+        let (mut publisher, mut listener) = (join()?, join()?);
+        let mut messages = listener.as_pubsub();
+        messages.set_read_timeout(Some(PATIENCE))?;
+        messages.subscribe(&["news", "sport"])?;
+        messages.psubscribe("n?ws*")?;
+        support::wait_until("it is subscribed", || {
+            let patterns = redis::cmd("PUBSUB").arg("NUMPAT").query::<usize>(&mut publisher);
+            patterns.is_ok_and(|patterns| patterns == 1)
+        });
+        let channels: BTreeSet<String> = redis::cmd("PUBSUB").arg("CHANNELS").query(&mut publisher)?;
+        assert_eq!(channels.into_iter().collect::<Vec<_>>(), ["news", "sport"]);
+        assert_eq!(publisher.publish::<_, _, usize>("news", "hello")?, 2);
+        let (direct, by_pattern) = (messages.get_message()?, messages.get_message()?);
+        assert_eq!(
+            (direct.get_channel_name(), direct.get_payload::<String>()?),
+            ("news", "hello".into())
+        );
+        assert!(!direct.from_pattern());
+        assert_eq!(by_pattern.get_pattern::<String>()?, "n?ws*");
+        // A key that expires is told without anybody asking for it.
+        let () = redis::cmd("CONFIG")
+            .arg(&["SET", "notify-keyspace-events", "Ex"])
+            .query(&mut publisher)?;
+        messages.subscribe("__keyevent@0__:expired")?;
+        support::wait_until("it is subscribed", || {
+            let counts = redis::cmd("PUBSUB")
+                .arg(&["NUMSUB", "__keyevent@0__:expired"])
+                .query::<(String, usize)>(&mut publisher);
+            counts.is_ok_and(|(_, count)| count == 1)
+        });
+        let () = publisher.pset_ex("brief", "x", 1)?;
+        assert_eq!(messages.get_message()?.get_payload::<String>()?, "brief");
+        // Afterwards the connection is one like any other.
+        drop(messages);
+        assert_eq!(listener.publish::<_, _, usize>("news", "again")?, 0);
+        Ok(())
+    });
+}
+
+/// Client-side caching: a client that has read a key is told when it changes.
+#[test]
+fn tracking() {
+    let server = Server::start(Binary::UnderTest);
+    let run = || {
+        let mut writer = connect(&server, ProtocolVersion::RESP3)?;
+        let () = writer.set("cached", 1)?;
+        let mut reader = connect(&server, ProtocolVersion::RESP3)?;
+        let (sender, pushes) = mpsc::channel();
+        reader.set_push_sender(sender);
+        let () = redis::cmd("CLIENT").arg(&["TRACKING", "ON"]).query(&mut reader)?;
+        assert_eq!(reader.get::<_, i64>("cached")?, 1);
+        let () = writer.set("cached", 2)?;
+        let () = redis::cmd("PING").query(&mut reader)?;
+        let push = pushes
+            .try_recv()
+            .expect("it comes before the reply to what was sent later");
+        let name = Value::BulkString(b"cached".to_vec());
+        assert_eq!(
+            (push.kind, push.data),
+            (PushKind::Invalidate, vec![Value::Array(vec![name])])
+        );
+        // RESP2 knows no pushes: another connection gets them as messages.
+        let mut listener = connect(&server, ProtocolVersion::RESP2)?;
+        let id: i64 = redis::cmd("CLIENT").arg("ID").query(&mut listener)?;
+        let mut invalidations = listener.as_pubsub();
+        invalidations.set_read_timeout(Some(PATIENCE))?;
+        invalidations.subscribe("__redis__:invalidate")?;
+        let mut reader = connect(&server, ProtocolVersion::RESP2)?;
+        let () = redis::cmd("CLIENT")
+            .arg(&["TRACKING", "ON", "REDIRECT"])
+            .arg(id)
+            .query(&mut reader)?;
+        assert_eq!(reader.get::<_, i64>("cached")?, 2);
+        let () = writer.del("cached")?;
+        assert_eq!(invalidations.get_message()?.get_payload::<Vec<String>>()?, ["cached"]);
+        RedisResult::Ok(())
+    };
+    run().unwrap_or_else(|error| panic!("{error}\n{}", server.log()));
+}
+
+#[test]
+fn counts_bits_places_and_sorting() {
+    with_both_protocols(|connection| {
+        assert!(connection.pfadd::<_, _, bool>("visitors", &["a", "b", "c"])?);
+        let () = connection.pfadd("others", &["c", "d"])?;
+        let () = connection.pfmerge("all", &["visitors", "others"])?;
+        assert_eq!(connection.pfcount::<_, usize>("all")?, 4);
+        let () = connection.setbit("bits", 7, true)?;
+        assert_eq!(connection.bitcount::<_, usize>("bits")?, 1);
+        let towns = [(13.361389, 38.115556, "Palermo"), (15.087269, 37.502669, "Catania")];
+        assert_eq!(connection.geo_add::<_, _, usize>("sicily", &towns[..])?, 2);
+        let far: f64 = connection.geo_dist("sicily", "Palermo", "Catania", redis::geo::Unit::Kilometers)?;
+        assert!((166.0..167.0).contains(&far), "{far}");
+        let () = connection.rpush("numbers", &[10, 9, 100])?;
+        let sorted: Vec<i64> = redis::cmd("SORT").arg(&["numbers", "DESC"]).query(connection)?;
+        assert_eq!(sorted, [100, 10, 9]);
+        for number in 0..1000 {
+            let () = connection.hset("big", format!("field:{number}"), number)?;
+        }
+        let fields: HashMap<String, i64> = connection.hscan_match("big", "field:*")?.collect();
+        assert_eq!(fields.len(), 1000);
+        Ok(())
+    });
+}
+
 #[test]
 fn each_protocol_has_its_own_types() {
     let server = Server::start(Binary::UnderTest);
-    let hash = |protocol| {
+    let replies = |protocol| {
         let mut connection = connect(&server, protocol)?;
+        let () = redis::cmd("FLUSHALL").query(&mut connection)?;
         let () = connection.hset("hash", "field", "value")?;
-        redis::cmd("HGETALL").arg("hash").query::<Value>(&mut connection)
+        let () = connection.sadd("set", "member")?;
+        let () = connection.zadd("scores", "member", 1.5)?;
+        let questions = [
+            "HGETALL hash",
+            "SMEMBERS set",
+            "ZSCORE scores member",
+            "GET nothing",
+            "BLPOP nothing 0.001",
+        ];
+        let ask = |question: &str| {
+            let words: Vec<&str> = question.split(' ').collect();
+            redis::Cmd::new().arg(words).query::<Value>(&mut connection)
+        };
+        questions.map(ask).into_iter().collect::<RedisResult<Vec<Value>>>()
     };
-    let pair = || {
-        (
-            Value::BulkString(b"field".to_vec()),
-            Value::BulkString(b"value".to_vec()),
-        )
-    };
-    assert_eq!(hash(ProtocolVersion::RESP2), Ok(Value::Array(vec![pair().0, pair().1])));
-    assert_eq!(hash(ProtocolVersion::RESP3), Ok(Value::Map(vec![pair()])));
+    let text = |text: &str| Value::BulkString(text.into());
+    let (pair, member) = ((text("field"), text("value")), text("member"));
+    let resp2 = vec![
+        Value::Array(vec![pair.0.clone(), pair.1.clone()]),
+        Value::Array(vec![member.clone()]),
+        text("1.5"),
+        Value::Nil,
+        Value::Nil,
+    ];
+    let resp3 = vec![
+        Value::Map(vec![pair]),
+        Value::Set(vec![member]),
+        Value::Double(1.5),
+        Value::Nil,
+        Value::Nil,
+    ];
+    assert_eq!(replies(ProtocolVersion::RESP2), Ok(resp2));
+    assert_eq!(replies(ProtocolVersion::RESP3), Ok(resp3));
 }
 
 #[test]
