@@ -116,10 +116,10 @@ impl Options {
         Ok(())
     }
 
-    fn tracker(self, before: Option<&Tracker>) -> Tracker {
+    fn tracker(self) -> Tracker {
         let mut prefixes: BTreeSet<Box<[u8]>> = self.prefixes.into_iter().collect();
-        // Without a prefix a client in broadcast mode hears of everything.
-        if self.broadcast && prefixes.is_empty() && before.is_none_or(|before| before.prefixes.is_empty()) {
+        // Without a prefix a client in broadcast mode hears of everything, besides what it heard of before.
+        if self.broadcast && prefixes.is_empty() {
             prefixes.insert(Box::default());
         }
         Tracker {
@@ -158,7 +158,7 @@ fn tracking(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if args.at(2).eq_ignore_ascii_case(b"on") {
         let before = ctx.session().tracking.as_deref().cloned();
         options.check(before.as_ref())?;
-        let tracker = options.tracker(before.as_ref());
+        let tracker = options.tracker();
         ctx.core.track(ctx.session, tracker);
     } else if args.at(2).eq_ignore_ascii_case(b"off") {
         ctx.core.untrack(ctx.session);

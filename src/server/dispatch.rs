@@ -97,6 +97,8 @@ impl<'a> Executor<'a> {
         }
         if self.core.waiting.has_ready() {
             self.core.serve_waiting();
+            // What those who were served tell this client.
+            self.core.take_pushed(index, &mut self.reply);
         }
         if self.reply.bytes.len() >= self.block {
             self.core.set_aside(index, std::mem::take(&mut self.reply.bytes));
@@ -262,18 +264,16 @@ impl<'a> Executor<'a> {
         Verdict::Done
     }
 
-    /// A refused command spoils the transaction it was to be queued in; if EXEC itself is refused, nothing is left to
-    /// spoil, and its error is another.
+    /// A refused command spoils the transaction it was to be queued in. EXEC itself, wherever it is refused, ends what
+    /// there is to end, watched keys as well, and its error is another.
     fn abort_transaction(&mut self, spec: Option<&'static CommandSpec>, text: &[u8]) -> Option<Vec<u8>> {
         let index = self.current?;
-        if !self.core.session(index).is_queueing() {
-            return None;
-        }
         if spec.is_none_or(|spec| spec.name != "exec") {
             self.core.refuse_transaction(index);
             return None;
         }
         self.core.end_transaction(index);
+        let text = text.strip_prefix(b"ERR ").unwrap_or(text);
         Some([b"EXECABORT Transaction discarded because of: ", text].concat())
     }
 
