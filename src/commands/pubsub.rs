@@ -49,6 +49,9 @@ fn punsubscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// SSUBSCRIBE shardchannel [shardchannel ...]
 fn ssubscribe(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if ctx.core.in_transaction {
+        return Err("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client".into());
+    }
     join(ctx, args, Topic::ShardChannel, "ssubscribe")
 }
 

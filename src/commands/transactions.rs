@@ -3,6 +3,8 @@
 //! Queueing itself is no command: [`crate::server::dispatch`] does it with whatever else a client sends meanwhile.
 
 use super::handlers::Family;
+use super::table::CommandSpec;
+use crate::resp::reply::Reply;
 use crate::resp::request::Args;
 use crate::server::call::Call;
 use crate::server::owned::OwnedRequest;
@@ -58,6 +60,7 @@ fn exec(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
 fn run(ctx: &mut Context<'_>, queue: &[OwnedRequest]) {
     ctx.reply.array(queue.len());
     ctx.core.in_transaction = true;
+    let mut told = Reply::default();
     let mut started = Stopwatch::read();
     for request in queue {
         let call = Call {
@@ -69,10 +72,22 @@ fn run(ctx: &mut Context<'_>, queue: &[OwnedRequest]) {
             started,
         };
         started = ctx.core.call(call, &mut ctx.reply);
-        // A subscription's confirmation stands where the reply would.
-        ctx.core.take_pushed(ctx.session, &mut ctx.reply);
+        // A subscription's confirmation stands where the reply would; anything else that the client is told waits, or a
+        // message would stand among the replies.
+        let place = if is_confirmed(request.spec) {
+            &mut ctx.reply
+        } else {
+            &mut told
+        };
+        ctx.core.take_pushed(ctx.session, place);
     }
+    ctx.session().reply.bytes = told.bytes;
     ctx.core.in_transaction = false;
+}
+
+/// Whether pushes are what the command answers with.
+fn is_confirmed(spec: &CommandSpec) -> bool {
+    spec.name.ends_with("subscribe")
 }
 
 /// WATCH key [key ...]

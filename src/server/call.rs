@@ -74,12 +74,13 @@ impl Core {
         if !self.monitors.is_empty() && !self.waiting.is_retrying() {
             self.show_to_monitors(index, database, spec, args);
         }
+        // Also one that waits now has read that nothing is there.
+        if spec.flags.contains(Flag::ReadOnly) && !self.tracking.is_off() {
+            self.remember_read(index, spec, args);
+        }
         if self.session(index).blocked == Some(Blocked::Waiting) {
             // It has not done anything yet, and is counted when it has.
             return Stopwatch::read();
-        }
-        if spec.flags.contains(Flag::ReadOnly) && !self.tracking.is_off() {
-            self.remember_read(index, spec, args);
         }
         self.account(index, spec, args, outcome, reply, start_of_reply, started)
     }

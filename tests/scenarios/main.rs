@@ -67,10 +67,27 @@ impl Stage {
             _ => client.write_all(&encode(&words)).expect("the connection is open"),
         }
         self.settle();
+        if words.iter().any(|word| word.starts_with("0.0")) {
+            let at = names
+                .iter()
+                .position(|other| *other == name)
+                .expect("its name is known");
+            self.wait_for_timeout(FIRST_ID + at as u64);
+        }
         self.clients
             .iter_mut()
             .map(|(name, client)| (name.clone(), hear(client)))
             .collect()
+    }
+
+    /// Waits until a client with so short a timeout waits no longer, or its next lines would depend on the time.
+    fn wait_for_timeout(&mut self, id: u64) {
+        support::wait_until("its time is up", || {
+            let client = self.control.ask(&format!("CLIENT LIST ID {id}"));
+            let flags = client.split(" flags=").nth(1).and_then(|rest| rest.split(' ').next());
+            flags.is_some_and(|flags| !flags.contains('b'))
+        });
+        self.settle();
     }
 
     /// Three round trips of another client: by the third, whatever the first found to do is done and written.
