@@ -266,6 +266,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_is_to_forget_never_reaches_another() {
+        let mut server = Server::start();
+        let (reader, other) = (server.connect(), server.connect());
+        for client in [reader, other] {
+            server.ask_as(client, "HELLO 3");
+        }
+        server.ask_as(reader, "CLIENT TRACKING ON");
+        server.ask_as(reader, "GET a");
+        for line in ["MULTI", "SET a 1", "CLIENT TRACKING OFF"] {
+            server.ask_as(reader, line);
+        }
+        assert_eq!(
+            server.ask_as(reader, "EXEC").as_deref(),
+            Some("*2|+OK|+OK|>2|$10|invalidate|*1|$1|a|")
+        );
+        assert_eq!(server.ask_as(other, "CLIENT TRACKING ON").as_deref(), Some("+OK|"));
+    }
+
+    #[test]
     fn an_expired_key_is_told() {
         let mut server = Server::start();
         let reader = server.connect();

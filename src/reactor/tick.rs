@@ -443,8 +443,12 @@ impl Reactor {
     fn execute(&mut self) {
         self.resume_held(0);
         self.execute_from(0);
-        // What somebody sent behind a wait that ended just now belongs to this tick, before anybody hears of it. Those may
-        // go on serving each other: the rest goes on in the next tick.
+        self.go_on();
+    }
+
+    /// What somebody sent behind a wait that ended just now belongs to this tick, before anybody hears of it. Those who go
+    /// on may serve each other without end: the rest goes on in the next tick.
+    fn go_on(&mut self) {
         for _ in 0..RESUMES {
             let from = self.received.len();
             self.resume_held(from);
@@ -818,6 +822,7 @@ impl Reactor {
         if self.core.waiting.has_ready() {
             self.core.serve_waiting();
         }
+        self.go_on();
         self.core.broadcast_changes();
         self.core.settle();
         if self.core.monotonic >= self.next_second {

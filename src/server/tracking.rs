@@ -85,7 +85,7 @@ impl Tracker {
 #[derive(Default)]
 struct Prefix {
     readers: BTreeSet<Reader>,
-    /// Keys changed in this tick, and who changed each first.
+    /// Keys changed in this tick, and who changed each last.
     changed: BTreeMap<Box<[u8]>, Option<ClientId>>,
 }
 
@@ -104,8 +104,9 @@ pub struct Tracking {
 }
 
 impl Tracking {
+    /// Whether nobody tracks anything, nor is to be told anything although it stopped to just now.
     pub fn is_off(&self) -> bool {
-        self.clients == 0
+        self.clients == 0 && self.own.is_empty()
     }
 
     pub fn clients(&self) -> usize {
@@ -137,9 +138,14 @@ enum What<'a> {
 }
 
 impl What<'_> {
-    fn write(self, reply: &mut Reply) {
+    /// Writes it for a reader: whoever is told in its place, Redis takes the reader's null.
+    fn write(self, reply: &mut Reply, reader: Protocol) {
         match self {
-            What::Everything => reply.null(),
+            What::Everything => {
+                let own = std::mem::replace(&mut reply.protocol, reader);
+                reply.null();
+                reply.protocol = own;
+            }
             What::Keys(keys) => {
                 reply.array(keys.len());
                 keys.iter().for_each(|key| reply.bulk(key));
@@ -211,7 +217,10 @@ impl Core {
             .map(|session| session.id);
         for (prefix, entry) in &mut self.tracking.prefixes {
             if key.starts_with(prefix) {
-                entry.changed.entry(key.into()).or_insert(caller);
+                match entry.changed.get_mut(key) {
+                    Some(by) => *by = caller,
+                    None => drop(entry.changed.insert(key.into(), caller)),
+                }
                 self.tracking.broadcasting = true;
             }
         }
@@ -329,33 +338,34 @@ impl Core {
     }
 
     fn tell_reader(&mut self, reader: Reader, what: What<'_>) {
+        let protocol = self.session(reader.index).protocol;
         let Some(redirect) = self.tracker(reader).and_then(|tracker| tracker.redirect) else {
-            return self.push_invalidation(reader.index, what, false);
+            return self.push_invalidation(reader.index, what, protocol, false);
         };
         let target = self
             .sessions()
             .find(|session| session.id == redirect && !session.doomed);
         match target.map(|session| session.index) {
-            Some(target) => self.push_invalidation(target, what, true),
+            Some(target) => self.push_invalidation(target, what, protocol, true),
             None => self.note_broken_redirect(reader.index, redirect),
         }
     }
 
-    fn push_invalidation(&mut self, to: SessionIndex, what: What<'_>, redirected: bool) {
+    fn push_invalidation(&mut self, to: SessionIndex, what: What<'_>, reader: Protocol, redirected: bool) {
         let hears = |session: &Session| redirected && session.is_subscriber();
         let Some(session) = self.find_session(to) else { return };
         if session.protocol == Protocol::Resp3 {
             self.push(to, |reply| {
                 reply.push(2);
                 reply.bulk("invalidate");
-                what.write(reply);
+                what.write(reply, reader);
             });
         } else if hears(session) {
             self.push(to, |reply| {
                 reply.push(3);
                 reply.bulk("message");
                 reply.bulk(CHANNEL);
-                what.write(reply);
+                what.write(reply, reader);
             });
         }
     }
