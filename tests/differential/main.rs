@@ -10,13 +10,15 @@
 //!   whole rounds of commands from them, some of them spoilt on purpose;
 //! - [`compare`] says when two replies are the same;
 //! - [`rig`] sends a round to the three servers and finds the first difference;
-//! - [`shrink`] makes the shortest program that still shows it.
+//! - [`shrink`] makes the shortest program that still shows it;
+//! - [`crowd`] lets several clients talk at once, which wait, watch, subscribe and cache, and compares what each hears.
 //!
 //! Settings, from the environment: `AEOLUS_DIFF_COMMANDS` (how many, 100,000 unless told), `AEOLUS_DIFF_SEED`,
 //! `AEOLUS_DIFF_ONLY` and `AEOLUS_DIFF_SKIP` (command names separated by commas), `AEOLUS_DIFF_FAILURES` (how many
 //! different differences to shrink before giving up, 5 unless told), `AEOLUS_BIN` (another binary as the one tested).
 
 mod compare;
+mod crowd;
 mod families;
 mod generator;
 mod grammar;
@@ -59,6 +61,18 @@ fn same_replies_with_default_limits() {
 #[test]
 fn same_replies_with_tight_limits() {
     examine("tight limits", TIGHT_LIMITS, 2);
+}
+
+/// A twentieth of the commands asked for: after each of these the servers must come to rest.
+#[test]
+fn several_clients_hear_the_same() {
+    if !Binary::Redis.available() || !Binary::Valkey.available() {
+        return;
+    }
+    let wanted = number_from_env("AEOLUS_DIFF_COMMANDS", 100_000) / 20;
+    let seed = number_from_env("AEOLUS_DIFF_SEED", 20_240_601);
+    let patience = number_from_env("AEOLUS_DIFF_FAILURES", 5) as usize;
+    crowd::examine(seed, wanted, patience);
 }
 
 /// Half of the commands asked for, since two tests share them.

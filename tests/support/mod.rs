@@ -7,6 +7,7 @@
 //! Nothing here sleeps for luck: every wait is for a condition, with a deadline after which the test fails.
 #![allow(dead_code)] // every test target compiles this module and uses its own part of it
 
+pub mod chunks;
 pub mod client;
 pub mod os;
 pub mod random;
