@@ -242,6 +242,7 @@ impl Core {
         self.moment.now = now;
         self.moment.clock.set_now(now);
         self.monotonic = monotonic;
+        self.memory_peak = self.memory_peak.max(crate::memory::used());
         if self.monotonic.since(self.sampled) >= 100 {
             self.sample_rates();
         }
@@ -257,7 +258,6 @@ impl Core {
         self.cycle_rate.sample(self.stats.eventloop_cycles, self.monotonic);
         self.cycle_time_rate
             .sample(self.stats.eventloop_duration_usec, self.monotonic);
-        self.memory_peak = self.memory_peak.max(crate::memory::used());
     }
 
     /// Starts all counting anew (CONFIG RESETSTAT). The memory peak and the slow log are not counts and stay.

@@ -145,7 +145,6 @@ impl Core {
         self.save_when_due();
         self.tend_log();
         crate::memory::decay();
-        self.memory_peak = self.memory_peak.max(crate::memory::used());
         let (now, timeout) = (self.moment.now, self.settings.timeout as i64);
         let mut late = Vec::new();
         for session in self.sessions() {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Settings;
 use crate::server::session::SessionIndex;
+use crate::server::testing::Server;
 use crate::timer::Millis;
 
 const SECTION_NAMES: [&str; 13] = [
@@ -105,5 +106,21 @@ fn what_happened_is_listed_by_command_and_code() {
         "# Commandstats\r\ncmdstat_get:calls=3,usec=10,usec_per_call=3.33,rejected_calls=0,failed_calls=1\r\n\
          \r\n# Errorstats\r\nerrorstat_ERR:count=1\r\nerrorstat_WRONGTYPE:count=1\r\n\
          \r\n# Latencystats\r\nlatency_percentiles_usec_get:p50=1.152,p99=1.152,p99.9=1.152\r\n"
+    );
+}
+
+#[test]
+fn a_peak_of_memory_stays() {
+    let mut server = Server::start();
+    server.ask("SETRANGE k 5000000 x");
+    server.at(1).ask("DEL k");
+    let memory = server.ask("INFO memory");
+    let peak = memory
+        .split("used_memory_peak:")
+        .nth(1)
+        .and_then(|rest| rest.split('|').next());
+    assert!(
+        peak.is_some_and(|peak| peak.parse().is_ok_and(|peak: usize| peak > 5_000_000)),
+        "{memory}"
     );
 }
