@@ -252,6 +252,7 @@ impl Fuzzer {
         if !self.random.percent(1) {
             wait_briefly(&mut command);
         }
+        draw_modestly(&mut command);
         // An empty request is none.
         if command.is_empty() {
             command.push(b"PING".to_vec());
@@ -367,6 +368,23 @@ fn wait_briefly(command: &mut Command) {
     let text = String::from_utf8_lossy(timeout).into_owned();
     if text.parse().is_ok_and(|seconds: f64| (0.0..1e18).contains(&seconds)) {
         *timeout = briefly.into();
+    }
+}
+
+/// Has a command that draws with repetition draw no more than some: asked for billions of elements, the server gives them,
+/// as Redis does. More than a reply can hold is refused, and stays.
+fn draw_modestly(command: &mut Command) {
+    let Some(name) = command.first().map(|name| name.to_ascii_uppercase()) else {
+        return;
+    };
+    if !matches!(name.as_slice(), b"SRANDMEMBER" | b"HRANDFIELD" | b"ZRANDMEMBER") {
+        return;
+    }
+    if let Some(count) = command.get_mut(2) {
+        let number = String::from_utf8_lossy(count).parse::<i64>().unwrap_or(0);
+        if (-1_000_000_000_000_000..-100_000).contains(&number) {
+            *count = b"-100".to_vec();
+        }
     }
 }
 
