@@ -206,10 +206,9 @@ fn write_fields(ctx: &mut Context<'_>, args: Args<'_>, operations: &[Operation],
     };
     // In a string that has grown, every write counts.
     let changes = if grown { written } else { changed };
+    // Where every write has failed nobody is told, though the string may be longer now.
     if changes > 0 {
         ctx.changed_times(changes, Class::STRING, "setbit", key.bytes);
-    } else if grown {
-        ctx.core.touched(ctx.database, key.bytes);
     }
     Ok(())
 }

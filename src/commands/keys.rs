@@ -283,8 +283,11 @@ fn swapdb(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let first = int32(args.at(1)).map_err(|_| Failure::from("ERR invalid first DB index"))?;
     let second = int32(args.at(2)).map_err(|_| Failure::from("ERR invalid second DB index"))?;
     let (first, second) = (existing_database(ctx, first)?, existing_database(ctx, second)?);
-    ctx.core.before_swap(first, second);
-    ctx.core.keyspace.swap(first, second);
+    // Swapped with itself a database is the same: whoever watches its keys has missed nothing.
+    if first != second {
+        ctx.core.before_swap(first, second);
+        ctx.core.keyspace.swap(first, second);
+    }
     ctx.core.dirty += 1;
     ctx.reply.ok();
     Ok(())

@@ -182,8 +182,10 @@ pub fn raise(
     if grows && buf.bytes().len() + sequence.len - run.bytes() > longest {
         return raise_densely(buf, index, number);
     }
-    let end = (place.at + run.bytes()).min(buf.bytes().len());
-    buf.splice(place.at..end, sequence.bytes());
+    // A run that is cut off cuts off as much of what replaces it: the string grows as if the run were whole.
+    let end = place.at + run.bytes();
+    let cut = end.saturating_sub(buf.bytes().len());
+    buf.splice(place.at..end - cut, &sequence.bytes()[..sequence.len - cut]);
     join(buf, place.before.unwrap_or(HEADER));
     if cursor.at == place.at {
         // The run before the cursor may just have been joined with the one at it.

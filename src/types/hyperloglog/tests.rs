@@ -41,6 +41,14 @@ fn strings_are_those_of_redis() {
     assert_eq!(cached(&bytes), Some(3));
 }
 
+/// A run whose second byte is missing is split as if it were there; the string is as long as that makes it in Redis.
+#[test]
+fn a_run_that_is_cut_off_is_split_as_by_redis() {
+    let mut bytes = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80b\x99\t\xddd".to_vec();
+    assert_eq!(add(&mut bytes, b"-0", SPARSE_MAX), Ok(true));
+    assert_eq!(bytes, b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80b\x99\t\xddY\x14\x8cJ");
+}
+
 #[test]
 fn both_encodings_hold_the_same_registers() {
     for elements in [0, 1, 10, 300, 1000, 3000, 20_000] {
