@@ -27,13 +27,13 @@ pub const FAMILY: Family = Family {
             "LREM key <0|1|2|-1|-2|-5|ABC|1.5|9223372036854775807|-9223372036854775807> value",
         )
         .steady(),
-        exact(3, "LSET key index value"),
+        // Valkey cuts an index of more than 32 bits short in a listpack.
+        exact(3, "LSET key <0|1|-1|2|3|-2|-5|7|-9|ABC|1.5|2147483648> value").steady(),
         exact(2, "LTRIM key index index"),
         exact(3, "LPOS key value {RANK index|COUNT count|MAXLEN count}"),
         exact(3, "LMOVE key <key|anykey> <LEFT|RIGHT> <LEFT|RIGHT>"),
         exact(1, "RPOPLPUSH key <key|anykey>"),
         exact(1, "RPUSH key longvalue"),
-        // Valkey cuts an index of more than 32 bits short in a listpack.
         exact(1, "LSET key <0|1|-1|2|7|-9> longvalue").steady(),
         exact(1, "LINSERT key BEFORE value longvalue"),
         exact(2, "LMPOP <1 key|2 key key|3 key key key> <LEFT|RIGHT> [COUNT count]"),
