@@ -46,7 +46,7 @@ fn hrandfield(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let mut tell = |(field, value)| show(reply, field, with_values.then_some(value));
     match count {
         ..0 => (0..drawn).filter_map(|_| hash.random(&mut random)).for_each(tell),
-        _ if is_walk(drawn, hash.len()) || matches!(hash, HashRef::Packed(_)) => {
+        _ if is_walk(drawn, hash.len()) || hash.is_packed() => {
             draw_walking(hash, drawn, &mut random, tell);
         }
         _ => {

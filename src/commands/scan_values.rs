@@ -130,11 +130,17 @@ fn hscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
     };
     let next = match hash {
-        HashRef::Packed(_) => {
+        HashRef::Packed(_) | HashRef::TimedPacked(_) => {
             hash.iter().for_each(|(field, value)| tell(field, value));
             0
         }
         HashRef::Table(table) => walk(cursor, options.count, |cursor, seen| {
+            table.scan(cursor, |field, value| {
+                *seen += 1;
+                tell(Element::Str(field), Element::Str(value));
+            })
+        }),
+        HashRef::TimedTable(table) => walk(cursor, options.count, |cursor, seen| {
             table.scan(cursor, |field, value| {
                 *seen += 1;
                 tell(Element::Str(field), Element::Str(value));

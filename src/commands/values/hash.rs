@@ -82,7 +82,7 @@ impl<'a> HashMut<'a> {
             return self.set(field, value);
         }
         let new = hash::set_in_listpack(buf, field, value);
-        if new && limits.outgrown(Listpack::new(buf.bytes())) {
+        if new && limits.outgrown(HashRef::Packed(Listpack::new(buf.bytes())).len()) {
             self.unpack();
         }
         new

@@ -352,7 +352,7 @@ fn hash_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
     if !pairs_are_sound(pack) {
         return Err(DUPLICATE_FIELD);
     }
-    if limits.hash.outgrown(pack) {
+    if limits.hash.outgrown(pack.len() / 2) {
         return Ok(Value::Hash(Box::new(Hash::from_listpack(pack))));
     }
     Ok(Value::Packed(Kind::HashPacked, bytes))

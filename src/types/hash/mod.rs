@@ -2,10 +2,20 @@
 //!
 //! As for sets, the commands know which form a key has; here are the operations of each, the rules for leaving the
 //! small one (there is no way back), and [`HashRef`] to read either.
+//!
+//! Once a field gets a deadline, the hash takes one of two other forms, [`timed_packed`] and [`timed`], so that the many
+//! hashes without any pay nothing for those with some.
+
+pub mod timed;
+pub mod timed_packed;
 
 use super::cells::CellTable;
 use super::listpack::{self, Element, Entries, Entry, Listpack, Needle};
 use super::packed::PackedBuf;
+use crate::timer::Millis;
+pub use timed::{TimedHash, TimedTable};
+pub use timed_packed::TimedPack;
+use timed_packed::Triples;
 
 /// When hashes leave their small form.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +42,9 @@ impl HashLimits {
         !pack.has_room_for(bytes)
     }
 
-    /// Whether a listpack that just got a field has too many.
-    pub fn outgrown(&self, pack: Listpack) -> bool {
-        pack.len() / 2 > self.entries
+    /// Whether so many fields, of which the last just came, are too many for a listpack.
+    pub fn outgrown(&self, fields: usize) -> bool {
+        fields > self.entries
     }
 }
 
@@ -153,6 +163,8 @@ impl Hash {
 pub enum HashRef<'a> {
     Packed(Listpack<'a>),
     Table(&'a Hash),
+    TimedPacked(TimedPack<'a>),
+    TimedTable(TimedTable<'a>),
 }
 
 impl<'a> HashRef<'a> {
@@ -160,8 +172,14 @@ impl<'a> HashRef<'a> {
     pub fn encoding(self) -> &'static str {
         match self {
             HashRef::Packed(_) => "listpack",
-            HashRef::Table(_) => "hashtable",
+            HashRef::TimedPacked(_) => "listpackex",
+            HashRef::Table(_) | HashRef::TimedTable(_) => "hashtable",
         }
+    }
+
+    /// Whether a walk over all fields is what everything costs anyway.
+    pub fn is_packed(self) -> bool {
+        matches!(self, HashRef::Packed(_) | HashRef::TimedPacked(_))
     }
 
     /// Number of fields.
@@ -169,17 +187,26 @@ impl<'a> HashRef<'a> {
         match self {
             HashRef::Packed(pack) => pack.len() / 2,
             HashRef::Table(hash) => hash.len(),
+            HashRef::TimedPacked(pack) => pack.len(),
+            HashRef::TimedTable(hash) => hash.len(),
         }
     }
 
     pub fn is_empty(self) -> bool {
-        self.len() == 0
+        match self {
+            HashRef::Packed(pack) => pack.is_empty(),
+            HashRef::Table(hash) => hash.is_empty(),
+            HashRef::TimedPacked(pack) => pack.is_empty(),
+            HashRef::TimedTable(hash) => hash.is_empty(),
+        }
     }
 
     pub fn contains(self, field: &[u8]) -> bool {
         match self {
             HashRef::Packed(pack) => pack.iter().find(&Needle::new(field), 2).is_some(),
             HashRef::Table(hash) => hash.contains(field),
+            HashRef::TimedPacked(pack) => pack.find(field).is_some(),
+            HashRef::TimedTable(hash) => hash.get(field).is_some(),
         }
     }
 
@@ -189,6 +216,17 @@ impl<'a> HashRef<'a> {
         match self {
             HashRef::Packed(pack) => find(pack, field).map(|(_, value)| value.element),
             HashRef::Table(hash) => hash.get(field).map(Element::Str),
+            HashRef::TimedPacked(pack) => pack.find(field).map(|triple| triple.value.element),
+            HashRef::TimedTable(hash) => hash.get(field).map(|(value, _)| Element::Str(value)),
+        }
+    }
+
+    /// When a field expires, if it is there and if it does. O(n) and O(1).
+    pub fn deadline(self, field: &[u8]) -> Option<Option<Millis>> {
+        match self {
+            HashRef::Packed(_) | HashRef::Table(_) => self.contains(field).then_some(None),
+            HashRef::TimedPacked(pack) => pack.find(field).map(|triple| triple.deadline),
+            HashRef::TimedTable(hash) => hash.get(field).map(|(_, deadline)| deadline),
         }
     }
 
@@ -197,6 +235,23 @@ impl<'a> HashRef<'a> {
         match self {
             HashRef::Packed(pack) => Fields::Packed(pack.iter()),
             HashRef::Table(hash) => Fields::Table(Box::new(hash.iter())),
+            HashRef::TimedPacked(pack) => Fields::TimedPacked(pack.iter()),
+            HashRef::TimedTable(hash) => Fields::Table(Box::new(hash.iter().map(|(field, value, _)| (field, value)))),
+        }
+    }
+
+    /// The same with their deadlines.
+    pub fn iter_timed(self) -> Box<dyn Iterator<Item = (Element<'a>, Element<'a>, Option<Millis>)> + 'a> {
+        match self {
+            HashRef::Packed(_) | HashRef::Table(_) => Box::new(self.iter().map(|(field, value)| (field, value, None))),
+            HashRef::TimedPacked(pack) => Box::new(
+                pack.iter()
+                    .map(|triple| (triple.field, triple.value.element, triple.deadline)),
+            ),
+            HashRef::TimedTable(hash) => Box::new(
+                hash.iter()
+                    .map(|(field, value, deadline)| (Element::Str(field), Element::Str(value), deadline)),
+            ),
         }
     }
 
@@ -211,6 +266,14 @@ impl<'a> HashRef<'a> {
             HashRef::Table(hash) => hash
                 .random(rng)
                 .map(|(field, value)| (Element::Str(field), Element::Str(value))),
+            HashRef::TimedPacked(pack) => {
+                let index = rng().checked_rem(pack.len() as u64)?;
+                let triple = pack.iter().nth(index as usize)?;
+                Some((triple.field, triple.value.element))
+            }
+            HashRef::TimedTable(hash) => hash
+                .random(rng)
+                .map(|(field, value)| (Element::Str(field), Element::Str(value))),
         }
     }
 }
@@ -218,6 +281,7 @@ impl<'a> HashRef<'a> {
 /// Iterates over a hash of either form. Tables give [`Element::Str`] also for what looks like an integer.
 pub enum Fields<'a> {
     Packed(Entries<'a>),
+    TimedPacked(Triples<'a>),
     Table(Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a>),
 }
 
@@ -230,6 +294,7 @@ impl<'a> Iterator for Fields<'a> {
                 let field = entries.next()?.element;
                 Some((field, entries.next()?.element))
             }
+            Fields::TimedPacked(triples) => triples.next().map(|triple| (triple.field, triple.value.element)),
             Fields::Table(pairs) => pairs
                 .next()
                 .map(|(field, value)| (Element::Str(field), Element::Str(value))),
@@ -286,6 +351,94 @@ mod tests {
         }
     }
 
+    /// Fields as they should be at a moment.
+    type Timed = HashMap<Vec<u8>, (Vec<u8>, Option<Millis>)>;
+
+    fn check_timed(hash: HashRef, model: &Timed, rng: &mut Rng) {
+        let texts = |model: &Timed| -> HashMap<_, _> {
+            let pairs = model.iter().map(|(field, (value, _))| (field.clone(), value.clone()));
+            pairs.collect()
+        };
+        check(hash, &texts(model), rng);
+        let deadlines = hash
+            .iter_timed()
+            .map(|(field, value, deadline)| (field.to_vec(), (value.to_vec(), deadline)));
+        assert_eq!(&deadlines.collect::<Timed>(), model);
+    }
+
+    #[test]
+    fn deadlines_follow_a_map_while_time_goes_on() {
+        for seed in 0..20 {
+            let mut rng = Rng::new(seed);
+            let (mut bytes, mut table) = (listpack::EMPTY.to_vec(), TimedHash::default());
+            let (mut now, mut model) = (Millis(1000), Timed::new());
+            for _ in 0..400 {
+                let (field, value) = (format!("word:{}", rng.below(30)).into_bytes(), rng.text());
+                let known = model.get(&field).cloned();
+                match rng.below(8) {
+                    0 => {
+                        assert_eq!(timed_packed::remove(&mut bytes, &field), known.is_some());
+                        assert_eq!(table.remove(&field, now), known.is_some());
+                        model.remove(&field);
+                    }
+                    1..=3 if known.is_some() => {
+                        let deadline = (!rng.chance(4)).then(|| now.saturating_add(1 + rng.below(40) as i64));
+                        timed_packed::set_deadline(&mut bytes, &field, deadline);
+                        table.set_deadline(&field, deadline);
+                        model.insert(field.clone(), (known.unwrap_or_default().0, deadline));
+                    }
+                    4 => {
+                        now = now.saturating_add(rng.below(20) as i64);
+                        model.retain(|_, (_, deadline)| deadline.is_none_or(|at| at > now));
+                        let pack = Listpack::new(&bytes);
+                        check_timed(HashRef::TimedPacked(TimedPack::new(pack, now)), &model, &mut rng);
+                        let gone = timed_packed::stored(pack) - model.len();
+                        assert_eq!(timed_packed::all_due(pack, now), model.is_empty());
+                        assert_eq!(table.all_due(now), model.is_empty() && !table.is_empty());
+                        assert_eq!(timed_packed::expire(&mut bytes, now, |_| ()), gone);
+                        if rng.chance(2) {
+                            table.expire(now, 1 + rng.below(8), |_| ());
+                        }
+                    }
+                    _ => {
+                        let keep = rng.chance(2);
+                        assert_eq!(timed_packed::set(&mut bytes, &field, &value, keep), known.is_none());
+                        assert_eq!(table.set(&field, &value, keep, now), known.is_none());
+                        let deadline = known.and_then(|(_, deadline)| deadline).filter(|_| keep);
+                        model.insert(field.clone(), (value, deadline));
+                    }
+                }
+                let pack = listpack::validate(&bytes).expect("well formed");
+                let order: Vec<Millis> = TimedPack::new(pack, now)
+                    .iter()
+                    .map(|triple| triple.deadline.unwrap_or(Millis::MAX))
+                    .collect();
+                assert!(order.is_sorted());
+                let first = model.values().filter_map(|(_, deadline)| *deadline).min();
+                assert_eq!(timed_packed::first_due(pack), first);
+                assert!(table.first_due() <= first || first.is_none());
+                let copy = TimedHash::from_listpack(pack);
+                for hash in [
+                    HashRef::TimedPacked(TimedPack::new(pack, now)),
+                    HashRef::TimedTable(TimedTable::new(&table, now)),
+                    HashRef::TimedTable(TimedTable::new(&copy, now)),
+                ] {
+                    let known = model.get(&field);
+                    assert_eq!(
+                        hash.get(&field).map(Element::to_vec),
+                        known.map(|(value, _)| value.clone())
+                    );
+                    assert_eq!(hash.deadline(&field), known.map(|(_, deadline)| *deadline));
+                    check_timed(hash, &model, &mut rng);
+                }
+            }
+            table.expire(Millis::MAX, usize::MAX, |_| ());
+            let lasting = model.values().filter(|(_, deadline)| deadline.is_none()).count();
+            assert_eq!((table.len(), table.first_due()), (lasting, None));
+            while !table.free_step(3) {}
+        }
+    }
+
     #[test]
     fn limits_are_inclusive() {
         let limits = HashLimits { entries: 2, value: 3 };
@@ -299,7 +452,7 @@ mod tests {
         let mut bytes = listpack::EMPTY.to_vec();
         for (field, full) in [("a", false), ("b", false), ("b", false), ("c", true)] {
             set_in_listpack(&mut bytes, field.as_bytes(), b"1");
-            assert_eq!(limits.outgrown(Listpack::new(&bytes)), full);
+            assert_eq!(limits.outgrown(HashRef::Packed(Listpack::new(&bytes)).len()), full);
         }
     }
 
