@@ -7,6 +7,7 @@
 
 use sha1::{Digest as _, Sha1};
 
+use super::values::View;
 use crate::format::number;
 use crate::keyspace::{EntryRef, Keyspace, Type, ValueRef};
 use crate::types::hash::HashRef;
@@ -89,8 +90,14 @@ fn add_value(digest: &mut Digest, entry: EntryRef<'_>) {
         ValueRef::SetInts(bytes) => add_set(digest, SetRef::Intset(Intset::new(bytes))),
         ValueRef::SetPacked(bytes) => add_set(digest, SetRef::Packed(Listpack::new(bytes))),
         ValueRef::Set(set) => add_set(digest, SetRef::Table(set)),
-        ValueRef::HashPacked(bytes) => add_hash(digest, HashRef::Packed(Listpack::new(bytes))),
-        ValueRef::Hash(hash) => add_hash(digest, HashRef::Table(hash)),
+        value @ (ValueRef::HashPacked(_)
+        | ValueRef::Hash(_)
+        | ValueRef::HashTimedPacked(_)
+        | ValueRef::HashTimed(_)) => {
+            if let Some(hash) = HashRef::of(value) {
+                add_hash(digest, hash);
+            }
+        }
         ValueRef::ZsetPacked(bytes) => add_zset(digest, ZsetRef::Packed(bytes)),
         ValueRef::Zset(zset) => add_zset(digest, ZsetRef::Table(zset)),
         ValueRef::Stream(stream) => add_stream(digest, stream),
@@ -111,10 +118,13 @@ fn add_set(digest: &mut Digest, set: SetRef<'_>) {
 }
 
 fn add_hash(digest: &mut Digest, hash: HashRef<'_>) {
-    for (field, value) in hash.iter() {
+    for (field, value, deadline) in hash.iter_timed() {
         let mut pair = Digest::default();
         pair.mix_element(field);
         pair.mix_element(value);
+        if deadline.is_some() {
+            pair.xor(b"!!hexpire!!");
+        }
         digest.xor(&pair.0);
     }
 }

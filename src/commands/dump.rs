@@ -1,8 +1,8 @@
 //! DUMP and RESTORE: a value as bytes, and back.
 //!
 //! The bytes are those of Redis ([`crate::persistence::rdb::payload`]). DUMP writes them as Redis 7.0 does, which every
-//! later server reads too. RESTORE takes those of all versions and checks them whole, whatever `sanitize-dump-payload`
-//! says, before the keyspace sees anything of them.
+//! later server reads too, but for hashes whose fields have deadlines, which came with 7.4. RESTORE takes those of all
+//! versions and checks them whole, whatever `sanitize-dump-payload` says, before the keyspace sees anything of them.
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
@@ -124,7 +124,7 @@ fn restore(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ctx.reply.ok();
         return Ok(());
     }
-    put(ctx, key, value, deadline)?;
+    put(ctx, key, value, deadline);
     set_last_use(ctx, key, options.last_use);
     ctx.changed(Class::GENERIC, "restore", key.bytes);
     if let (Some(at), false) = (deadline, options.absolute) {
@@ -148,11 +148,8 @@ fn decode_payload(ctx: &Context<'_>, bytes: &[u8]) -> Result<Value, Failure> {
     let (&code, rest) = body.split_first().ok_or(BAD_FORMAT)?;
     body = rest;
     let value_type = ValueType::from_code(code, dialect).ok_or(BAD_FORMAT)?;
-    match decode::value(&mut body, value_type, &load_limits(&ctx.core.settings)) {
-        // Fields cannot expire yet, and a hash that forgot they must would be another hash.
-        Ok(Value::ExpiringHash(_)) | Err(_) => Err(BAD_FORMAT.into()),
-        Ok(value) => Ok(value),
-    }
+    let value = decode::value(&mut body, value_type, &load_limits(&ctx.core.settings));
+    value.map_err(|_| BAD_FORMAT.into())
 }
 
 /// The deadline that a time to live means; 0 is none. One beyond the end of time wraps around to the past, as in Redis.
@@ -164,13 +161,11 @@ fn deadline(ttl: i64, absolute: bool, now: Millis) -> Option<Millis> {
     }
 }
 
-fn put(ctx: &mut Context<'_>, key: Key<'_>, value: Value, deadline: Option<Millis>) -> Outcome {
+fn put(ctx: &mut Context<'_>, key: Key<'_>, value: Value, deadline: Option<Millis>) {
     let (db, graveyard, moment) = ctx.core.writer(ctx.database);
     let deadline = deadline.map_or(Deadline::Clear, Deadline::At);
-    let stored = value.store(|value| db.set(key, value, deadline, moment, graveyard));
-    stored.ok_or(BAD_FORMAT)?;
+    value.store(|value| db.set(key, value, deadline, moment, graveyard));
     ctx.notify(Class::NEW, "new", key.bytes);
-    Ok(())
 }
 
 /// Sets the access clock, if it is of the kind that the policy keeps.

@@ -2,7 +2,7 @@
 
 use super::handlers::Family;
 use super::table::errors::wrong_arity;
-use super::values::{HashMut, delete_emptied, new_hash};
+use super::values::{FieldDeadline, HashMut, delete_emptied, new_hash};
 use crate::format::long_double::LongDouble;
 use crate::format::number::parse_i64;
 use crate::resp::request::Args;
@@ -38,6 +38,7 @@ fn set_pairs(ctx: &mut Context<'_>, args: Args<'_>) -> Result<usize, Failure> {
     }
     let key = ctx.key(&args, 1);
     let count = pairs.len() / 2;
+    ctx.core.expire_named(ctx.database, key, pairs.clone().step_by(2));
     let created = match ctx.core.write_as::<HashMut>(ctx.database, key)? {
         Some(mut hash) => hash.set_all(pairs),
         None => {
@@ -85,12 +86,13 @@ fn present_value(ctx: &mut Context<'_>, args: Args<'_>) -> Result<Option<Vec<u8>
     Ok(value.map(Element::to_vec))
 }
 
-/// Sets one field that a computation has given a new value.
+/// Sets one field that a computation has given a new value; its deadline stays.
 fn set_computed(ctx: &mut Context<'_>, args: Args<'_>, value: &[u8], event: &str) -> Outcome {
     let (key, field) = (ctx.key(&args, 1), args.at(2));
+    ctx.core.expire_named(ctx.database, key, [field].into_iter());
     match ctx.core.write_as::<HashMut>(ctx.database, key)? {
         Some(mut hash) => {
-            hash.set(field, value);
+            hash.set(field, value, FieldDeadline::Keep);
         }
         None => {
             let (hash, _) = new_hash([field, value].into_iter(), &ctx.core.settings);
@@ -128,10 +130,19 @@ fn hincrbyfloat(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let text = sum.to_text();
     set_computed(ctx, args, text.as_bytes(), "hincrbyfloat")?;
-    // Other machines may add floats otherwise.
-    ctx.record(&[b"HSET", args.at(1), args.at(2), text.as_bytes()]);
+    record_sum(ctx, args, text.as_bytes());
     ctx.reply.bulk(&text);
     Ok(())
+}
+
+/// Records the sum, as other machines may add floats otherwise. HSET would clear the field's deadline.
+fn record_sum(ctx: &mut Context<'_>, args: Args<'_>, sum: &[u8]) {
+    let (key, field) = (ctx.key(&args, 1), args.at(2));
+    let hash = ctx.core.view_as::<HashRef>(ctx.database, key);
+    match hash.and_then(|hash| hash.deadline(field)).flatten() {
+        None => ctx.record(&[b"HSET", key.bytes, field, sum]),
+        Some(_) => ctx.record(&[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", b"1", field, sum]),
+    }
 }
 
 /// HSTRLEN key field
@@ -152,7 +163,7 @@ fn hdel(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Ok(());
     };
     let removed = args.from(2).iter().filter(|field| hash.remove(field)).count();
-    let emptied = hash.view().is_empty();
+    let emptied = hash.is_emptied();
     if removed > 0 {
         ctx.changed_times(removed, Class::HASH, "hdel", key.bytes);
     }

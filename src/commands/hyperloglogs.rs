@@ -2,7 +2,7 @@
 
 use super::handlers::Family;
 use super::values::{StringMut, ViewMut, built_string};
-use crate::keyspace::database::EntryMut;
+use crate::keyspace::database::{EntryMut, Times};
 use crate::keyspace::{EntryRef, Key, Kind, ValueRef};
 use crate::resp::request::Args;
 use crate::server::failure::{Failure, WRONG_TYPE};
@@ -38,7 +38,7 @@ fn bytes_of(entry: EntryRef<'_>) -> Result<(&[u8], Encoding), Failure> {
 /// The same for changing.
 fn open(entry: EntryMut<'_>) -> Result<StringMut<'_>, Failure> {
     bytes_of(entry.as_ref())?;
-    StringMut::of(entry, ()).ok_or_else(|| WRONG_TYPE.into())
+    StringMut::of(entry, (), Times::default()).ok_or_else(|| WRONG_TYPE.into())
 }
 
 fn sparse_max(ctx: &Context<'_>) -> usize {

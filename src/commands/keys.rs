@@ -79,9 +79,9 @@ fn touch(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// Whether an entry is past its deadline at the time of the present tick.
+/// Whether nothing of an entry is left at the time of the present tick.
 pub fn is_expired(core: &Core, entry: EntryRef<'_>) -> bool {
-    entry.deadline().is_some_and(|at| at <= core.moment.now)
+    entry.has_expired(core.moment.now)
 }
 
 /// KEYS pattern. O(keys): everybody waits for it, which is why SCAN exists.
@@ -115,14 +115,14 @@ fn randomkey(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
             ctx.reply.null();
             return Ok(());
         };
-        if entry.deadline().is_none_or(|at| at > moment.now) || tries == 0 {
+        if !entry.has_expired(moment.now) || tries == 0 {
             ctx.reply.bulk(entry.key());
             return Ok(());
         }
         let name = entry.key().to_vec();
         let stays = !ctx.core.expire_now(ctx.database, Key::new(&name));
         let db = ctx.core.keyspace.db(ctx.database);
-        if stays && db.volatile() == db.len() {
+        if stays && db.volatile() + db.timed() >= db.len() {
             tries -= 1;
         }
     }

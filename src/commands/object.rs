@@ -69,9 +69,10 @@ pub fn encoding_of(entry: EntryRef<'_>) -> &'static str {
         },
         Kind::StrEdited | Kind::StrHeap => "raw",
         Kind::ListPacked | Kind::SetPacked | Kind::HashPacked | Kind::ZsetPacked => "listpack",
+        Kind::HashTimedPacked => "listpackex",
         Kind::List => "quicklist",
         Kind::SetInts => "intset",
-        Kind::Set | Kind::Hash => "hashtable",
+        Kind::Set | Kind::Hash | Kind::HashTimed => "hashtable",
         Kind::Zset => "skiplist",
         Kind::Stream => "stream",
     }

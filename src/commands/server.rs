@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(server.ask("SET k v PX 1000"), "+OK|");
         assert_eq!(
             server.ask("INFO KEYSPACE"),
-            "$47|# Keyspace|db0:keys=1,expires=1,avg_ttl=1000||"
+            "$59|# Keyspace|db0:keys=1,expires=1,avg_ttl=1000,subexpiry=0||"
         );
     }
 }

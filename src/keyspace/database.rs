@@ -1,7 +1,7 @@
 //! One database: a table of entries, and the wheel on which the volatile ones stand.
 
 use super::clock::AccessClock;
-use super::entry::{Boxed, Condemned, EntryPointer, EntryRef, Kind, NewValue};
+use super::entry::{Boxed, Condemned, EntryPointer, EntryRef, Kind, NewValue, earliest};
 use super::graveyard::Graveyard;
 use crate::hashing::hash_bytes;
 use crate::memory::size_class;
@@ -38,7 +38,26 @@ pub enum Deadline {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Moment {
     pub now: Millis,
+    /// Whatever has a deadline until then is not there any more: `now`, but no time at all while a log is played.
+    pub expired_by: Millis,
     pub clock: AccessClock,
+}
+
+impl Moment {
+    #[inline]
+    pub fn times(&self) -> Times {
+        Times {
+            now: self.now,
+            expired_by: self.expired_by,
+        }
+    }
+}
+
+/// The times of a [`Moment`], without its clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    pub now: Millis,
+    pub expired_by: Millis,
 }
 
 #[derive(Default)]
@@ -49,6 +68,10 @@ pub struct Database {
     pub(super) volatile: usize,
     /// Sum of all deadlines, for the average TTL that INFO shows.
     deadlines: i128,
+    /// Hashes with a field that has a deadline.
+    pub(super) timed: usize,
+    /// Hashes of keys that stand on no wheel because fields of them are due and not all could be removed yet.
+    pub(super) overdue: Vec<u64>,
 }
 
 fn rehash(entry: EntryPointer) -> u64 {
@@ -67,6 +90,17 @@ impl Database {
     /// Keys with a deadline.
     pub fn volatile(&self) -> usize {
         self.volatile
+    }
+
+    /// Hashes with a field that has a deadline.
+    pub fn timed(&self) -> usize {
+        self.timed
+    }
+
+    /// Whether anything at all may expire here.
+    #[inline]
+    pub fn has_deadlines(&self) -> bool {
+        self.volatile + self.timed > 0
     }
 
     /// Average time to live of the volatile keys, in ms.
@@ -94,7 +128,7 @@ impl Database {
     }
 
     #[inline]
-    fn slot(&self, key: Key<'_>) -> Option<Slot> {
+    pub(super) fn slot(&self, key: Key<'_>) -> Option<Slot> {
         self.table.find(key.hash, |entry| entry.key() == key.bytes)
     }
 
@@ -108,12 +142,12 @@ impl Database {
     #[inline]
     pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_>> {
         let slot = self.slot(key)?;
+        Some(self.entry_mut(slot))
+    }
+
+    pub(super) fn entry_mut(&mut self, slot: Slot) -> EntryMut<'_> {
         let entry = self.table.at(slot);
-        Some(EntryMut {
-            table: &mut self.table,
-            slot,
-            entry,
-        })
+        EntryMut { db: self, slot, entry }
     }
 
     /// Asks the processor for the table line of a key that a coming command will look up.
@@ -147,11 +181,33 @@ impl Database {
     /// Adds a key that is known to be absent.
     pub fn insert(&mut self, key: Key<'_>, value: NewValue<'_>, deadline: Option<Millis>, moment: &Moment) {
         let entry = EntryPointer::create(key.bytes, value, deadline, moment.clock.fresh());
-        self.table.insert(key.hash, entry, rehash);
-        if let Some(deadline) = deadline {
-            self.count_deadline(None, Some(deadline));
-            self.arm(key.hash, entry, deadline, moment.now);
+        self.take_in(entry, key.hash, moment.now);
+    }
+
+    /// Adds an entry whose key is absent.
+    #[inline]
+    fn take_in(&mut self, entry: EntryPointer, hash: u64, now: Millis) {
+        self.table.insert(hash, entry, rehash);
+        let (deadline, field_due) = (entry.deadline(), entry.field_due());
+        if deadline.is_some() {
+            self.count_deadline(None, deadline);
         }
+        if field_due.is_some() {
+            self.timed += 1;
+        }
+        if let Some(due) = earliest(deadline, field_due) {
+            self.arm(hash, entry, due, now);
+        }
+    }
+
+    /// Takes an entry out.
+    fn take_out(&mut self, slot: Slot) -> EntryPointer {
+        let entry = self.table.remove(slot);
+        self.count_deadline(entry.deadline(), None);
+        if entry.field_due().is_some() {
+            self.timed -= 1;
+        }
+        entry
     }
 
     /// Gives `key` a value, whether it was there or not; the old value is buried. O(1).
@@ -171,6 +227,10 @@ impl Database {
             return self.insert(key, value, deadline, moment);
         };
         let old = self.table.at(slot);
+        if old.field_due().is_some() {
+            self.timed -= 1;
+        }
+        let has_field_deadlines = value.kind().has_field_deadlines();
         let (entry, old_value) = old.with_value(value);
         let fresh = moment.clock.fresh();
         if entry.clock() != fresh {
@@ -185,6 +245,18 @@ impl Database {
             Deadline::Clear if entry.deadline().is_none() => {}
             Deadline::Clear => self.write_deadline(slot, key.hash, None, moment.now),
             Deadline::At(at) => self.write_deadline(slot, key.hash, Some(at), moment.now),
+        }
+        if has_field_deadlines {
+            self.count_fields(slot, key.hash, moment.now);
+        }
+    }
+
+    /// Takes notice of the deadlines of a hash that has just been put in a slot.
+    fn count_fields(&mut self, slot: Slot, hash: u64, now: Millis) {
+        let entry = self.table.at(slot);
+        if let Some(due) = entry.field_due() {
+            self.timed += 1;
+            self.arm(hash, entry, due, now);
         }
     }
 
@@ -203,8 +275,8 @@ impl Database {
             self.table.replace(slot, entry);
         }
         self.count_deadline(old_deadline, deadline);
-        if let Some(deadline) = deadline {
-            self.arm(hash, entry, deadline, now);
+        if let Some(due) = entry.due() {
+            self.arm(hash, entry, due, now);
         }
     }
 
@@ -221,16 +293,14 @@ impl Database {
     }
 
     pub(super) fn unlink(&mut self, slot: Slot, graveyard: &mut Graveyard) {
-        let entry = self.table.remove(slot);
-        self.count_deadline(entry.deadline(), None);
+        let entry = self.take_out(slot);
         graveyard.bury_entry(entry);
     }
 
     /// Moves the value of `from` to `to` with its deadline; `to` must be absent. False if `from` is.
     pub fn rename(&mut self, from: Key<'_>, to: Key<'_>, now: Millis) -> bool {
         let Some(slot) = self.slot(from) else { return false };
-        let old = self.table.remove(slot);
-        self.count_deadline(old.deadline(), None);
+        let old = self.take_out(slot);
         self.adopt(old.renamed(to.bytes), to.hash, now);
         true
     }
@@ -244,8 +314,7 @@ impl Database {
     /// Moves a key to another database, where it must be absent. False if it is not here.
     pub fn move_to(&mut self, key: Key<'_>, other: &mut Database, now: Millis) -> bool {
         let Some(slot) = self.slot(key) else { return false };
-        let entry = self.table.remove(slot);
-        self.count_deadline(entry.deadline(), None);
+        let entry = self.take_out(slot);
         other.adopt(entry, key.hash, now);
         true
     }
@@ -253,11 +322,7 @@ impl Database {
     /// Takes in an entry made elsewhere, whose key must be absent here.
     pub(super) fn adopt(&mut self, entry: EntryPointer, hash: u64, now: Millis) {
         entry.set_armed(crate::timer::Place::NONE);
-        self.table.insert(hash, entry, rehash);
-        if let Some(deadline) = entry.deadline() {
-            self.count_deadline(None, Some(deadline));
-            self.arm(hash, entry, deadline, now);
-        }
+        self.take_in(entry, hash, now);
     }
 
     /// SCAN: tells the entries at `cursor` and gives the next cursor, 0 at the end. A key that is there throughout is
@@ -283,6 +348,7 @@ impl Database {
     /// Frees about `max` entries without any order; true when the database is empty.
     pub(super) fn drain_step(&mut self, max: usize, graveyard: &mut Graveyard) -> bool {
         self.wheel = None;
+        self.overdue = Vec::new();
         self.table.drain_step(max, |entry| graveyard.bury_entry(entry))
     }
 
@@ -302,7 +368,7 @@ impl Drop for Database {
 
 /// A key and its value, for writing. Edits may move the entry; the table follows.
 pub struct EntryMut<'a> {
-    table: &'a mut Table<EntryPointer>,
+    db: &'a mut Database,
     slot: Slot,
     entry: EntryPointer,
 }
@@ -356,8 +422,19 @@ impl<'a> EntryMut<'a> {
 
     fn moved(&mut self, entry: EntryPointer) {
         if entry != self.entry {
-            self.table.replace(self.slot, entry);
+            self.db.table.replace(self.slot, entry);
             self.entry = entry;
+        }
+    }
+
+    /// To be called after an edit that may have changed the deadlines of a hash's fields, with the earliest before.
+    pub fn fields_rescheduled(&mut self, before: Option<Millis>, now: Millis) {
+        let after = self.entry.field_due();
+        self.db.timed = self.db.timed + usize::from(after.is_some()) - usize::from(before.is_some());
+        if after.is_some_and(|after| before.is_none_or(|before| after < before))
+            && let Some(due) = self.entry.due()
+        {
+            self.db.arm(rehash(self.entry), self.entry, due, now);
         }
     }
 }

@@ -29,6 +29,8 @@ use std::ptr::NonNull;
 use crate::memory::size_class;
 use crate::table::Pointer;
 use crate::timer::{Millis, Place};
+use crate::types::hash::{TimedHash, timed_packed};
+use crate::types::listpack::Listpack;
 
 /// What an entry's value is: the type and how it is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +51,15 @@ pub enum Kind {
     Set,
     HashPacked,
     Hash,
+    /// A hash some fields of which may have deadlines.
+    HashTimedPacked,
+    HashTimed,
     ZsetPacked,
     Zset,
     Stream,
 }
 
-const KINDS: [Kind; 14] = [
+const KINDS: [Kind; 16] = [
     Kind::Str,
     Kind::StrEdited,
     Kind::Int,
@@ -66,6 +71,8 @@ const KINDS: [Kind; 14] = [
     Kind::Set,
     Kind::HashPacked,
     Kind::Hash,
+    Kind::HashTimedPacked,
+    Kind::HashTimed,
     Kind::ZsetPacked,
     Kind::Zset,
     Kind::Stream,
@@ -101,16 +108,22 @@ impl Kind {
             Kind::Str | Kind::StrEdited | Kind::Int | Kind::StrHeap => Type::String,
             Kind::ListPacked | Kind::List => Type::List,
             Kind::SetInts | Kind::SetPacked | Kind::Set => Type::Set,
-            Kind::HashPacked | Kind::Hash => Type::Hash,
+            Kind::HashPacked | Kind::Hash | Kind::HashTimedPacked | Kind::HashTimed => Type::Hash,
             Kind::ZsetPacked | Kind::Zset => Type::Zset,
             Kind::Stream => Type::Stream,
         }
     }
 
+    /// Whether this is a hash whose fields may have deadlines.
+    #[inline]
+    pub fn has_field_deadlines(self) -> bool {
+        matches!(self, Kind::HashTimedPacked | Kind::HashTimed)
+    }
+
     /// Whether the value stands behind a pointer.
     pub fn is_boxed(self) -> bool {
         match self {
-            Kind::StrHeap | Kind::List | Kind::Set | Kind::Hash | Kind::Zset | Kind::Stream => true,
+            Kind::StrHeap | Kind::List | Kind::Set | Kind::Hash | Kind::HashTimed | Kind::Zset | Kind::Stream => true,
             Kind::Str
             | Kind::StrEdited
             | Kind::Int
@@ -118,6 +131,7 @@ impl Kind {
             | Kind::SetInts
             | Kind::SetPacked
             | Kind::HashPacked
+            | Kind::HashTimedPacked
             | Kind::ZsetPacked => false,
         }
     }
@@ -178,6 +192,7 @@ boxed_types! {
     crate::types::list::List => List,
     crate::types::set::Set => Set,
     crate::types::hash::Hash => Hash,
+    TimedHash => HashTimed,
     crate::types::zset::Zset => Zset,
     crate::types::stream::Stream => Stream,
 }
@@ -237,7 +252,7 @@ impl<'a> NewValue<'a> {
         NewValue::Boxed(T::KIND, BoxedPointer(Box::into_raw(value) as u64))
     }
 
-    fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> Kind {
         match self {
             NewValue::Int(_) => Kind::Int,
             NewValue::Str(_) => Kind::Str,
@@ -250,6 +265,15 @@ impl<'a> NewValue<'a> {
             NewValue::Int(_) | NewValue::Boxed(..) => 8,
             NewValue::Str(bytes) | NewValue::Inline(_, bytes) => bytes.len(),
         }
+    }
+}
+
+/// The earlier of two deadlines, each of which may be none.
+#[inline]
+pub(super) fn earliest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -407,6 +431,7 @@ impl EntryPointer {
         self.slice(parts.key_at(), parts.key_len)
     }
 
+    #[inline]
     pub(super) fn kind(self) -> Kind {
         KINDS[usize::from(self.byte(0) & KIND_MASK)]
     }
@@ -414,6 +439,38 @@ impl EntryPointer {
     #[inline]
     pub(super) fn deadline(self) -> Option<Millis> {
         (self.byte(0) & HAS_DEADLINE != 0).then(|| Millis(self.take(HEADER)))
+    }
+
+    /// The earliest deadline of a field of a hash.
+    #[inline]
+    pub(super) fn field_due(self) -> Option<Millis> {
+        let kind = self.byte(0) & KIND_MASK;
+        match kind == Kind::HashTimedPacked as u8 || kind == Kind::HashTimed as u8 {
+            true => self.first_field_due(),
+            false => None,
+        }
+    }
+
+    #[inline(never)]
+    fn first_field_due(self) -> Option<Millis> {
+        match self.boxed::<TimedHash>() {
+            Some(hash) => hash.first_due(),
+            None => timed_packed::first_due(Listpack::new(self.value_bytes())),
+        }
+    }
+
+    /// When the entry next has to be looked at: at its deadline, or the first of its fields'.
+    pub(super) fn due(self) -> Option<Millis> {
+        earliest(self.deadline(), self.field_due())
+    }
+
+    /// Whether all fields of a hash are past their deadlines.
+    fn all_fields_due(self, now: Millis) -> bool {
+        match self.kind() {
+            Kind::HashTimedPacked => timed_packed::all_due(Listpack::new(self.value_bytes()), now),
+            Kind::HashTimed => self.boxed::<TimedHash>().is_some_and(|hash| hash.all_due(now)),
+            _ => false,
+        }
     }
 
     pub(super) fn clock(self) -> u32 {
@@ -477,6 +534,7 @@ impl EntryPointer {
                 Kind::List => Some(unbox::<crate::types::list::List>(pointer)),
                 Kind::Set => Some(unbox::<crate::types::set::Set>(pointer)),
                 Kind::Hash => Some(unbox::<crate::types::hash::Hash>(pointer)),
+                Kind::HashTimed => Some(unbox::<TimedHash>(pointer)),
                 Kind::Zset => Some(unbox::<crate::types::zset::Zset>(pointer)),
                 Kind::Stream => Some(unbox::<crate::types::stream::Stream>(pointer)),
                 Kind::Str
@@ -486,6 +544,7 @@ impl EntryPointer {
                 | Kind::SetInts
                 | Kind::SetPacked
                 | Kind::HashPacked
+                | Kind::HashTimedPacked
                 | Kind::ZsetPacked => None,
             }
         }
@@ -627,6 +686,7 @@ impl EntryPointer {
             Kind::List => copy::<crate::types::list::List>(self),
             Kind::Set => copy::<crate::types::set::Set>(self),
             Kind::Hash => copy::<crate::types::hash::Hash>(self),
+            Kind::HashTimed => copy::<TimedHash>(self),
             Kind::Zset => copy::<crate::types::zset::Zset>(self),
             Kind::Stream => copy::<crate::types::stream::Stream>(self),
             inline @ (Kind::Str
@@ -636,6 +696,7 @@ impl EntryPointer {
             | Kind::SetInts
             | Kind::SetPacked
             | Kind::HashPacked
+            | Kind::HashTimedPacked
             | Kind::ZsetPacked) => NewValue::Inline(inline, self.value_bytes()),
         }
     }
@@ -704,6 +765,8 @@ pub enum ValueRef<'a> {
     Set(&'a crate::types::set::Set),
     HashPacked(&'a [u8]),
     Hash(&'a crate::types::hash::Hash),
+    HashTimedPacked(&'a [u8]),
+    HashTimed(&'a TimedHash),
     ZsetPacked(&'a [u8]),
     Zset(&'a crate::types::zset::Zset),
     Stream(&'a crate::types::stream::Stream),
@@ -739,6 +802,31 @@ impl<'a> EntryRef<'a> {
         self.entry.deadline()
     }
 
+    /// The earliest deadline of a field, if this is a hash that has any.
+    #[inline]
+    pub fn field_due(self) -> Option<Millis> {
+        self.entry.field_due()
+    }
+
+    /// Fields of a hash that may have deadlines, all counted; 0 for any other value.
+    pub fn timed_fields(self) -> usize {
+        match self.value() {
+            ValueRef::HashTimedPacked(bytes) => timed_packed::stored(Listpack::new(bytes)),
+            ValueRef::HashTimed(hash) => hash.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether every field of a hash is past its deadline at `now`.
+    pub fn all_fields_due(self, now: Millis) -> bool {
+        self.entry.all_fields_due(now)
+    }
+
+    /// Whether nothing of this key is left at `now`, be it that its deadline has passed or that of each of its fields.
+    pub fn has_expired(self, now: Millis) -> bool {
+        self.deadline().is_some_and(|at| at <= now) || self.all_fields_due(now)
+    }
+
     /// The 24-bit LRU or LFU clock.
     pub fn clock(self) -> u32 {
         self.entry.clock()
@@ -757,6 +845,8 @@ impl<'a> EntryRef<'a> {
             Kind::Set => ValueRef::Set(self.boxed()),
             Kind::HashPacked => ValueRef::HashPacked(bytes()),
             Kind::Hash => ValueRef::Hash(self.boxed()),
+            Kind::HashTimedPacked => ValueRef::HashTimedPacked(bytes()),
+            Kind::HashTimed => ValueRef::HashTimed(self.boxed()),
             Kind::ZsetPacked => ValueRef::ZsetPacked(bytes()),
             Kind::Zset => ValueRef::Zset(self.boxed()),
             Kind::Stream => ValueRef::Stream(self.boxed()),
@@ -773,6 +863,7 @@ impl<'a> EntryRef<'a> {
             ValueRef::List(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
             ValueRef::Set(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
             ValueRef::Hash(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
+            ValueRef::HashTimed(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
             ValueRef::Zset(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
             ValueRef::Stream(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
             ValueRef::Str(_) if self.kind() == Kind::StrHeap => {

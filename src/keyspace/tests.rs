@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::database::Moment;
 use super::entry::Kind;
+use super::expiry::Expired;
 use super::{AccessClock, ClockMode, Database, Deadline, Graveyard, Key, Keyspace, NewValue, ValueRef};
 use crate::timer::Millis;
 use crate::types::hash::Hash;
@@ -102,6 +103,7 @@ impl Rig {
             names,
             moment: Moment {
                 now,
+                expired_by: now,
                 clock: AccessClock::new(ClockMode::Lru, now, 10, 1),
             },
             rng,
@@ -286,7 +288,10 @@ impl Rig {
     fn expire(&mut self, db: usize, budget: usize) {
         let (now, model) = (self.moment.now, &mut self.model[db]);
         let (database, graveyard) = self.keyspace.write(db);
-        let visited = database.advance(now, budget, graveyard, |key, deadline| {
+        let visited = database.advance(now, budget, false, graveyard, |expired| {
+            let Expired::Key(key, deadline) = expired else {
+                panic!("there are no hashes here")
+            };
             let known = model.remove(key).expect("only keys that are there expire");
             assert_eq!(known.deadline, Some(deadline));
             assert!(deadline <= now, "{deadline} has not come at {now}");
@@ -424,6 +429,7 @@ fn a_small_budget_expires_late_but_all() {
     let (mut db, mut graveyard) = (Database::default(), Graveyard::default());
     let moment = Moment {
         now: Millis(START),
+        expired_by: Millis(START),
         clock: AccessClock::default(),
     };
     for n in 0..10_000i64 {
@@ -432,7 +438,7 @@ fn a_small_budget_expires_late_but_all() {
     }
     let (now, mut gone, mut calls) = (Millis(START + 699), 0, 0);
     while db.next_due().is_some_and(|due| due <= now) {
-        assert!(db.advance(now, 100, &mut graveyard, |_, _| gone += 1) <= 100);
+        assert!(db.advance(now, 100, false, &mut graveyard, |_| gone += 1) <= 100);
         calls += 1;
     }
     assert_eq!((gone, db.len()), (10_000, 0));
@@ -445,6 +451,7 @@ fn keys_that_come_and_go_do_not_fill_the_wheel() {
     let (mut db, mut graveyard) = (Database::default(), Graveyard::default());
     let moment = Moment {
         now: Millis(START),
+        expired_by: Millis(START),
         clock: AccessClock::default(),
     };
     let year = Millis(START + 365 * 86_400_000);
@@ -470,8 +477,15 @@ fn keys_that_come_and_go_do_not_fill_the_wheel() {
         keys.len()
     );
     let mut gone = 0;
-    db.advance(year, usize::MAX, &mut graveyard, |_, _| gone += 1);
+    db.advance(year, usize::MAX, false, &mut graveyard, |_| gone += 1);
     assert_eq!(gone, keys.len());
+}
+
+fn expired_key(expired: &Expired<'_>) -> Option<Vec<u8>> {
+    match expired {
+        Expired::Key(key, _) => Some(key.to_vec()),
+        Expired::Fields { .. } => None,
+    }
 }
 
 #[test]
@@ -479,6 +493,7 @@ fn a_clock_set_back_expires_nothing_early() {
     let (mut db, mut graveyard) = (Database::default(), Graveyard::default());
     let moment = |ms| Moment {
         now: Millis(START + ms),
+        expired_by: Millis(START + ms),
         clock: AccessClock::default(),
     };
     db.insert(
@@ -487,7 +502,7 @@ fn a_clock_set_back_expires_nothing_early() {
         Some(Millis(START + 100_000)),
         &moment(0),
     );
-    db.advance(Millis(START + 50_000), 100, &mut graveyard, |_, _| {
+    db.advance(Millis(START + 50_000), 100, false, &mut graveyard, |_| {
         panic!("nothing is due")
     });
     // The clock is set back by half a minute, and a key comes that expires before the wheel's time.
@@ -497,16 +512,16 @@ fn a_clock_set_back_expires_nothing_early() {
         Some(Millis(START + 21_000)),
         &moment(20_000),
     );
-    db.advance(Millis(START + 20_999), 100, &mut graveyard, |_, _| {
+    db.advance(Millis(START + 20_999), 100, false, &mut graveyard, |_| {
         panic!("nothing is due")
     });
     let mut gone = Vec::new();
-    db.advance(Millis(START + 50_000), 100, &mut graveyard, |key, _| {
-        gone.push(key.to_vec())
+    db.advance(Millis(START + 50_000), 100, false, &mut graveyard, |expired| {
+        gone.extend(expired_key(&expired))
     });
     assert_eq!(gone, [b"near"]);
-    db.advance(Millis(START + 100_000), 100, &mut graveyard, |key, _| {
-        gone.push(key.to_vec())
+    db.advance(Millis(START + 100_000), 100, false, &mut graveyard, |expired| {
+        gone.extend(expired_key(&expired))
     });
     assert_eq!(gone, [&b"near"[..], b"far"]);
 }

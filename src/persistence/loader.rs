@@ -168,30 +168,22 @@ impl Loader {
             _ => None,
         };
         let deadline = record.deadline.map_or(Deadline::Clear, Deadline::At);
-        self.put(index, key, record.value, deadline, target)?;
+        put(index, key, record.value, deadline, target);
         if let Some(last_used) = last_used {
             target.keyspace.db_mut(index).set_clock(key, last_used);
         }
         self.keys += 1;
         Ok(())
     }
+}
 
-    fn put(
-        &self,
-        index: usize,
-        key: Key<'_>,
-        value: Value,
-        deadline: Deadline,
-        target: &mut Target<'_>,
-    ) -> Result<(), LoadError> {
-        let moment = target.moment;
-        let (db, graveyard) = target.keyspace.write(index);
-        let stored = match (target.duplicates, deadline) {
-            (Duplicates::Replace, _) => value.store(|value| db.set(key, value, deadline, moment, graveyard)),
-            (Duplicates::Refuse, Deadline::At(at)) => value.store(|value| db.insert(key, value, Some(at), moment)),
-            (Duplicates::Refuse, _) => value.store(|value| db.insert(key, value, None, moment)),
-        };
-        stored.ok_or(LoadError::Rdb(rdb::Error::Unsupported("a hash whose fields expire")))
+fn put(index: usize, key: Key<'_>, value: Value, deadline: Deadline, target: &mut Target<'_>) {
+    let moment = target.moment;
+    let (db, graveyard) = target.keyspace.write(index);
+    match (target.duplicates, deadline) {
+        (Duplicates::Replace, _) => value.store(|value| db.set(key, value, deadline, moment, graveyard)),
+        (Duplicates::Refuse, Deadline::At(at)) => value.store(|value| db.insert(key, value, Some(at), moment)),
+        (Duplicates::Refuse, _) => value.store(|value| db.insert(key, value, None, moment)),
     }
 }
 

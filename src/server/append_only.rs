@@ -178,7 +178,7 @@ impl Core {
         let base = self.base_file(as_snapshot);
         log::notice(&format!("Creating AOF base file {} on server start", base.name));
         let (path, temporary) = (self.log_path(&base.name), snapshot_temporary(&*self.host));
-        let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, true);
+        let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, &self.keyspace, true);
         let written = write_base(
             &mut *self.host,
             &temporary,
@@ -624,7 +624,7 @@ impl Core {
         }
         let as_snapshot = self.settings.aof_use_rdb_preamble;
         let started = Stopwatch::read();
-        let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, true);
+        let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, &self.keyspace, true);
         let keyspace = &self.keyspace;
         self.host.fork(&mut |host, tell| {
             let path = rewrite_temporary(host.process_id());

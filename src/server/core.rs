@@ -21,15 +21,21 @@ use super::stats::{CommandStats, Rate, Stats};
 use super::stopwatch::Stopwatch;
 use super::tracking::Tracking;
 use super::transaction::WatchTable;
+use super::upkeep::Gone;
 use crate::commands::handlers::Handlers;
 use crate::commands::table::{CommandId, CommandSpec};
 use crate::config::Settings;
 use crate::host::Host;
 use crate::keyspace::database::Moment;
 use crate::keyspace::evict::{EvictionPool, is_lfu};
+use crate::keyspace::expiry::Expired;
 use crate::keyspace::{AccessClock, ClockMode, Database, EntryRef, Key, Keyspace};
 use crate::keyspace::{database::EntryMut, graveyard::Graveyard};
 use crate::timer::Millis;
+
+/// Expired fields that are removed by a command that looks at their hash, at most. Few in unit tests, so that these meet
+/// fields that were left.
+const FIELDS_IN_PASSING: usize = if cfg!(test) { 2 } else { 64 };
 
 /// Something the core wants done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,7 +245,7 @@ impl Core {
 
     /// Sets the time for everything the coming tick does. `now` is Unix time; `monotonic` never goes back.
     pub fn begin_tick(&mut self, now: Millis, monotonic: Millis) {
-        self.moment.now = now;
+        (self.moment.now, self.moment.expired_by) = (now, now);
         self.moment.clock.set_now(now);
         self.monotonic = monotonic;
         self.memory_peak = self.memory_peak.max(crate::memory::used());
@@ -481,12 +487,64 @@ impl Core {
     /// stay, see [`Core::expire_now`]; to the command it is not there.
     #[inline]
     fn drop_if_expired(&mut self, database: usize, key: Key<'_>) -> bool {
-        let db = self.keyspace.db(database);
-        if db.volatile() == 0 {
+        self.keyspace.db(database).has_deadlines() && self.drop_if_due(database, key)
+    }
+
+    #[inline(never)]
+    fn drop_if_due(&mut self, database: usize, key: Key<'_>) -> bool {
+        let expired_by = self.moment.expired_by;
+        let Some(entry) = self.keyspace.db(database).find(key) else {
             return false;
+        };
+        if entry.deadline().is_some_and(|at| at <= expired_by) {
+            return !self.expire_now(database, key);
         }
-        let deadline = db.find(key).and_then(|entry| entry.deadline());
-        deadline.is_some_and(|at| at <= self.moment.now) && !self.is_replaying && !self.expire_now(database, key)
+        entry.field_due().is_some_and(|at| at <= expired_by) && !self.expire_fields_now(database, key)
+    }
+
+    /// Removes a few fields that are past their deadlines from a hash that a command is about to look at, and the key if
+    /// that was all. The others are hidden from the command by the view it gets. False if no field lives and yet they
+    /// must stay, as in [`Core::expire_now`].
+    #[cold]
+    fn expire_fields_now(&mut self, database: usize, key: Key<'_>) -> bool {
+        let now = self.moment.now;
+        if self.expiry_paused() && !self.writing {
+            let entry = self.keyspace.db(database).find(key);
+            return !entry.is_some_and(|entry| entry.all_fields_due(now));
+        }
+        let named = self.propagation.is_on;
+        let (db, graveyard) = self.keyspace.write(database);
+        let (mut fields, mut gone) = (0, None);
+        db.expire_fields(key, now, FIELDS_IN_PASSING, named, graveyard, |expired| {
+            if let Expired::Fields { count, .. } = &expired {
+                fields += count;
+            }
+            gone = Some(Gone::of(expired));
+        });
+        self.stats.expired_subkeys += fields as u64;
+        if let Some(gone) = gone {
+            self.tell_expired(database, key.bytes, gone);
+        }
+        true
+    }
+
+    /// Removes those of `fields` that are past their deadlines, for a command that is about to write them. With more
+    /// overdue than are removed in passing they may still be there, and the command's record would mean something else to
+    /// whoever does not know the time.
+    #[inline]
+    pub fn expire_named<'f>(&mut self, database: usize, key: Key<'_>, fields: impl Iterator<Item = &'f [u8]>) {
+        if self.keyspace.db(database).timed() > 0 && !self.drop_if_expired(database, key) {
+            self.expire_named_now(database, key, fields);
+        }
+    }
+
+    fn expire_named_now<'f>(&mut self, database: usize, key: Key<'_>, fields: impl Iterator<Item = &'f [u8]>) {
+        let (db, _) = self.keyspace.write(database);
+        let names = db.expire_named(key, self.moment.expired_by, fields);
+        if !names.is_empty() {
+            self.stats.expired_subkeys += names.len() as u64;
+            self.tell_expired(database, key.bytes, Gone::Fields(names));
+        }
     }
 
     /// Deletes a key that a command has found past its deadline before the wheel has. False if it stays: while writes are
@@ -496,12 +554,14 @@ impl Core {
         if self.expiry_paused() && !self.writing {
             return false;
         }
+        let entry = self.keyspace.db(database).find(key);
+        if entry.is_some_and(|entry| entry.deadline().is_none_or(|at| at > self.moment.now)) {
+            return self.expire_fields_now(database, key);
+        }
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard);
         self.stats.expired_keys += 1;
-        self.record_gone(database, key.bytes, self.settings.lazyfree_lazy_expire);
-        self.touched(database, key.bytes);
-        self.notify(Class::EXPIRED, "expired", key.bytes, database);
+        self.tell_expired(database, key.bytes, Gone::Key);
         true
     }
 

@@ -140,7 +140,20 @@ impl Core {
             return;
         }
         let name: &[u8] = if unlink { b"UNLINK" } else { b"DEL" };
-        self.propagation.add(database, 2, [name, key].into_iter());
+        self.add_gone(database, 2, [name, key].into_iter());
+    }
+
+    /// The same for fields of a hash, which are not all.
+    pub(super) fn record_fields_gone(&mut self, database: usize, key: &[u8], fields: &[Box<[u8]>]) {
+        if self.propagation.is_on && !fields.is_empty() {
+            let names = fields.iter().map(|field| &field[..]);
+            let words = [b"HDEL", key].into_iter().chain(names);
+            self.add_gone(database, 2 + fields.len(), words);
+        }
+    }
+
+    fn add_gone<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) {
+        self.propagation.add(database, words, args);
         if self.caller.is_none() {
             self.propagation.end_unit();
         }

@@ -19,6 +19,7 @@ use crate::persistence::aof::reader::{ReadError, Reader, Words};
 use crate::persistence::loader::{Duplicates, Loader};
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::Span;
+use crate::timer::Millis;
 
 /// Up to where in a buffer an argument may begin that is not copied out of it.
 const SPAN_MAX: usize = 1 << 30;
@@ -163,7 +164,9 @@ impl Core {
         // What is played is on the disk already.
         let recording = std::mem::take(&mut self.propagation.is_on);
         self.is_replaying = true;
+        let expired_by = std::mem::replace(&mut self.moment.expired_by, Millis::MIN);
         let played = self.play_for(replay, count, seat);
+        self.moment.expired_by = expired_by;
         self.is_replaying = false;
         self.propagation.is_on = recording;
         replay.session = self.unseat();

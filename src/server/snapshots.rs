@@ -17,6 +17,7 @@ use crate::host::{Exit, Host, Progress};
 use crate::keyspace::Keyspace;
 use crate::keyspace::database::Moment;
 use crate::keyspace::evict::is_lfu;
+use crate::persistence::rdb::Version;
 use crate::persistence::rdb::encode::Options;
 use crate::persistence::rdb::writer::FileOptions;
 use crate::persistence::snapshot::{self, Facts};
@@ -92,7 +93,7 @@ impl Core {
     /// What the disk says, which is logged.
     pub fn save(&mut self) -> io::Result<()> {
         let path = self.snapshot_path();
-        let facts = facts(&self.settings, &self.moment, &self.functions, false);
+        let facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
         let saved = snapshot::save(&mut *self.host, &path, &self.keyspace, &facts, &mut |_| {});
         if let Err(error) = saved {
             log::warning(&format!("Error saving the DB on disk ({}): {error}", path.display()));
@@ -118,7 +119,7 @@ impl Core {
     pub fn save_in_background(&mut self) -> io::Result<()> {
         let path = self.snapshot_path();
         let started = Stopwatch::read();
-        let facts = facts(&self.settings, &self.moment, &self.functions, false);
+        let facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
         let keyspace = &self.keyspace;
         let forked = self
             .host
@@ -292,7 +293,14 @@ impl Core {
 
 /// What a snapshot taken now says beside the keys.
 /// `is_base` says that it is the base of an append-only file.
-pub(super) fn facts<'a>(settings: &Settings, moment: &Moment, functions: &'a [Box<[u8]>], is_base: bool) -> Facts<'a> {
+pub(super) fn facts<'a>(
+    settings: &Settings,
+    moment: &Moment,
+    functions: &'a [Box<[u8]>],
+    keyspace: &Keyspace,
+    is_base: bool,
+) -> Facts<'a> {
+    let defaults = Options::default();
     let aux = vec![
         ("redis-ver", REDIS_VERSION.into()),
         ("redis-bits", usize::BITS.to_string().into_bytes()),
@@ -307,7 +315,11 @@ pub(super) fn facts<'a>(settings: &Settings, moment: &Moment, functions: &'a [Bo
         options: FileOptions {
             values: Options {
                 compress: settings.rdbcompression,
-                ..Options::default()
+                // Fields with deadlines have no older form, and a server that does not know them should say so at once.
+                version: match keyspace.databases().any(|(_, db)| db.timed() > 0) {
+                    true => defaults.version.max(Version::REDIS_7_4),
+                    false => defaults.version,
+                },
             },
             checksum: settings.rdbchecksum,
         },

@@ -11,9 +11,11 @@ pub struct Stats {
     pub total_net_output_bytes: u64,
     pub rejected_connections: u64,
     pub expired_keys: u64,
+    /// Fields of hashes that have expired.
+    pub expired_subkeys: u64,
     /// Keys the wheel deleted later than 1 ms after their deadline.
     pub expired_late_keys: u64,
-    /// The worst lag of an expired key behind its deadline, in ms.
+    /// The worst lag of an expired key, or of a field, behind its deadline, in ms.
     pub expire_lag_max_ms: u64,
     /// The sum of all expired keys' lags, in ms.
     pub expire_lag_sum_ms: u64,

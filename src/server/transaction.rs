@@ -212,8 +212,8 @@ impl Core {
 
     /// Whether a key is there but past its deadline.
     fn is_past(&self, database: usize, key: Key<'_>) -> bool {
-        let deadline = self.keyspace.db(database).find(key).and_then(|entry| entry.deadline());
-        deadline.is_some_and(|at| at <= self.moment.now)
+        let entry = self.keyspace.db(database).find(key);
+        entry.is_some_and(|entry| entry.has_expired(self.moment.now))
     }
 
     fn has_watched_expired(&mut self, index: SessionIndex) -> bool {

@@ -5,7 +5,29 @@ use super::core::{Core, Effect};
 use super::notify::Class;
 use super::session::Blocked;
 use super::stopwatch::{Stopwatch, Ticks};
+use crate::keyspace::expiry::Expired;
 use crate::timer::Millis;
+
+/// What has gone when something expires.
+#[derive(Debug)]
+pub(super) enum Gone {
+    Key,
+    /// Fields, but not the last. Their names are given if changes are recorded.
+    Fields(Vec<Box<[u8]>>),
+    AllFields,
+}
+
+impl Gone {
+    pub(super) fn of(expired: Expired<'_>) -> Self {
+        match expired {
+            Expired::Key(..) => Gone::Key,
+            Expired::Fields {
+                deleted: false, names, ..
+            } => Gone::Fields(names),
+            Expired::Fields { deleted: true, .. } => Gone::AllFields,
+        }
+    }
+}
 
 /// Wheel items visited in one go; some hundred microseconds' worth at most.
 const EXPIRE_SLICE: usize = 256;
@@ -24,7 +46,7 @@ const FREE_TIME: u64 = 150_000;
 const SWEEP_TIME: u64 = 100_000;
 
 impl Core {
-    /// Deletes keys whose time has come, in all databases. True when some are left for the next tick.
+    /// Deletes keys and fields of hashes whose time has come, in all databases. True when some are left for the next tick.
     pub fn expire_due(&mut self) -> bool {
         if !self.active_expire || self.expiry_paused() || self.loading.is_some() {
             return false;
@@ -52,27 +74,55 @@ impl Core {
 
     fn expire_slice(&mut self, index: usize, now: Millis) {
         // Names are kept only if somebody is to be told; deleting a million keys unheard copies nothing.
-        let telling = self.propagation.is_on
+        let recording = self.propagation.is_on;
+        let telling = recording
             || self.is_observed()
             || !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
-        let mut names: Vec<Box<[u8]>> = Vec::new();
+        let mut news: Vec<(Box<[u8]>, Gone)> = Vec::new();
         let stats = &mut self.stats;
         self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
         let (db, graveyard) = self.keyspace.write(index);
-        db.advance(now, EXPIRE_SLICE, graveyard, |key, deadline| {
-            let lag = now.since(deadline).max(0) as u64;
-            stats.expired_keys += 1;
-            stats.expired_late_keys += u64::from(lag > 1);
-            stats.expire_lag_sum_ms += lag;
+        db.advance(now, EXPIRE_SLICE, recording, graveyard, |expired| {
+            let (key, deadline) = match &expired {
+                Expired::Key(key, deadline) => {
+                    let lag = now.since(*deadline).max(0) as u64;
+                    stats.expired_keys += 1;
+                    stats.expired_late_keys += u64::from(lag > 1);
+                    stats.expire_lag_sum_ms += lag;
+                    (key, deadline)
+                }
+                Expired::Fields {
+                    key, count, deadline, ..
+                } => {
+                    stats.expired_subkeys += *count as u64;
+                    (key, deadline)
+                }
+            };
+            let lag = now.since(*deadline).max(0) as u64;
             stats.expire_lag_max_ms = stats.expire_lag_max_ms.max(lag);
             if telling {
-                names.push(key.into());
+                news.push(((*key).into(), Gone::of(expired)));
             }
         });
-        for name in names {
-            self.record_gone(index, &name, self.settings.lazyfree_lazy_expire);
-            self.touched(index, &name);
-            self.notify(Class::EXPIRED, "expired", &name, index);
+        for (key, gone) in news {
+            self.tell_expired(index, &key, gone);
+        }
+    }
+
+    /// Records that a key or fields of it have expired, and tells everybody concerned.
+    pub(super) fn tell_expired(&mut self, index: usize, key: &[u8], gone: Gone) {
+        match &gone {
+            Gone::Key | Gone::AllFields => self.record_gone(index, key, self.settings.lazyfree_lazy_expire),
+            Gone::Fields(names) => self.record_fields_gone(index, key, names),
+        }
+        self.touched(index, key);
+        match gone {
+            Gone::Key => self.notify(Class::EXPIRED, "expired", key, index),
+            Gone::Fields(_) => self.notify(Class::HASH, "hexpired", key, index),
+            Gone::AllFields => {
+                self.notify(Class::HASH, "hexpired", key, index);
+                self.notify(Class::GENERIC, "del", key, index);
+            }
         }
     }
 

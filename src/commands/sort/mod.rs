@@ -133,10 +133,10 @@ fn run(ctx: &mut Context<'_>, args: Args<'_>, mut options: Options<'_>) -> Outco
 
 /// Sorting a sorted set leaves it in its large form, in Redis as well, where OBJECT ENCODING shows it.
 fn unpack_sorted_set(core: &mut Core, database: usize, key: Key<'_>) {
-    let limits = ZsetMut::limits(&core.settings);
+    let (limits, times) = (ZsetMut::limits(&core.settings), core.moment.times());
     let entry = core.keyspace.db_mut(database).find_mut(key);
     let packed = entry.filter(|entry| entry.kind() == Kind::ZsetPacked);
-    if let Some(mut zset) = packed.and_then(|entry| ZsetMut::of(entry, limits)) {
+    if let Some(mut zset) = packed.and_then(|entry| ZsetMut::of(entry, limits, times)) {
         zset.unpack();
     }
 }

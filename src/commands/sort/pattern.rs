@@ -70,8 +70,9 @@ impl Lookup {
         for part in [before, element, after] {
             self.name.extend_from_slice(part);
         }
+        let expired_by = core.moment.expired_by;
         match (field, core.read(database, Key::new(&self.name))?.value()) {
-            (Some(field), value) => HashRef::of(value)?.get(field),
+            (Some(field), value) => HashRef::at(value, expired_by)?.get(field),
             (None, ValueRef::Int(value)) => Some(Element::Int(value)),
             (None, ValueRef::Str(text)) => Some(Element::Str(text)),
             (None, _) => None,

@@ -2,7 +2,7 @@
 
 use super::{NewCollection, ViewMut, empty_listpack};
 use crate::config::Settings;
-use crate::keyspace::database::EntryMut;
+use crate::keyspace::database::{EntryMut, Times};
 use crate::keyspace::{Kind, NewValue};
 use crate::types::list::{Beside, Direction, End, Fill, List, ListRef, packed};
 use crate::types::listpack::{self, Element, Listpack};
@@ -43,7 +43,7 @@ impl<'a> ViewMut<'a> for ListMut<'a> {
         Fill::from_setting(settings.list_max_listpack_size.into())
     }
 
-    fn of(entry: EntryMut<'a>, fill: Fill) -> Option<Self> {
+    fn of(entry: EntryMut<'a>, fill: Fill, _: Times) -> Option<Self> {
         matches!(entry.kind(), Kind::ListPacked | Kind::List).then_some(ListMut { entry, fill })
     }
 }

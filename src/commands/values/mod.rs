@@ -16,7 +16,7 @@ mod stream;
 mod string;
 mod zset;
 
-pub use hash::{HashMut, new_hash};
+pub use hash::{FieldDeadline, HashMut, new_hash};
 pub use list::{ListMut, Moved, new_list};
 pub use set::{SetMut, new_set};
 pub use stream::node_limits;
@@ -24,14 +24,15 @@ pub use string::{StringMut, Text, built_string, string_value};
 pub use zset::{ZsetBuilder, ZsetMut};
 
 use crate::config::Settings;
-use crate::keyspace::database::EntryMut;
+use crate::keyspace::database::{EntryMut, Times};
 use crate::keyspace::{Deadline, Key, Kind, NewValue, ValueRef};
 use crate::persistence::rdb::decode::Limits;
 use crate::server::Context;
 use crate::server::core::Core;
 use crate::server::failure::{Failure, WRONG_TYPE};
 use crate::server::notify::Class;
-use crate::types::hash::HashRef;
+use crate::timer::Millis;
+use crate::types::hash::{HashRef, TimedPack, TimedTable};
 use crate::types::list::ListRef;
 use crate::types::listpack::{self, Listpack};
 use crate::types::set::SetRef;
@@ -40,8 +41,14 @@ use crate::types::zset::ZsetRef;
 
 /// One type of value, for reading.
 pub trait View<'a>: Sized {
-    /// `None` for a value of another type.
+    /// The value with all that is in it; `None` for a value of another type.
     fn of(value: ValueRef<'a>) -> Option<Self>;
+
+    /// The value as it is at a moment: without what has expired by then.
+    #[inline]
+    fn at(value: ValueRef<'a>, _expired_by: Millis) -> Option<Self> {
+        Self::of(value)
+    }
 }
 
 impl<'a> View<'a> for ListRef<'a> {
@@ -67,9 +74,19 @@ impl<'a> View<'a> for SetRef<'a> {
 
 impl<'a> View<'a> for HashRef<'a> {
     fn of(value: ValueRef<'a>) -> Option<Self> {
+        HashRef::at(value, Millis::MIN)
+    }
+
+    #[inline]
+    fn at(value: ValueRef<'a>, now: Millis) -> Option<Self> {
         match value {
             ValueRef::HashPacked(bytes) => Some(HashRef::Packed(Listpack::new(bytes))),
             ValueRef::Hash(hash) => Some(HashRef::Table(hash)),
+            ValueRef::HashTimedPacked(bytes) => {
+                let pack = TimedPack::new(Listpack::new(bytes), now);
+                Some(HashRef::TimedPacked(pack))
+            }
+            ValueRef::HashTimed(hash) => Some(HashRef::TimedTable(TimedTable::new(hash, now))),
             _ => None,
         }
     }
@@ -101,8 +118,8 @@ pub trait ViewMut<'a>: Sized {
 
     fn limits(settings: &Settings) -> Self::Limits;
 
-    /// `None` for a value of another type.
-    fn of(entry: EntryMut<'a>, limits: Self::Limits) -> Option<Self>;
+    /// `None` for a value of another type. What has expired by the moment is not there any more.
+    fn of(entry: EntryMut<'a>, limits: Self::Limits, times: Times) -> Option<Self>;
 }
 
 /// A value that a command made, in the form that its size calls for.
@@ -116,8 +133,11 @@ impl Core {
     /// The value of `key` for a command that reads a V; the error of a key of another type.
     #[inline]
     pub fn read_as<'a, V: View<'a>>(&'a mut self, database: usize, key: Key<'_>) -> Result<Option<V>, Failure> {
+        let expired_by = self.moment.expired_by;
         match self.read(database, key) {
-            Some(entry) => V::of(entry.value()).map(Some).ok_or_else(|| WRONG_TYPE.into()),
+            Some(entry) => V::at(entry.value(), expired_by)
+                .map(Some)
+                .ok_or_else(|| WRONG_TYPE.into()),
             None => Ok(None),
         }
     }
@@ -125,9 +145,9 @@ impl Core {
     /// The value of `key` for a command that changes a V; the error of a key of another type.
     #[inline]
     pub fn write_as<'a, V: ViewMut<'a>>(&'a mut self, database: usize, key: Key<'_>) -> Result<Option<V>, Failure> {
-        let limits = V::limits(&self.settings);
+        let (limits, times) = (V::limits(&self.settings), self.moment.times());
         match self.write(database, key) {
-            Some(entry) => V::of(entry, limits).map(Some).ok_or_else(|| WRONG_TYPE.into()),
+            Some(entry) => V::of(entry, limits, times).map(Some).ok_or_else(|| WRONG_TYPE.into()),
             None => Ok(None),
         }
     }
@@ -135,7 +155,7 @@ impl Core {
     /// The value of `key` if it is a V, without a trace. For commands that need several values at once, once each has been
     /// looked up by itself.
     pub fn view_as<'a, V: View<'a>>(&'a self, database: usize, key: Key<'_>) -> Option<V> {
-        V::of(self.keyspace.db(database).find(key)?.value())
+        V::at(self.keyspace.db(database).find(key)?.value(), self.moment.expired_by)
     }
 
     /// Gives `key` a value without a deadline, whatever it held before.

@@ -2,7 +2,7 @@
 
 use super::{NewCollection, ViewMut};
 use crate::config::Settings;
-use crate::keyspace::database::EntryMut;
+use crate::keyspace::database::{EntryMut, Times};
 use crate::keyspace::{Kind, NewValue};
 use crate::types::intset::{self, Intset};
 use crate::types::listpack::{self, Element, Listpack};
@@ -33,7 +33,7 @@ impl<'a> ViewMut<'a> for SetMut<'a> {
         }
     }
 
-    fn of(entry: EntryMut<'a>, limits: SetLimits) -> Option<Self> {
+    fn of(entry: EntryMut<'a>, limits: SetLimits, _: Times) -> Option<Self> {
         matches!(entry.kind(), Kind::SetInts | Kind::SetPacked | Kind::Set).then_some(SetMut { entry, limits })
     }
 }

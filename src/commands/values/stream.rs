@@ -2,7 +2,7 @@
 
 use super::ViewMut;
 use crate::config::Settings;
-use crate::keyspace::database::EntryMut;
+use crate::keyspace::database::{EntryMut, Times};
 use crate::types::stream::{NodeLimits, Stream};
 
 impl<'a> ViewMut<'a> for &'a mut Stream {
@@ -10,7 +10,7 @@ impl<'a> ViewMut<'a> for &'a mut Stream {
 
     fn limits(_: &Settings) {}
 
-    fn of(entry: EntryMut<'a>, (): ()) -> Option<Self> {
+    fn of(entry: EntryMut<'a>, (): (), _: Times) -> Option<Self> {
         entry.into_boxed()
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{NewCollection, View, ViewMut};
 use crate::config::Settings;
 use crate::format::number::parse_i64;
-use crate::keyspace::database::EntryMut;
+use crate::keyspace::database::{EntryMut, Times};
 use crate::keyspace::{EntryRef, Kind, NewValue, STRING_INLINE_MAX, ValueRef};
 use crate::server::failure::{Failure, WRONG_TYPE};
 use crate::types::packed::PackedBuf;
@@ -77,7 +77,7 @@ impl<'a> ViewMut<'a> for StringMut<'a> {
 
     fn limits(_: &Settings) {}
 
-    fn of(mut entry: EntryMut<'a>, (): ()) -> Option<Self> {
+    fn of(mut entry: EntryMut<'a>, (): (), _: Times) -> Option<Self> {
         match entry.as_ref().value() {
             ValueRef::Int(value) => {
                 let mut digits = itoa::Buffer::new();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{NewCollection, ViewMut};
 use crate::config::Settings;
-use crate::keyspace::database::EntryMut;
+use crate::keyspace::database::{EntryMut, Times};
 use crate::keyspace::entry::Condemned;
 use crate::keyspace::{Kind, NewValue};
 use crate::types::listpack::{self, Element};
@@ -37,7 +37,7 @@ impl<'a> ViewMut<'a> for ZsetMut<'a> {
         }
     }
 
-    fn of(entry: EntryMut<'a>, limits: Limits) -> Option<Self> {
+    fn of(entry: EntryMut<'a>, limits: Limits, _: Times) -> Option<Self> {
         matches!(entry.kind(), Kind::ZsetPacked | Kind::Zset).then_some(ZsetMut { entry, limits })
     }
 }

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 
 use crate::keyspace::{EntryRef, Keyspace, ValueRef};
 use crate::resp::encode;
-use crate::types::hash::HashRef;
+use crate::timer::Millis;
+use crate::types::hash::{HashRef, TimedPack, TimedTable};
 use crate::types::intset::Intset;
 use crate::types::list::{Direction, ListRef};
 use crate::types::listpack::{Element, Listpack};
@@ -110,6 +111,11 @@ impl Writer<'_> {
             ValueRef::Set(set) => self.set(key, SetRef::Table(set)),
             ValueRef::HashPacked(bytes) => self.hash(key, HashRef::Packed(Listpack::new(bytes))),
             ValueRef::Hash(hash) => self.hash(key, HashRef::Table(hash)),
+            ValueRef::HashTimedPacked(bytes) => self.timed_hash(
+                key,
+                HashRef::TimedPacked(TimedPack::new(Listpack::new(bytes), Millis::MIN)),
+            ),
+            ValueRef::HashTimed(hash) => self.timed_hash(key, HashRef::TimedTable(TimedTable::new(hash, Millis::MIN))),
             ValueRef::ZsetPacked(bytes) => self.zset(key, ZsetRef::Packed(bytes)),
             ValueRef::Zset(zset) => self.zset(key, ZsetRef::Table(zset)),
             ValueRef::Stream(stream) => self.stream(key, stream),
@@ -128,6 +134,25 @@ impl Writer<'_> {
     fn hash(&mut self, key: &[u8], hash: HashRef<'_>) -> io::Result<()> {
         let pairs = hash.iter().map(|(field, value)| [field.to_vec(), value.to_vec()]);
         self.elements(b"HMSET", key, pairs)
+    }
+
+    /// All fields, also those that have expired and are not removed yet: that they go stands behind this in the log.
+    fn timed_hash(&mut self, key: &[u8], hash: HashRef<'_>) -> io::Result<()> {
+        self.hash(key, hash)?;
+        for (field, _, deadline) in hash.iter_timed() {
+            if let Some(deadline) = deadline {
+                let deadline = deadline.0.to_string();
+                self.request(&[
+                    b"HPEXPIREAT",
+                    key,
+                    deadline.as_bytes(),
+                    b"FIELDS",
+                    b"1",
+                    &field.to_vec(),
+                ])?;
+            }
+        }
+        Ok(())
     }
 
     fn zset(&mut self, key: &[u8], zset: ZsetRef<'_>) -> io::Result<()> {

@@ -6,10 +6,10 @@
 
 mod stream;
 
-use super::{Error, ExpiringField, NODE_PACKED, NODE_PLAIN, Source, Value, ValueType, ziplist, zipmap};
+use super::{Error, NODE_PACKED, NODE_PLAIN, Source, Value, ValueType, ziplist, zipmap};
 use crate::keyspace::Kind;
 use crate::timer::Millis;
-use crate::types::hash::{Hash, HashLimits, pairs_are_sound};
+use crate::types::hash::{Hash, HashLimits, TimedHash, pairs_are_sound, timed_packed};
 use crate::types::intset::{self, Intset};
 use crate::types::list::{End, Fill, List};
 use crate::types::listpack::{self, Element, Listpack};
@@ -54,14 +54,17 @@ pub fn value<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits) 
         ValueType::HashZipmap => hash_zipmap(&source.owned_string()?, limits),
         ValueType::HashZiplist => hash_listpack(from_ziplist(&source.owned_string()?)?, limits),
         ValueType::HashListpack => hash_listpack(source.owned_string()?, limits),
-        ValueType::HashExpiringDraft => expiring_hash(source, limits, |source, fields| {
-            let deadline = source.length()?;
-            let field = source.owned_string()?;
-            push_field(fields, field, source.owned_string()?, deadline)
-        }),
+        ValueType::HashExpiringDraft => {
+            let fields = expiring_fields(source, |source, fields| {
+                let deadline = source.length()?;
+                let field = source.owned_string()?;
+                push_field(fields, field, source.owned_string()?, deadline)
+            })?;
+            expiring_hash(fields, &limits.hash)
+        }
         ValueType::HashExpiring => {
             let earliest = source.millis()?;
-            expiring_hash(source, limits, |source, fields| {
+            let fields = expiring_fields(source, |source, fields| {
                 // Differences are written plus one, so that zero is left for "none".
                 let deadline = match source.length()? {
                     0 => 0,
@@ -69,17 +72,21 @@ pub fn value<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits) 
                 };
                 let field = source.owned_string()?;
                 push_field(fields, field, source.owned_string()?, deadline)
-            })
+            })?;
+            expiring_hash(fields, &limits.hash)
         }
-        ValueType::HashExpiringValkey => expiring_hash(source, limits, |source, fields| {
-            let (field, value) = (source.owned_string()?, source.owned_string()?);
-            let deadline = source.millis()?;
-            push_field(fields, field, value, if deadline == -1 { 0 } else { deadline as u64 })
-        }),
-        ValueType::HashListpackExpiringDraft => expiring_listpack(&source.owned_string()?, limits),
+        ValueType::HashExpiringValkey => {
+            let fields = expiring_fields(source, |source, fields| {
+                let (field, value) = (source.owned_string()?, source.owned_string()?);
+                let deadline = source.millis()?;
+                push_field(fields, field, value, if deadline == -1 { 0 } else { deadline as u64 })
+            })?;
+            maybe_expiring_hash(fields, &limits.hash)
+        }
+        ValueType::HashListpackExpiringDraft => expiring_listpack(&source.owned_string()?, &limits.hash),
         ValueType::HashListpackExpiring => {
             source.millis()?;
-            expiring_listpack(&source.owned_string()?, limits)
+            expiring_listpack(&source.owned_string()?, &limits.hash)
         }
         ValueType::Stream => stream::stream(source, stream::Generation::First),
         ValueType::Stream2 => stream::stream(source, stream::Generation::Second),
@@ -360,30 +367,53 @@ fn hash_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
 
 // Hashes whose fields have deadlines.
 
+/// A field of a hash whose fields may have deadlines.
+struct ExpiringField {
+    field: Vec<u8>,
+    value: Vec<u8>,
+    deadline: Option<Millis>,
+}
+
+/// Deadlines have 48 bits.
+const LATEST: u64 = (1 << 48) - 2;
+
 fn push_field(fields: &mut Vec<ExpiringField>, field: Vec<u8>, value: Vec<u8>, deadline: u64) -> Result<(), Error> {
-    let deadline = i64::try_from(deadline).map_err(|_| Error::Corrupt("a deadline out of range"))?;
+    if deadline > LATEST {
+        return Err(Error::Corrupt("a deadline out of range"));
+    }
     fields.push(ExpiringField {
-        field: field.into(),
-        value: value.into(),
-        deadline: (deadline != 0).then_some(Millis(deadline)),
+        field,
+        value,
+        deadline: (deadline != 0).then_some(Millis(deadline as i64)),
     });
     Ok(())
 }
 
-fn expiring_hash<S: Source>(
+fn expiring_fields<S: Source>(
     source: &mut S,
-    limits: &Limits,
     read: impl Fn(&mut S, &mut Vec<ExpiringField>) -> Result<(), Error>,
-) -> Result<Value, Error> {
+) -> Result<Vec<ExpiringField>, Error> {
     let mut fields = Vec::new();
     for _ in 0..count(source)? {
         read(source, &mut fields)?;
     }
-    finish_expiring(fields, limits)
+    Ok(fields)
 }
 
-/// A listpack of fields, values and deadlines.
-fn expiring_listpack(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
+/// Stays packed within all limits. Of several fields with one deadline the last read stands first, as if they had been
+/// added one after the other.
+fn expiring_hash(mut fields: Vec<ExpiringField>, limits: &HashLimits) -> Result<Value, Error> {
+    fields.reverse();
+    fields.sort_by_key(|field| field.deadline.unwrap_or(Millis::MAX));
+    let lasting = fields.partition_point(|field| field.deadline.is_some());
+    fields[lasting..].reverse();
+    let longest = fields.iter().map(|field| field.field.len().max(field.value.len()));
+    let packed = longest.max().is_some_and(|longest| longest <= limits.value);
+    finish_expiring(fields, limits, packed)
+}
+
+/// A listpack of fields, values and deadlines, which stays one whatever the length of its elements.
+fn expiring_listpack(bytes: &[u8], limits: &HashLimits) -> Result<Value, Error> {
     let pack = checked_listpack(bytes)?;
     if pack.is_empty() {
         return Err(Error::Empty);
@@ -395,23 +425,41 @@ fn expiring_listpack(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
         };
         push_field(&mut fields, field.to_vec(), value.to_vec(), deadline as u64)?;
     }
-    finish_expiring(fields, limits)
+    fields.sort_by_key(|field| field.deadline.unwrap_or(Millis::MAX));
+    finish_expiring(fields, limits, true)
 }
 
-/// An ordinary hash if no field has a deadline after all.
-fn finish_expiring(fields: Vec<ExpiringField>, limits: &Limits) -> Result<Value, Error> {
-    if fields.iter().any(|field| field.deadline.is_some()) {
-        let mut seen = std::collections::HashSet::new();
-        let differ = fields.iter().all(|field| seen.insert(&field.field));
-        return if differ {
-            Ok(Value::ExpiringHash(fields))
-        } else {
-            Err(DUPLICATE_FIELD)
-        };
+/// `fields` are in the order of their deadlines.
+fn finish_expiring(fields: Vec<ExpiringField>, limits: &HashLimits, packed: bool) -> Result<Value, Error> {
+    let mut seen = std::collections::HashSet::new();
+    if !fields.iter().all(|field| seen.insert(&field.field)) {
+        return Err(DUPLICATE_FIELD);
     }
-    let mut builder = HashBuilder::new(fields.len() as u64, &limits.hash);
+    let bytes: usize = fields.iter().map(|field| field.field.len() + field.value.len()).sum();
+    if packed && !limits.outgrown(fields.len()) && Listpack::new(&listpack::EMPTY).has_room_for(bytes) {
+        let triples = fields
+            .iter()
+            .map(|field| (Element::of(&field.field), Element::of(&field.value), field.deadline));
+        return Ok(Value::Packed(
+            Kind::HashTimedPacked,
+            timed_packed::from_triples(triples),
+        ));
+    }
+    let mut hash = Box::new(TimedHash::default());
     for field in &fields {
-        builder.add(&field.field, &field.value, &limits.hash)?;
+        hash.insert(&field.field, &field.value, field.deadline);
+    }
+    Ok(Value::TimedHash(hash))
+}
+
+/// An ordinary hash if no field has a deadline after all, for those who have no form of their own for the others.
+fn maybe_expiring_hash(fields: Vec<ExpiringField>, limits: &HashLimits) -> Result<Value, Error> {
+    if fields.iter().any(|field| field.deadline.is_some()) {
+        return expiring_hash(fields, limits);
+    }
+    let mut builder = HashBuilder::new(fields.len() as u64, limits);
+    for field in &fields {
+        builder.add(&field.field, &field.value, limits)?;
     }
     builder.finish()
 }

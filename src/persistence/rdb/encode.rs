@@ -9,7 +9,7 @@ use super::{
 use crate::format::number::parse_i64;
 use crate::keyspace::ValueRef;
 use crate::persistence::lzf::Compressor;
-use crate::types::hash::HashRef;
+use crate::types::hash::{HashRef, TimedHash, timed_packed};
 use crate::types::list::{List, NodeRef};
 use crate::types::listpack::{self, Element, Listpack};
 use crate::types::stream::{Group, Stream, StreamId};
@@ -150,6 +150,10 @@ impl<W: Write> Encoder<W> {
             ValueRef::SetPacked(_) | ValueRef::Set(_) => ValueType::Set,
             ValueRef::HashPacked(_) => ValueType::HashListpack,
             ValueRef::Hash(_) => ValueType::Hash,
+            ValueRef::HashTimedPacked(bytes) if self.has_older_form(bytes) => ValueType::HashListpack,
+            ValueRef::HashTimedPacked(_) => ValueType::HashListpackExpiring,
+            ValueRef::HashTimed(hash) if hash.first_due().is_some() => ValueType::HashExpiring,
+            ValueRef::HashTimed(_) => ValueType::Hash,
             ValueRef::ZsetPacked(_) => ValueType::ZsetListpack,
             ValueRef::Zset(_) => ValueType::Zset,
             ValueRef::Stream(_) if newer => ValueType::Stream3,
@@ -183,9 +187,41 @@ impl<W: Write> Encoder<W> {
                     self.element(value)
                 })
             }
+            ValueRef::HashTimedPacked(bytes) if self.has_older_form(bytes) => {
+                self.string(&timed_packed::to_pairs(Listpack::new(bytes)))
+            }
+            ValueRef::HashTimedPacked(bytes) => {
+                let first_due = timed_packed::first_due(Listpack::new(bytes));
+                self.millis(first_due.map_or(0, |at| at.0))?;
+                self.string(bytes)
+            }
+            ValueRef::HashTimed(hash) => self.timed_hash(hash),
             ValueRef::Zset(zset) => self.zset(zset),
             ValueRef::Stream(stream) => self.stream(stream),
         }
+    }
+
+    /// Whether a listpack of triples is written as one of pairs: no field has a deadline, and servers before 7.4, for which
+    /// this is, do not know it.
+    fn has_older_form(&self, triples: &[u8]) -> bool {
+        self.options.version < Version::REDIS_7_4 && timed_packed::first_due(Listpack::new(triples)).is_none()
+    }
+
+    /// Deadlines are written as differences to the earliest, plus one, so that zero is left for "none". Without any it is an
+    /// ordinary hash.
+    fn timed_hash(&mut self, hash: &TimedHash) -> io::Result<()> {
+        let first_due = hash.first_due();
+        if let Some(first_due) = first_due {
+            self.millis(first_due.0)?;
+        }
+        self.length(hash.len() as u64)?;
+        hash.iter().try_for_each(|(field, value, deadline)| {
+            if let Some(first_due) = first_due {
+                self.length(deadline.map_or(0, |at| at.since(first_due) as u64 + 1))?;
+            }
+            self.string(field)?;
+            self.string(value)
+        })
     }
 
     fn list(&mut self, list: &List) -> io::Result<()> {

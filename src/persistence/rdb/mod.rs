@@ -37,7 +37,7 @@ mod ziplist;
 mod zipmap;
 
 pub use source::{Input, Source};
-pub use value::{ExpiringField, Value};
+pub use value::Value;
 
 use std::fmt;
 
@@ -148,6 +148,17 @@ value_types! {
     HashListpackExpiring = 25 in Dialect::Redis,
     /// Fields and values, each before its deadline.
     HashExpiringValkey = 22 in Dialect::Valkey,
+}
+
+impl ValueType {
+    /// The first version that has this type, of those that are written.
+    pub fn since(self) -> Version {
+        match self {
+            ValueType::HashExpiring | ValueType::HashListpackExpiring => Version::REDIS_7_4,
+            ValueType::SetListpack | ValueType::Stream3 => Version::REDIS_7_2,
+            _ => Version::REDIS_7_0,
+        }
+    }
 }
 
 /// Why bytes could not be read.

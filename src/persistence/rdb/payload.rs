@@ -16,14 +16,14 @@ const CHECKSUM: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongFooter;
 
-/// The payload of a value. O(bytes).
+/// The payload of a value. It is of a later version than asked for if the value has no older form. O(bytes).
 pub fn dump(value: ValueRef<'_>, options: Options) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new(), options);
-    let code = encoder.type_of(value).code();
-    let written = encoder.byte(code).and_then(|()| encoder.value(value));
+    let value_type = encoder.type_of(value);
+    let written = encoder.byte(value_type.code()).and_then(|()| encoder.value(value));
     debug_assert!(written.is_ok(), "writing to memory cannot fail");
     let mut bytes = encoder.into_inner();
-    seal(&mut bytes, options.version);
+    seal(&mut bytes, options.version.max(value_type.since()));
     bytes
 }
 

@@ -2,10 +2,11 @@ use super::decode::{self, Limits};
 use super::encode::{Encoder, Options};
 use super::{Dialect, Error, Input, Source, Value, ValueType, Version, payload};
 use crate::keyspace::{Kind, ValueRef};
-use crate::types::hash::{Hash, HashLimits};
+use crate::timer::Millis;
+use crate::types::hash::{Hash, HashLimits, TimedHash, timed_packed};
 use crate::types::intset;
 use crate::types::list::{End, Fill, List};
-use crate::types::listpack::{self, Element};
+use crate::types::listpack::{self, Element, Listpack};
 use crate::types::set::{Set, SetLimits, SetRef};
 use crate::types::stream::{NodeLimits, Stream, StreamId};
 use crate::types::testing::{Rng, from_hex};
@@ -81,6 +82,15 @@ fn shape(value: &Value) -> (Kind, Vec<String>) {
             let mut pairs: Vec<_> = hash.iter().map(|(f, v)| format!("{}={}", lossy(f), lossy(v))).collect();
             pairs.sort();
             (Kind::Hash, pairs)
+        }
+        Value::TimedHash(hash) => {
+            let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let fields = hash.iter();
+            let mut fields: Vec<_> = fields
+                .map(|(f, v, at)| format!("{}={}@{:?}", lossy(f), lossy(v), at))
+                .collect();
+            fields.sort();
+            (Kind::HashTimed, fields)
         }
         _ => panic!("a collection was expected"),
     }
@@ -268,16 +278,37 @@ fn hashes_are_read_whole_or_not_at_all() {
     assert!(matches!(read(ValueType::HashListpack, &empty), Err(Error::Empty)));
 }
 
-/// Fields that could have had a deadline and have none make an ordinary hash.
+/// Fields that could have had a deadline and have none make an ordinary hash, unless their writer has a form of its own
+/// for them.
 #[test]
-fn hashes_without_deadlines_are_ordinary() {
+fn deadlines_of_fields_are_read() {
     let body = [&[0; 8][..], &[1, 0], &string(b"f"), &string(b"v")].concat();
-    assert_eq!(shaped(ValueType::HashExpiring, &body).0, Kind::HashPacked);
-    let body = [&500i64.to_le_bytes()[..], &[1, 8], &string(b"f"), &string(b"v")].concat();
-    let Ok(Value::ExpiringHash(fields)) = read(ValueType::HashExpiring, &body) else {
-        panic!("a field with a deadline")
+    assert_eq!(shaped(ValueType::HashExpiring, &body).0, Kind::HashTimedPacked);
+    let field = |late: u8, name: &[u8]| [&[late][..], &string(name), &string(b"v")].concat();
+    let fields = [
+        field(8, b"a"),
+        field(0, b"b"),
+        field(1, b"c"),
+        field(8, b"d"),
+        field(0, b"e"),
+    ]
+    .concat();
+    let body = [&500i64.to_le_bytes()[..], &[5], &fields].concat();
+    let Ok(Value::Packed(Kind::HashTimedPacked, bytes)) = read(ValueType::HashExpiring, &body) else {
+        panic!("fields with deadlines")
     };
-    assert_eq!(fields[0].deadline.map(|at| at.0), Some(507));
+    let texts: Vec<_> = Listpack::new(&bytes)
+        .iter()
+        .map(|entry| entry.element.to_vec())
+        .collect();
+    let expected = [
+        "c", "v", "500", "d", "v", "507", "a", "v", "507", "b", "v", "0", "e", "v", "0",
+    ];
+    assert_eq!(texts, expected.map(|text| text.as_bytes().to_vec()));
+    let twice = [&500i64.to_le_bytes()[..], &[2], &field(8, b"a"), &field(0, b"a")].concat();
+    assert!(matches!(read(ValueType::HashExpiring, &twice), Err(Error::Corrupt(_))));
+    let late = [&(1i64 << 48).to_le_bytes()[..], &[1], &field(1, b"a")].concat();
+    assert!(matches!(read(ValueType::HashExpiring, &late), Err(Error::Corrupt(_))));
     let valkey = [&[1][..], &string(b"f"), &string(b"v"), &(-1i64).to_le_bytes()].concat();
     assert_eq!(shaped(ValueType::HashExpiringValkey, &valkey).0, Kind::HashPacked);
 }
@@ -287,10 +318,11 @@ fn samples(rng: &mut Rng) -> Vec<Value> {
     let texts: Vec<Vec<u8>> = (0..400)
         .map(|n| [rng.text(), format!(":{n}").into_bytes()].concat())
         .collect();
-    let (mut list, mut set, mut hash, mut zset) = (
+    let (mut list, mut set, mut hash, mut timed, mut zset) = (
         List::new(Fill::from_setting(-2)),
         Box::new(Set::new()),
         Box::new(Hash::new()),
+        Box::new(TimedHash::default()),
         Box::new(Zset::new()),
     );
     let mut small = Zset::new();
@@ -298,6 +330,7 @@ fn samples(rng: &mut Rng) -> Vec<Value> {
         list.push(End::Tail, text);
         set.add(text);
         hash.set(text, text);
+        timed.insert(text, text, (n % 3 > 0).then_some(Millis(1 + (rng.next() >> 17) as i64)));
         zset.insert(text, rng.integer() as f64 / 7.0);
         if n < 20 {
             small.insert(text, n as f64 / 3.0);
@@ -323,6 +356,8 @@ fn samples(rng: &mut Rng) -> Vec<Value> {
         Value::Packed(Kind::HashPacked, pack()),
         Value::Packed(Kind::ZsetPacked, zset::pack(&small)),
         Value::Packed(Kind::SetInts, ints),
+        Value::Packed(Kind::HashTimedPacked, timed_packed::from_pairs(Listpack::new(&pack()))),
+        Value::TimedHash(timed),
     ]
 }
 
@@ -372,7 +407,7 @@ fn values_survive_the_trip() {
                 // Tables have no order.
                 match value_type {
                     ValueType::Set => assert_eq!(sorted(&value), sorted(&back)),
-                    ValueType::Hash => assert_eq!(shape(&value), shape(&back)),
+                    ValueType::Hash | ValueType::HashExpiring => assert_eq!(shape(&value), shape(&back)),
                     _ => assert!(body == again, "{value_type:?}"),
                 }
                 // Any cut is noticed.

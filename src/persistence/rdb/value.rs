@@ -2,8 +2,7 @@
 
 use crate::format::number::parse_i64;
 use crate::keyspace::{Kind, NewValue, STRING_INLINE_MAX, ValueRef};
-use crate::timer::Millis;
-use crate::types::hash::Hash;
+use crate::types::hash::{Hash, TimedHash};
 use crate::types::list::List;
 use crate::types::set::Set;
 use crate::types::stream::Stream;
@@ -18,23 +17,14 @@ pub enum Value {
     Set(Box<Set>),
     Hash(Box<Hash>),
     Zset(Box<Zset>),
+    TimedHash(Box<TimedHash>),
     Stream(Box<Stream>),
-    /// A hash of which at least one field has a deadline, as fields and values. The keyspace has no place for it yet.
-    ExpiringHash(Vec<ExpiringField>),
-}
-
-/// A field of a hash whose fields may have deadlines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExpiringField {
-    pub field: Box<[u8]>,
-    pub value: Box<[u8]>,
-    pub deadline: Option<Millis>,
 }
 
 impl Value {
-    /// Hands the value to what puts it into a database; `None`, and nothing is called, if no database can hold it.
-    pub fn store<R>(self, put: impl FnOnce(NewValue<'_>) -> R) -> Option<R> {
-        Some(match self {
+    /// Hands the value to what puts it into a database.
+    pub fn store<R>(self, put: impl FnOnce(NewValue<'_>) -> R) -> R {
+        match self {
             Value::Str(text) => match parse_i64(&text) {
                 Some(value) => put(NewValue::Int(value)),
                 None if text.len() <= STRING_INLINE_MAX => put(NewValue::Str(&text)),
@@ -45,12 +35,12 @@ impl Value {
             Value::Set(set) => put(NewValue::boxed(set)),
             Value::Hash(hash) => put(NewValue::boxed(hash)),
             Value::Zset(zset) => put(NewValue::boxed(zset)),
+            Value::TimedHash(hash) => put(NewValue::boxed(hash)),
             Value::Stream(stream) => put(NewValue::boxed(stream)),
-            Value::ExpiringHash(_) => return None,
-        })
+        }
     }
 
-    /// The value for reading; `None` for one that no database can hold.
+    /// The value for reading; `None` for bytes of a kind that is not packed.
     pub fn as_ref(&self) -> Option<ValueRef<'_>> {
         Some(match self {
             Value::Str(text) => ValueRef::Str(text),
@@ -59,6 +49,7 @@ impl Value {
                 Kind::SetInts => ValueRef::SetInts(bytes),
                 Kind::SetPacked => ValueRef::SetPacked(bytes),
                 Kind::HashPacked => ValueRef::HashPacked(bytes),
+                Kind::HashTimedPacked => ValueRef::HashTimedPacked(bytes),
                 Kind::ZsetPacked => ValueRef::ZsetPacked(bytes),
                 _ => return None,
             },
@@ -66,8 +57,8 @@ impl Value {
             Value::Set(set) => ValueRef::Set(set),
             Value::Hash(hash) => ValueRef::Hash(hash),
             Value::Zset(zset) => ValueRef::Zset(zset),
+            Value::TimedHash(hash) => ValueRef::HashTimed(hash),
             Value::Stream(stream) => ValueRef::Stream(stream),
-            Value::ExpiringHash(_) => return None,
         })
     }
 }

@@ -118,7 +118,11 @@ pub fn databases(view: &View<'_>, out: &mut String) {
     let now = view.core.now();
     for (index, db) in view.core.keyspace.databases().filter(|(_, db)| !db.is_empty()) {
         let (keys, expires, ttl) = (db.len(), db.volatile(), db.average_ttl(now));
-        let _ = write!(out, "db{index}:keys={keys},expires={expires},avg_ttl={ttl}\r\n");
+        let timed = db.timed();
+        let _ = write!(
+            out,
+            "db{index}:keys={keys},expires={expires},avg_ttl={ttl},subexpiry={timed}\r\n"
+        );
     }
 }
 

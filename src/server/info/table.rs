@@ -299,6 +299,7 @@ const STATS: &[Item] = items! { view;
     "acl_access_denied_cmd" => view.core.stats.acl_access_denied_cmd,
     "acl_access_denied_key" => NONE,
     "acl_access_denied_channel" => NONE,
+    "expired_subkeys" => view.core.stats.expired_subkeys,
     "expire_lag_max_ms" => view.core.stats.expire_lag_max_ms,
     "expire_lag_avg_ms" => hundredths(expire_lag_average(view.core)),
     "expired_late_keys" => view.core.stats.expired_late_keys,
