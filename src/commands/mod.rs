@@ -18,6 +18,7 @@ pub mod digest;
 pub mod drawing;
 pub mod dump;
 pub mod expiry;
+pub mod field_expiry;
 pub mod geo;
 pub mod handlers;
 pub mod hash_random;

@@ -281,6 +281,63 @@ mod tests {
     }
 
     #[test]
+    fn deadlines_of_fields_are_recorded() {
+        let mut server = recording();
+        server.ask("HSET h a 1 b 2 c 3");
+        let in_ten = START + 10_000;
+        check(
+            &mut server,
+            &[
+                (
+                    "HEXPIRE h 10 FIELDS 2 a nosuch",
+                    &format!("HPEXPIREAT h {in_ten} FIELDS 1 a"),
+                ),
+                (
+                    "HPEXPIRE h 10000 NX FIELDS 2 a b",
+                    &format!("HPEXPIREAT h {in_ten} FIELDS 1 b"),
+                ),
+                ("HPERSIST h FIELDS 2 b c", "HPERSIST h FIELDS 1 b"),
+                ("HINCRBYFLOAT h a 0.5", "HSETEX h KEEPTTL FIELDS 1 a 1.5"),
+                ("HINCRBYFLOAT h c 0.5", "HSET h c 3.5"),
+                ("HGETEX h FIELDS 1 a", ""),
+                (
+                    "HGETEX h EX 10 FIELDS 1 c",
+                    &format!("HPEXPIREAT h {in_ten} FIELDS 1 c"),
+                ),
+                ("HGETEX h PERSIST FIELDS 3 a b c", "HPERSIST h FIELDS 2 a c"),
+                ("HEXPIRE h 0 FIELDS 2 a nosuch", "HDEL h a"),
+                ("HGETDEL h FIELDS 2 b nosuch", "HDEL h b"),
+                (
+                    "HSETEX h FXX EX 10 FIELDS 1 c 4",
+                    &format!("HSETEX h PXAT {in_ten} FIELDS 1 c 4"),
+                ),
+                ("HSETEX h FNX FIELDS 1 c 4", ""),
+                ("HSETEX h KEEPTTL FIELDS 1 c 5", "HSETEX h KEEPTTL FIELDS 1 c 5"),
+                ("HSETEX h FIELDS 2 c 5 d 6", "HSET h c 5 d 6"),
+                ("HSETEX h PXAT 1 FIELDS 1 d 6", "HDEL h d"),
+            ],
+        );
+    }
+
+    #[test]
+    fn fields_that_go_by_themselves_are_recorded() {
+        let mut server = recording();
+        server.ask("HSET h a 1");
+        server.ask("HSETEX h PX 10 FIELDS 2 x 1 y 2");
+        recorded(&mut server);
+        server.at(20);
+        assert_eq!(server.ask("HINCRBY h x 5"), ":5|");
+        assert_eq!(recorded(&mut server), "MULTI; HDEL h y x; HINCRBY h x 5; EXEC");
+        server.ask("HSETEX h PX 10 FIELDS 1 z 1");
+        server.ask("HSETEX g PX 10 FIELDS 1 z 1");
+        recorded(&mut server);
+        server.at(40).expire_due();
+        let mut gone: Vec<String> = recorded(&mut server).split("; ").map(str::to_owned).collect();
+        gone.sort();
+        assert_eq!(gone, ["DEL g", "HDEL h z"]);
+    }
+
+    #[test]
     fn luck_is_written_down() {
         let mut server = recording();
         server.ask("SADD s 1 2 3 4 5");

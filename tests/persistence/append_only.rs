@@ -111,6 +111,66 @@ fn what_was_answered_is_there_after_a_kill() {
     }
 }
 
+/// What fields are given, lose and keep, small and large; some of it is long past when it is played.
+fn change_fields(client: &mut Client, key: &str) {
+    for line in [
+        "HSET KEY a 1 b 2 c 3 d 4 e 5",
+        "HPEXPIREAT KEY 4000000000000 NX FIELDS 3 a b nosuch",
+        "HEXPIRE KEY 1000 FIELDS 2 c d",
+        "HPERSIST KEY FIELDS 2 b e",
+        "HINCRBYFLOAT KEY a 0.5",
+        "HGETEX KEY PX 5000000 FIELDS 1 b",
+        "HGETEX KEY PERSIST FIELDS 1 d",
+        "HSETEX KEY FXX KEEPTTL FIELDS 1 a 7",
+        "HSETEX KEY EX 500 FIELDS 2 f 6 g 7",
+        "HEXPIRE KEY 0 FIELDS 1 g",
+        "HGETDEL KEY FIELDS 1 e",
+        "MULTI",
+        "HSETEX KEY PX 1 FIELDS 2 stays 5 goes 5",
+        "HINCRBY KEY stays 1",
+        "HPERSIST KEY FIELDS 1 stays",
+        "EXEC",
+    ] {
+        let reply = client.ask(&line.replace("KEY", key));
+        assert!(!reply.starts_with('-'), "{line}: {reply}");
+    }
+    wait_for("a field expires", || {
+        client.ask(&format!("HEXISTS {key} goes")) == ":0\r\n"
+    });
+}
+
+#[test]
+fn fields_outlast_a_kill_with_their_deadlines() {
+    for preamble in ["yes", "no"] {
+        let settings = [("aof-use-rdb-preamble", preamble), ("hash-max-listpack-entries", "20")];
+        let server = start(&settings, new_directory());
+        let mut client = server.connect();
+        for n in 0..100 {
+            client.ask(&format!("HSET large field:{n} {n}"));
+        }
+        let look = |client: &mut Client| {
+            let ask = |key| format!("HPEXPIRETIME {key} FIELDS 9 a b c d e f g stays goes");
+            [ask("small"), ask("large")].map(|line| client.ask(&line))
+        };
+        change_fields(&mut client, "small");
+        change_fields(&mut client, "large");
+        let before = (digest(&server), look(&mut client));
+        let server = start(&settings, server.kill());
+        let mut client = server.connect();
+        assert_eq!((digest(&server), look(&mut client)), before, "{}", server.log());
+        assert_eq!(client.ask("HGET small stays"), "$1\r\n6\r\n");
+        client.ask("BGREWRITEAOF");
+        wait_for("the rewrite ends", || {
+            info(&mut client, "aof_rewrite_in_progress") == "0"
+        });
+        change_fields(&mut client, "large");
+        let before = (digest(&server), look(&mut client));
+        let server = start(&settings, server.kill());
+        let mut client = server.connect();
+        assert_eq!((digest(&server), look(&mut client)), before, "{}", server.log());
+    }
+}
+
 #[test]
 fn real_servers_read_the_log_and_are_read() {
     for peer in [Binary::Redis, Binary::Valkey] {

@@ -52,6 +52,45 @@ fn files_of_old_servers_are_kept_whole() {
     }
 }
 
+/// Deadlines of fields have no form in version 10: with them a file is of version 12, without them it is not.
+#[test]
+fn fields_with_deadlines_are_kept() {
+    for name in ["redis-7.4", "redis-8.0", "valkey-9.1"] {
+        let file = fs::read(format!("{FIXTURES}/{name}.rdb")).expect("the fixture is there");
+        let server = Server::start_in(Binary::UnderTest, &[DEBUGGING], directory_with(&file));
+        let loaded = digest(&server);
+        assert_eq!(server.connect().ask("SAVE"), "+OK\r\n");
+        let saved = fs::read(server.dir().join("dump.rdb")).expect("it was just saved");
+        assert!(saved.starts_with(b"REDIS0012"), "{name}");
+        let again = Server::start_in(Binary::UnderTest, &[DEBUGGING], server.kill());
+        assert_eq!(digest(&again), loaded, "{name}");
+    }
+    let server = Server::start_with(Binary::UnderTest, &[DEBUGGING]);
+    let mut client = server.connect();
+    for limit in [0, 128] {
+        client.ask(&format!("CONFIG SET hash-max-listpack-entries {limit}"));
+        client.ask(&format!("HSET h:{limit} a 1 b 2 c 3"));
+        client.ask(&format!("HPEXPIREAT h:{limit} 4000000000000 FIELDS 1 a"));
+        client.ask(&format!("HEXPIRE h:{limit} 1000 FIELDS 1 b"));
+    }
+    let before = digest(&server);
+    client.ask("SAVE");
+    let server = Server::start_in(Binary::UnderTest, &[DEBUGGING], server.kill());
+    let mut client = server.connect();
+    assert_eq!(digest(&server), before);
+    for limit in [0, 128] {
+        let deadlines = client.ask(&format!("HPEXPIRETIME h:{limit} FIELDS 2 a c"));
+        assert_eq!(deadlines, "*2\r\n:4000000000000\r\n:-1\r\n");
+        client.ask(&format!("HPERSIST h:{limit} FIELDS 2 a b"));
+    }
+    client.ask("SAVE");
+    let saved = fs::read(server.dir().join("dump.rdb")).expect("it was just saved");
+    assert!(saved.starts_with(b"REDIS0010"));
+    let before = digest(&server);
+    let server = Server::start_in(Binary::UnderTest, &[DEBUGGING], server.kill());
+    assert_eq!(digest(&server), before);
+}
+
 #[test]
 fn snapshots_go_back_and_forth() {
     for peer in [Binary::Redis, Binary::Valkey] {
