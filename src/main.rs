@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use aeolus::commands::handlers::Handlers;
-use aeolus::config::{self, StartError, Startup};
+use aeolus::commands::table::renamed::{Renames, set_renames};
+use aeolus::config::{self, RenamedCommand, StartError, Startup};
 use aeolus::host::os::OsHost;
 use aeolus::reactor::{Reactor, process};
 use aeolus::server::Core;
@@ -17,10 +18,9 @@ fn main() -> ExitCode {
         return code;
     }
     match config::load(args.into_iter()) {
-        Ok(startup) => match startup.renamed_commands.first() {
-            // Serving a command that was to be hidden would be worse than not serving.
-            Some(renamed) => refuse(&renamed.reject("rename-command is not supported yet")),
-            None => serve(startup),
+        Ok(startup) => match rename_commands(&startup.renamed_commands) {
+            Ok(()) => serve(startup),
+            Err(error) => refuse(&error),
         },
         Err(StartError::Information(text)) => {
             println!("{text}");
@@ -33,6 +33,20 @@ fn main() -> ExitCode {
 fn refuse(error: &StartError) -> ExitCode {
     eprintln!("{error}");
     ExitCode::FAILURE
+}
+
+/// Gives commands the names that the settings say.
+fn rename_commands(lines: &[RenamedCommand]) -> Result<(), StartError> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut renames = Renames::default();
+    for line in lines {
+        let renamed = renames.rename(&line.name, &line.new_name);
+        renamed.map_err(|error| line.reject(error.text()))?;
+    }
+    set_renames(renames);
+    Ok(())
 }
 
 /// Serves until the end; the exit code says whether that was asked for.

@@ -85,7 +85,7 @@ impl Handlers {
     fn gather() -> Self {
         let mut by_id = [None; COMMAND_COUNT];
         for (name, handler) in FAMILIES.iter().copied().flatten() {
-            let spec = table::lookup_full(name.as_bytes()).unwrap_or_else(|| panic!("no command is called {name}"));
+            let spec = table::lookup_own_full(name.as_bytes()).unwrap_or_else(|| panic!("no command is called {name}"));
             by_id[usize::from(spec.id)] = Some(*handler);
         }
         Handlers { by_id }

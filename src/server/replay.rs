@@ -9,8 +9,9 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use super::core::Core;
-use super::dispatch::{Executor, Request, look_up};
+use super::dispatch::{Executor, Request};
 use super::session::{ClientId, ReplyMode, Session, SessionIndex};
+use crate::commands::table;
 use crate::host::{Input, reason};
 use crate::log;
 use crate::persistence::aof::Manifest;
@@ -358,7 +359,8 @@ fn run_one(
     session: SessionIndex,
 ) -> Result<&'static str, String> {
     let name = words.0.first().map_or(&[][..], |&(at, len)| &bytes[at..at + len]);
-    let Some(spec) = look_up(name) else {
+    // Records are as clients sent them, with names that `rename-command` gave, or the server's own.
+    let Some(spec) = table::lookup(name).or_else(|| table::lookup_own(name)) else {
         let name = String::from_utf8_lossy(name);
         return Err(format!("Unknown command '{name}' reading the append only file"));
     };

@@ -144,7 +144,7 @@ mod tests {
             .split(' ')
             .map(|word| Span::new(start_of(word), word.len()))
             .collect();
-        let spec = table::lookup_full(name.as_bytes()).expect("a command of the table");
+        let spec = table::lookup_own_full(name.as_bytes()).expect("a command of the table");
         let shown = redacted(spec, Args::new(line.as_bytes(), &spans, &[]));
         String::from_utf8(shown.join(&b' ')).expect("text in, text out")
     }

@@ -3,7 +3,7 @@
 //! Usage lines begin at the margin and are Redis's; descriptions follow, four spaces in. Only subcommands that a
 //! client may call are shown, as everywhere.
 
-use super::{CommandSpec, is_visible, lookup};
+use super::{CommandSpec, is_visible, lookup_own};
 use crate::resp::reply::Reply;
 
 /// One entry of a help text.
@@ -20,7 +20,7 @@ const fn entry(usage: &'static str, about: &'static [&'static str]) -> Entry {
 
 /// Answers `CONTAINER HELP`. `typed` is the container's name as the client wrote it, `container` its name in the table.
 pub fn help(typed: &[u8], container: &str, reply: &mut Reply) {
-    let spec = lookup(container.as_bytes());
+    let spec = lookup_own(container.as_bytes());
     let shown = entries(container)
         .iter()
         .filter(|entry| spec.is_some_and(|spec| is_shown(entry, spec)));

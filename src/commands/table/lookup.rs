@@ -41,9 +41,9 @@ const FREE: Slot = Slot {
 
 static INDEX: [Slot; SLOTS] = build();
 
-/// The top-level command of this name, whatever the case of its letters. O(1), no allocation.
+/// The top-level command whose own name this is, whatever the case of its letters. O(1), no allocation.
 #[inline]
-pub fn lookup(name: &[u8]) -> Option<&'static CommandSpec> {
+pub fn lookup_own(name: &[u8]) -> Option<&'static CommandSpec> {
     let words = Words::of(name)?;
     let mut at = words.slot();
     loop {
@@ -149,14 +149,19 @@ mod tests {
                 name.to_ascii_uppercase(),
                 [&name[..1].to_ascii_uppercase(), &name[1..]].concat(),
             ] {
-                assert_eq!(lookup(&spelling).map(|found| found.id), Some(spec.id), "{}", spec.name);
+                assert_eq!(
+                    lookup_own(&spelling).map(|found| found.id),
+                    Some(spec.id),
+                    "{}",
+                    spec.name
+                );
             }
             for i in 0..name.len() {
                 let mut other = name.to_vec();
                 other[i] ^= 0x80;
-                assert!(lookup(&other).is_none());
+                assert!(lookup_own(&other).is_none());
                 other[i] = b'#';
-                assert!(lookup(&other).is_none());
+                assert!(lookup_own(&other).is_none());
             }
         }
         for stranger in [
@@ -168,9 +173,9 @@ mod tests {
             "config|get",
             "\0\0\0",
         ] {
-            assert!(lookup(stranger.as_bytes()).is_none(), "{stranger}");
+            assert!(lookup_own(stranger.as_bytes()).is_none(), "{stranger}");
         }
-        assert!(lookup(&[b'g'; 100]).is_none());
+        assert!(lookup_own(&[b'g'; 100]).is_none());
     }
 
     #[test]

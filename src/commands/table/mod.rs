@@ -15,6 +15,7 @@ pub mod help;
 pub mod key_spec;
 pub mod keys;
 mod lookup;
+pub mod renamed;
 mod specs;
 mod visible;
 
@@ -23,7 +24,8 @@ use flags::{AclCategories, Flag, Flags, Group};
 use key_spec::{KeySpec, LegacyRange};
 use specs::{GROUPS, Row};
 
-pub use lookup::lookup;
+pub use lookup::lookup_own;
+pub use renamed::lookup;
 pub use visible::{CommandSet, is_visible, set_built, visible};
 
 /// Index of a command or subcommand in the table: below [`COMMAND_COUNT`].
@@ -121,8 +123,17 @@ pub fn top_level() -> &'static [CommandSpec] {
     &TABLE[..TOP_LEVEL_COUNT]
 }
 
-/// The command of this name, or the subcommand of a `container|name`; whatever the case of the letters.
+/// The command that clients call by this name, or the subcommand of a `container|name`; whatever the case of the letters.
 pub fn lookup_full(name: &[u8]) -> Option<&'static CommandSpec> {
+    full(name, lookup)
+}
+
+/// The command whose own name this is, or the subcommand of a `container|name`; whatever the case of the letters.
+pub fn lookup_own_full(name: &[u8]) -> Option<&'static CommandSpec> {
+    full(name, lookup_own)
+}
+
+fn full(name: &[u8], lookup: fn(&[u8]) -> Option<&'static CommandSpec>) -> Option<&'static CommandSpec> {
     match memchr::memchr(b'|', name) {
         Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]),
         None => lookup(name),

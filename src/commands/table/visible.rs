@@ -2,8 +2,9 @@
 //!
 //! The table lists commands whether or not anything runs them; what has no handler is, to clients, unknown: COMMAND
 //! does not show it and calling it fails as for any misspelling. The dispatcher knows the handlers and says so once, at
-//! start. Before that (in tests of the table alone) everything is visible.
+//! start. So is what `rename-command` took away. Before that (in tests of the table alone) everything is visible.
 
+use super::renamed::is_reachable;
 use super::{COMMAND_COUNT, CommandId, CommandSpec, all, by_id};
 use std::sync::OnceLock;
 
@@ -58,10 +59,12 @@ impl FromIterator<CommandId> for CommandSet {
 
 static BUILT: OnceLock<CommandSet> = OnceLock::new();
 
-/// Says which commands have a handler; a container is included with its first subcommand. Later calls change nothing.
+/// Says which commands have a handler; a container is included with its first subcommand. What no name reaches by then
+/// (see [`super::renamed`]) is left out. Later calls change nothing.
 pub fn set_built(ids: impl IntoIterator<Item = CommandId>) {
     let with_container = |id| [Some(id), by_id(id).parent].into_iter().flatten();
-    BUILT.get_or_init(|| ids.into_iter().flat_map(with_container).collect());
+    let ids = ids.into_iter().filter(|&id| is_reachable(by_id(id)));
+    BUILT.get_or_init(|| ids.flat_map(with_container).collect());
 }
 
 /// Whether clients may know of the command.
