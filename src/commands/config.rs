@@ -8,7 +8,7 @@ use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::table::help::help;
 use crate::config::rewrite::Extent;
-use crate::config::{SetError, Settings};
+use crate::config::{SetError, Setter, Settings};
 use crate::log;
 use crate::reactor::{listener, process};
 use crate::resp::request::Args;
@@ -42,12 +42,15 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         .step_by(2)
         .map(|at| (args.at(at), args.at(at + 1)))
         .collect();
-    let is_local = ctx.session().is_local();
+    let setter = Setter {
+        is_local: ctx.session().is_local(),
+        while_loading: ctx.core.loading.is_some(),
+    };
     let before = ctx.core.settings.clone();
     let changed = ctx
         .core
         .settings
-        .set_many(&pairs, is_local)
+        .set_many(&pairs, setter)
         .map_err(|error| error.to_string())?;
     if let Err(error) = try_out(&before, &ctx.core.settings, &changed) {
         ctx.core.settings = before;

@@ -94,6 +94,15 @@ mod tests {
         again.core.begin_loading().expect("the file that was just written");
         assert_eq!(again.ask("GET s"), "-LOADING Redis is loading the dataset in memory|");
         assert!(again.ask("INFO persistence").contains("|loading_total_bytes:"));
+        // Where the data comes from cannot change now; what comes first among the arguments is told.
+        let loading = "-LOADING Redis is loading the dataset in memory|";
+        assert_eq!(again.ask("CONFIG SET loglevel debug"), "+OK|");
+        assert_eq!(again.ask("CONFIG SET loglevel notice appendonly yes nosuch x"), loading);
+        assert!(
+            again
+                .ask("CONFIG SET nosuch x dir /")
+                .starts_with("-ERR Unknown option")
+        );
         again.at(20);
         while again.core.load_slice().expect("the file is whole") {}
         assert_eq!(again.ask("LRANGE l 0 -1"), "*3|$1|a|$1|b|$1|c|");

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::Settings;
+use super::choice::Permission;
 use super::settings::TABLE;
 use super::table::{Access, Setting, find};
 use crate::format::glob;
@@ -17,9 +18,23 @@ const HZ_RANGE: std::ops::RangeInclusive<i32> = 1..=500;
 /// The smallest replication backlog that is ever allocated, in bytes.
 const MIN_REPL_BACKLOG_SIZE: u64 = 16 * 1024;
 
-/// Why `CONFIG SET` changed nothing. Prints as the whole error reply, `ERR` included.
+/// Settings that must stay while data is loaded: where from, and whether what changes meanwhile is logged.
+const FIXED_WHILE_LOADING: [&str; 3] = ["appendonly", "dir", "repl-diskless-load"];
+
+/// Who sets, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Setter {
+    /// Whether the client is on this machine, which `enable-protected-configs local` asks.
+    pub is_local: bool,
+    /// Whether the server is loading its data.
+    pub while_loading: bool,
+}
+
+/// Why `CONFIG SET` changed nothing. Prints as the whole error reply, its code included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetError {
+    /// The setting decides how data is loaded, which is being done.
+    Loading,
     /// There is no such setting.
     Unknown {
         /// The name as the client wrote it.
@@ -47,6 +62,7 @@ impl SetError {
 impl fmt::Display for SetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            SetError::Loading => f.write_str("LOADING Redis is loading the dataset in memory"),
             SetError::Unknown { name } => {
                 write!(f, "ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
             }
@@ -99,10 +115,8 @@ impl Settings {
     }
 
     /// Sets several settings at once, or none. Gives the names of those whose value is now another.
-    ///
-    /// `client_is_local` says whether the client is on this machine, which `enable-protected-configs local` asks.
-    pub fn set_many(&mut self, pairs: &[(&[u8], &[u8])], client_is_local: bool) -> Result<Vec<&'static str>, SetError> {
-        let allowed = check_names(pairs, self.enable_protected_configs.allows(client_is_local))?;
+    pub fn set_many(&mut self, pairs: &[(&[u8], &[u8])], setter: Setter) -> Result<Vec<&'static str>, SetError> {
+        let allowed = check_names(pairs, self.enable_protected_configs, setter)?;
         let mut next = self.clone();
         for ((setting, spelling), (_, value)) in allowed.iter().zip(pairs) {
             if setting.name == "save" {
@@ -140,7 +154,8 @@ impl Settings {
 /// Finds the setting and spelling of each name and checks that it may be set, before any value is looked at.
 fn check_names(
     pairs: &[(&[u8], &[u8])],
-    protected_allowed: bool,
+    protected: Permission,
+    setter: Setter,
 ) -> Result<Vec<(&'static Setting, &'static str)>, SetError> {
     let mut allowed: Vec<(&'static Setting, &'static str)> = Vec::with_capacity(pairs.len());
     for (name, _) in pairs {
@@ -150,8 +165,11 @@ fn check_names(
         };
         match setting.access {
             Access::Startup => return reject("can't set immutable config"),
-            Access::Protected if !protected_allowed => return reject("can't set protected config"),
+            Access::Protected if !protected.allows(setter.is_local) => return reject("can't set protected config"),
             Access::Protected | Access::Runtime | Access::Hidden => {}
+        }
+        if setter.while_loading && FIXED_WHILE_LOADING.contains(&setting.name) {
+            return Err(SetError::Loading);
         }
         // An alias counts as a setting of its own, so both may be set at once and the last one wins.
         if allowed.iter().any(|&(_, seen)| seen == spelling) {

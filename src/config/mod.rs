@@ -32,7 +32,7 @@ pub mod value;
 #[cfg(test)]
 mod tests;
 
-pub use access::SetError;
+pub use access::{SetError, Setter};
 pub use command_line::{Startup, load};
 pub use file::{RenamedCommand, StartError};
 pub use settings::Settings;

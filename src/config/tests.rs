@@ -41,9 +41,14 @@ fn get(settings: &Settings, name: &str) -> String {
     String::from_utf8(found[0].1.clone()).expect("a text value")
 }
 
+const LOCAL: Setter = Setter {
+    is_local: true,
+    while_loading: false,
+};
+
 fn set(settings: &mut Settings, pairs: &[(&str, &str)]) -> Result<Vec<&'static str>, String> {
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
-    settings.set_many(&pairs, true).map_err(|error| error.to_string())
+    settings.set_many(&pairs, LOCAL).map_err(|error| error.to_string())
 }
 
 /// What follows the dash in the error of setting `name` to `value`.
@@ -171,8 +176,12 @@ fn set_is_all_or_nothing() {
 #[test]
 fn protected_settings_follow_their_permission() {
     let mut local = settings("enable-protected-configs local");
-    assert!(local.set_many(&[(b"dbfilename", b"x")], false).is_err());
-    assert_eq!(local.set_many(&[(b"dbfilename", b"x")], true), Ok(vec!["dbfilename"]));
+    let remote = Setter {
+        is_local: false,
+        ..LOCAL
+    };
+    assert!(local.set_many(&[(b"dbfilename", b"x")], remote).is_err());
+    assert_eq!(local.set_many(&[(b"dbfilename", b"x")], LOCAL), Ok(vec!["dbfilename"]));
     assert_eq!(local.dbfilename.as_bytes(), b"x");
     let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().canonicalize().expect("its path");
