@@ -175,6 +175,26 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_a_transaction_switches_on_begins_behind_it() {
+        let mut server = Server::start();
+        for line in ["MULTI", "SET a 1", "CONFIG SET appendonly yes", "SET b 1"] {
+            server.ask(line);
+        }
+        assert_eq!(server.ask("EXEC"), "*3|+OK|+OK|+OK|");
+        let info = server.ask("INFO persistence");
+        assert!(
+            info.contains("|aof_rewrite_in_progress:0|aof_rewrite_scheduled:1|"),
+            "{info}"
+        );
+        server.core.tend_log();
+        let info = server.ask("INFO persistence");
+        assert!(
+            info.contains("|aof_rewrite_in_progress:1|aof_rewrite_scheduled:0|"),
+            "{info}"
+        );
+    }
+
+    #[test]
     fn reloading_keeps_everything() {
         let mut server = Server::start();
         server.core.settings.enable_debug_command = Permission::Yes;

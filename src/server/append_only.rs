@@ -738,12 +738,16 @@ impl Core {
         self.know_old_log();
         self.append_only.state = State::Waiting;
         self.start_recording();
-        if self.has_child() {
+        // A base that is begun amid a transaction would have half of it.
+        if self.in_transaction || self.has_child() {
             self.append_only.is_scheduled = true;
-            log::warning(
-                "AOF was enabled but there is already another background operation. An AOF background was scheduled to start \
-                 when possible.",
-            );
+            let when = match self.has_child() {
+                true => "but there is already another background operation",
+                false => "during a transaction",
+            };
+            log::warning(&format!(
+                "AOF was enabled {when}. An AOF background was scheduled to start when possible."
+            ));
             self.host.create_directory(self.settings.appenddirname.as_path())?;
             return self.begin_increment("while the rewrite waits");
         }
