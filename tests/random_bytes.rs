@@ -8,6 +8,8 @@ mod properties;
 #[path = "support/random.rs"]
 mod random;
 
+#[path = "fuzz/files.rs"]
+mod files;
 #[path = "fuzz/stored_values.rs"]
 mod stored_values;
 
@@ -284,5 +286,61 @@ fn no_packed_bytes_bring_the_core_down() {
         spoil(&mut random, &mut blob);
         let choice = if random.percent(50) { 2 } else { 0 };
         stored_values::packed_bytes_do_no_harm(&[&[choice, index as u8][..], &blob].concat());
+    }
+}
+
+/// Snapshots of all versions with a few bytes changed, and the checksum at the end said not to be there.
+#[test]
+fn no_snapshot_brings_the_core_down() {
+    let snapshots = payloads::files();
+    let (mut random, mut loaded) = (Random::new(5), 0);
+    for round in 0..300 {
+        let mut bytes = snapshots[round % snapshots.len()].clone();
+        let end = bytes.len() - 8;
+        bytes[end..].fill(0);
+        if round >= snapshots.len() {
+            // The further behind, the more is read before it matters.
+            let from = random.below(end);
+            let mut spoilt = bytes.split_off(from);
+            spoil(&mut random, &mut spoilt);
+            bytes.extend(spoilt);
+        }
+        loaded += usize::from(files::snapshots_load_or_are_refused(&bytes));
+    }
+    assert!(loaded >= snapshots.len(), "only {loaded} were loaded");
+}
+
+/// A log cut at every byte, and with bytes changed.
+#[test]
+fn no_log_brings_the_core_down() {
+    let mut log = Vec::new();
+    for line in [
+        "SELECT 0",
+        "SET a 1 PXAT 1700000100000",
+        "MULTI",
+        "RPUSH l a b c",
+        "XADD s 1-1 f v",
+        "EXEC",
+        "SELECT 3",
+        "ZADD z 1 a 2 b",
+        "PEXPIREAT z 1",
+        "XGROUP CREATE s g 0 MKSTREAM",
+        "SPOP nosuch",
+        "FLUSHDB",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        log.extend(format!("*{}\r\n", words.len()).bytes());
+        for word in words {
+            log.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
+        }
+    }
+    for cut in 0..=log.len() {
+        assert!(files::logs_play_or_are_refused(&log[..cut]), "{cut}");
+    }
+    let mut random = Random::new(6);
+    for _ in 0..3000 {
+        let mut bytes = log.clone();
+        spoil(&mut random, &mut bytes);
+        files::logs_play_or_are_refused(&bytes);
     }
 }

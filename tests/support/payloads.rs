@@ -38,6 +38,12 @@ impl Payload {
     }
 }
 
+/// The files themselves.
+pub fn files() -> Vec<Vec<u8>> {
+    let read = |name| fs::read(format!("{FIXTURES}/{name}.rdb")).expect("the fixture is there");
+    FILES.iter().map(read).collect()
+}
+
 /// The values of all files.
 pub fn all() -> Vec<Payload> {
     FILES.iter().flat_map(|name| of_file(name)).collect()
