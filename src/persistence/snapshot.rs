@@ -6,6 +6,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::rdb::writer::{FileOptions, LastUse, Writer};
 use crate::host::{Host, Output};
@@ -29,6 +31,8 @@ pub struct Facts<'a> {
     pub sync_often: bool,
     /// `rdb-key-save-delay`: how long to sleep after each key, or after this many keys if negative, in us. For tests.
     pub key_delay: i32,
+    /// Ends the writing with an error when it becomes true.
+    pub interrupt: Option<&'a AtomicBool>,
 }
 
 /// Writes all keys to `path`. `tell` hears how many keys are written, often.
@@ -87,18 +91,36 @@ pub fn write_to<W: io::Write>(
             writer.key(entry, last_use(entry, facts.clock.as_ref()))?;
             done += 1;
             tell(done);
-            delay(facts.key_delay, done);
+            delay(facts.key_delay, done, facts.interrupt)?;
         }
     }
     writer.finish()
 }
 
+/// The longest that a delay sleeps without looking whether it is interrupted.
+const NAP: Duration = Duration::from_millis(10);
+
 /// Sleeps between keys as tests of slow snapshots ask for.
-pub fn delay(micros: i32, done: u64) {
+///
+/// # Errors
+/// [`io::ErrorKind::Interrupted`] once the writing is to end.
+pub fn delay(micros: i32, done: u64, interrupt: Option<&AtomicBool>) -> io::Result<()> {
+    let mut left = Duration::ZERO;
     if micros > 0 {
-        std::thread::sleep(std::time::Duration::from_micros(micros as u64));
+        left = Duration::from_micros(micros as u64);
     } else if micros < 0 && done.is_multiple_of(u64::from(micros.unsigned_abs())) {
-        std::thread::sleep(std::time::Duration::from_micros(1));
+        left = Duration::from_micros(1);
+    }
+    loop {
+        if interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted"));
+        }
+        if left.is_zero() {
+            return Ok(());
+        }
+        let nap = left.min(NAP);
+        std::thread::sleep(nap);
+        left -= nap;
     }
 }
 

@@ -19,21 +19,21 @@ const RESERVED_DESCRIPTORS: u64 = 32;
 /// SIGTERM, SIGINT and SIGCHLD as events of the poll; SIGPIPE, SIGHUP and SIGXFSZ are ignored.
 pub struct Signals {
     source: signal_hook_mio::v1_0::Signals,
-    /// While set, SIGTERM and SIGINT end the process at once, in the midst of whatever it does.
-    insisting: Arc<AtomicBool>,
+    /// Set by every SIGTERM and SIGINT, also in the midst of a save that the first of them asked for.
+    insisted: Arc<AtomicBool>,
 }
 
 impl Signals {
     pub fn new() -> io::Result<Self> {
-        let insisting = Arc::new(AtomicBool::new(false));
+        let insisted = Arc::new(AtomicBool::new(false));
         for signal in [libc::SIGTERM, libc::SIGINT] {
-            signal_hook::flag::register_conditional_shutdown(signal, 1, insisting.clone())?;
+            signal_hook::flag::register(signal, insisted.clone())?;
         }
         // A limit of file sizes is an error of the write that meets it, not the end of the server.
         signal_hook::flag::register(libc::SIGXFSZ, Arc::default())?;
         let signals = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD];
         let source = signal_hook_mio::v1_0::Signals::new(signals)?;
-        Ok(Signals { source, insisting })
+        Ok(Signals { source, insisted })
     }
 
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
@@ -45,9 +45,10 @@ impl Signals {
         self.source.pending().collect()
     }
 
-    /// Whether the next signal that asks for an end gets it at once: saving takes long, and who asks twice will not wait.
-    pub fn insist(&self, insisting: bool) {
-        self.insisting.store(insisting, Ordering::Relaxed);
+    /// What becomes true when another signal asks for an end: saving takes long, and who asks twice will not wait.
+    pub fn next(&self) -> Arc<AtomicBool> {
+        self.insisted.store(false, Ordering::Relaxed);
+        self.insisted.clone()
     }
 }
 

@@ -19,6 +19,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -300,10 +301,13 @@ impl Reactor {
     /// Saves as the settings say and ends the loop, or goes on if that fails.
     fn shut_down(&mut self, signal: &str, options: ShutdownOptions) {
         crate::log::warning(&format!("Received {signal} scheduling shutdown..."));
-        self.signals.insist(true);
+        let insisted = self.signals.next();
+        self.core.interrupt = Some(insisted.clone());
         self.shutting_down = self.core.prepare_shutdown(options);
-        if !self.shutting_down {
-            self.signals.insist(false);
+        self.core.interrupt = None;
+        if insisted.load(Ordering::Relaxed) {
+            self.failure = Some(format!("You insist... exiting now ({signal})."));
+        } else if !self.shutting_down {
             crate::log::warning("Errors trying to shut down the server. Check the logs for more information.");
         }
     }

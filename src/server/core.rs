@@ -6,6 +6,8 @@
 //! So the same core runs under the reactor, under a unit test, and under a simulated network.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::append_only::AppendOnly;
 use super::blocking::WaitingRoom;
@@ -143,6 +145,8 @@ pub struct Core {
     /// Files and children.
     pub host: Box<dyn Host>,
     pub snapshots: Snapshots,
+    /// Cuts a save short when it becomes true.
+    pub interrupt: Option<Arc<AtomicBool>>,
     pub append_only: AppendOnly,
     /// Whether the present command comes from the append-only file: what it does was done before.
     pub is_replaying: bool,
@@ -208,6 +212,7 @@ impl Core {
             },
             host,
             snapshots: Snapshots::new(now),
+            interrupt: None,
             append_only: AppendOnly::default(),
             is_replaying: false,
             loading: None,

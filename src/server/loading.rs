@@ -186,7 +186,8 @@ impl Core {
             if !loader.step(&mut target)? {
                 return Ok(false);
             }
-            snapshot::delay(self.settings.key_load_delay, loader.keys);
+            // Nothing interrupts a load.
+            let _ = snapshot::delay(self.settings.key_load_delay, loader.keys, None);
         }
         Ok(true)
     }

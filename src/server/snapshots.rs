@@ -93,7 +93,10 @@ impl Core {
     /// What the disk says, which is logged.
     pub fn save(&mut self) -> io::Result<()> {
         let path = self.snapshot_path();
-        let facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
+        let facts = Facts {
+            interrupt: self.interrupt.as_deref(),
+            ..facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false)
+        };
         let saved = snapshot::save(&mut *self.host, &path, &self.keyspace, &facts, &mut |_| {});
         if let Err(error) = saved {
             log::warning(&format!("Error saving the DB on disk ({}): {error}", path.display()));
@@ -328,6 +331,7 @@ pub(super) fn facts<'a>(
             false => settings.rdb_save_incremental_fsync,
         },
         key_delay: settings.rdb_key_save_delay,
+        interrupt: None,
     }
 }
 

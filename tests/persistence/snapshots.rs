@@ -173,6 +173,22 @@ fn an_exit_saves_if_snapshots_are_asked_for() {
 }
 
 #[test]
+fn a_second_signal_cuts_the_last_save_short() {
+    // A minute a key.
+    let settings = [("save", "3600 1"), ("rdb-key-save-delay", "60000000")];
+    let mut server = Server::start_with(Binary::UnderTest, &settings);
+    server.connect().ask("SET a 1");
+    server.signal(Signal::INT).expect("it runs");
+    wait_for("the save begins", || !temporary_files(server.dir()).is_empty());
+    server.signal(Signal::INT).expect("it runs");
+    let status = server
+        .wait_for_exit(Duration::from_secs(30))
+        .expect("it was started here");
+    assert_eq!(status.and_then(|status| status.code()), Some(1), "{}", server.log());
+    assert!(temporary_files(server.dir()).is_empty() && !server.dir().join("dump.rdb").exists());
+}
+
+#[test]
 fn clients_are_told_while_data_is_loaded() {
     let server = Server::start_with(Binary::UnderTest, &[]);
     let mut client = server.connect();
