@@ -111,6 +111,9 @@ fn take_effect(core: &mut Core, changed: &[&'static str]) {
     if has(&["maxmemory", "maxmemory-policy"]) {
         make_room(core);
     }
+    if has(&["aof-disable-auto-gc"]) {
+        core.remove_history();
+    }
     if has(&["port", "bind", "loglevel"]) {
         core.effects.push(Effect::Reconfigure(changed.to_vec()));
     }

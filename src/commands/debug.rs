@@ -29,6 +29,7 @@ pub const COMMANDS: Family = &[("debug", debug)];
 fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let subcommand = args.at(1).to_ascii_lowercase();
     match (subcommand.as_slice(), args.len()) {
+        (b"aof-flush-sleep", 3) => delay_log(ctx, args.at(2)),
         (b"change-repl-id", 2) => change_replication_id(ctx),
         (b"config-rewrite-force-all", 2) => rewrite_all_settings(ctx),
         (b"digest", 2) => digest_of_everything(ctx),
@@ -53,12 +54,19 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             Ok(())
         }
         (b"set-active-expire", 3) => set_active_expire(ctx, args.at(2)),
+        (b"set-skip-checksum-validation", 3) => {
+            ctx.core.checksums_count = leading_number(args.at(2)).trunc() == 0.0;
+            ctx.reply.ok();
+            Ok(())
+        }
         (b"sleep", 3) => sleep(ctx, args.at(2)),
         _ => Err(errors::unusable_subcommand(&args.to_vec()).into()),
     }
 }
 
 const HELP: &[&str] = &[
+    "AOF-FLUSH-SLEEP <microseconds>",
+    "    Sleeps before each write to the append-only file.",
     "CHANGE-REPL-ID",
     "    Draws a new replication ID.",
     "CONFIG-REWRITE-FORCE-ALL",
@@ -93,9 +101,18 @@ const HELP: &[&str] = &[
     "    Changes nothing: a client between requests has no reply buffer that could be resized.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    With 0, keys expire only when somebody looks at them.",
+    "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+    "    With 1, the checksums of snapshots and of RESTORE's values may be wrong.",
     "SLEEP <seconds>",
     "    Stops the whole server for <seconds>, which may have decimals.",
 ];
+
+/// DEBUG AOF-FLUSH-SLEEP microseconds
+fn delay_log(ctx: &mut Context<'_>, micros: &[u8]) -> Outcome {
+    ctx.core.append_only.write_delay = Duration::from_micros(leading_number(micros).max(0.0) as u64);
+    ctx.reply.ok();
+    Ok(())
+}
 
 /// DEBUG CHANGE-REPL-ID
 fn change_replication_id(ctx: &mut Context<'_>) -> Outcome {

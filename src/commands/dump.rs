@@ -144,12 +144,18 @@ fn record_absolute(ctx: &mut Context<'_>, args: Args<'_>, deadline: Millis) {
 }
 
 fn decode_payload(ctx: &Context<'_>, bytes: &[u8]) -> Result<Value, Failure> {
-    let (dialect, mut body) = payload::open(bytes).map_err(|_| WRONG_FOOTER)?;
+    let (dialect, mut body) = payload::open(bytes, ctx.core.checksums_count).map_err(|_| WRONG_FOOTER)?;
     let (&code, rest) = body.split_first().ok_or(BAD_FORMAT)?;
     body = rest;
     let value_type = ValueType::from_code(code, dialect).ok_or(BAD_FORMAT)?;
     let value = decode::value(&mut body, value_type, &load_limits(&ctx.core.settings));
-    value.map_err(|_| BAD_FORMAT.into())
+    value.map_err(|error| {
+        // The client is told no more than in Redis; who looks after the server may want to know.
+        crate::log::verbose(&format!(
+            "A value to be restored is refused, integrity check failed: {error}"
+        ));
+        BAD_FORMAT.into()
+    })
 }
 
 /// The deadline that a time to live means; 0 is none. One beyond the end of time wraps around to the past, as in Redis.

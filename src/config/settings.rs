@@ -260,6 +260,9 @@ settings! {
     "rdbcompression" rdbcompression: bool = true, Any, Runtime, Active;
     /// Whether a snapshot ends with a checksum.
     "rdbchecksum" rdbchecksum: bool = true, Any, Startup, Active;
+    /// Version of the format that snapshots are written in: 10 is for Redis 7.0 and later, 11 for 7.2, 12 for 7.4. Fields
+    /// with deadlines need 12 and raise it by themselves. A setting of our own.
+    "rdb-version" rdb_version: i32 = 10, Whole(10, 12), Runtime, Active;
     /// Whether a snapshot is forced to disk bit by bit.
     "rdb-save-incremental-fsync" rdb_save_incremental_fsync: bool = true, Any, Runtime, Active;
     /// Whether snapshots made for replication alone are deleted.

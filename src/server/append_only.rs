@@ -8,6 +8,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::core::{Core, Effect};
 use super::session::SessionIndex;
@@ -34,7 +35,8 @@ const LONGEST_DELAY: i64 = 60 * 60_000;
 pub enum State {
     #[default]
     Off,
-    /// Switched on, but the log is of no use before its first base is written. The manifest on disk is still the old one.
+    /// Switched on, but the log is of no use before its first base is written. Changes are recorded from when that is begun, to
+    /// a file that no manifest names.
     Waiting,
     On,
 }
@@ -66,6 +68,8 @@ pub struct AppendOnly {
     file: Option<Box<dyn Output>>,
     /// Increments that were appended to before and are not synced yet: they come first.
     closing: Vec<Closing>,
+    /// Where that is.
+    path: PathBuf,
     /// Bytes of that file.
     file_size: u64,
     /// Records that are not written yet.
@@ -80,6 +84,8 @@ pub struct AppendOnly {
     syncing: u64,
     /// Writes that were made although a sync went on.
     pub delayed: u64,
+    /// How long to sleep before a write (DEBUG AOF-FLUSH-SLEEP), for tests of slow disks.
+    pub write_delay: Duration,
     /// Why the last write failed.
     pub write_error: Option<String>,
     /// Bytes of all files, and of all of them when the last base was written.
@@ -106,6 +112,7 @@ impl Default for AppendOnly {
             manifest: Manifest::default(),
             file: None,
             closing: Vec::new(),
+            path: PathBuf::new(),
             file_size: 0,
             pending: Vec::new(),
             waiting_since: None,
@@ -114,6 +121,7 @@ impl Default for AppendOnly {
             synced: 0,
             syncing: 0,
             delayed: 0,
+            write_delay: Duration::ZERO,
             write_error: None,
             size: 0,
             base_size: 0,
@@ -222,15 +230,36 @@ impl Core {
             Err(error) => return Err(error),
         };
         self.append_only.file = Some(self.host.append(&path)?);
+        self.append_only.path = path;
         Ok(())
     }
 
     /// Makes a new increment, to which changes go from now on. The manifest on disk does not name it yet.
     fn begin_increment(&mut self, when: &str) -> io::Result<()> {
+        let increment = self.next_increment();
+        self.begin_file(&increment.name, when)?;
+        self.append_only.manifest.increments.push(increment);
+        Ok(())
+    }
+
+    fn next_increment(&self) -> LogFile {
         let sequence = self.append_only.manifest.increment_sequence() + 1;
-        let name = format!("{}.{sequence}.incr.aof", self.settings.appendfilename);
+        LogFile {
+            name: format!("{}.{sequence}.incr.aof", self.settings.appendfilename),
+            sequence,
+        }
+    }
+
+    /// Where changes go between switching the log on and its first base: no manifest names it, for without the base it is
+    /// worth nothing.
+    fn waiting_name(&self) -> String {
+        format!("{TEMPORARY}{}.incr", self.settings.appendfilename)
+    }
+
+    /// Makes a file, to which changes go from now on.
+    fn begin_file(&mut self, name: &str, when: &str) -> io::Result<()> {
         log::notice(&format!("Creating AOF incr file {name} {when}"));
-        let path = self.log_path(&name);
+        let path = self.log_path(name);
         drop(self.host.create(&path)?);
         // Opened anew to append: what is written after a failed write was cut off must go to where the file ends then.
         let file = self.host.append(&path)?;
@@ -244,8 +273,9 @@ impl Core {
             });
         }
         (log.file_size, log.is_unsynced, log.is_syncing) = (0, false, false);
+        log.path = path;
+        log.last_timestamp = 0;
         self.tend_closing();
-        self.append_only.manifest.increments.push(LogFile { name, sequence });
         self.propagation.forget_database();
         Ok(())
     }
@@ -291,8 +321,8 @@ impl Core {
         self.write_manifest()
     }
 
-    /// Removes what the manifest names as history.
-    fn remove_history(&mut self) {
+    /// Removes what the manifest names as history, unless `aof-disable-auto-gc` keeps it.
+    pub fn remove_history(&mut self) {
         let history = std::mem::take(&mut self.append_only.manifest.history);
         if history.is_empty() || self.settings.aof_disable_auto_gc {
             self.append_only.manifest.history = history;
@@ -392,9 +422,13 @@ impl Core {
         let started = Stopwatch::read();
         let log = &mut self.append_only;
         let Some(file) = &mut log.file else {
+            // Switched on, but not begun yet.
             log.pending.clear();
             return Ok(());
         };
+        if !log.write_delay.is_zero() {
+            std::thread::sleep(log.write_delay);
+        }
         if log.pending.is_empty() {
             return Ok(());
         }
@@ -419,6 +453,7 @@ impl Core {
         log.pending.shrink_to(1 << 20);
         log.is_unsynced = true;
         if log.write_error.take().is_some() {
+            self.note_hampering();
             log::warning("AOF write error looks solved, Redis can write again.");
         }
         let millis = self.stopwatch.nanos(Stopwatch::read().since(started)) / 1_000_000;
@@ -433,11 +468,7 @@ impl Core {
             return error;
         }
         let size = self.append_only.file_size;
-        let Some(last) = self.append_only.manifest.increments.last() else {
-            return error;
-        };
-        let path = self.log_path(&last.name);
-        if let Err(failed) = self.host.truncate(&path, size) {
+        if let Err(failed) = self.host.truncate(&self.append_only.path, size) {
             log::warning(&format!(
                 "Could not remove short write from the append-only file: {}. Redis may refuse to load the AOF the next time \
                  it starts.",
@@ -457,6 +488,7 @@ impl Core {
             log::warning(&format!("Error writing to the AOF file: {text}"));
         }
         self.append_only.write_error = Some(text);
+        self.note_hampering();
     }
 
     /// Syncs while everybody waits.
@@ -607,20 +639,16 @@ impl Core {
                 self.effects.push(Effect::Abort(reason.clone()));
                 return Err(io::Error::other(reason));
             }
-            let begun = self.append_only.manifest.clone();
-            self.host.create_directory(self.settings.appenddirname.as_path())?;
-            self.begin_increment("on background rewrite")?;
-            if self.append_only.state == State::On
-                && let Err(error) = self.write_manifest()
-            {
-                // Nothing may be appended to a file that no manifest names.
-                self.append_only.manifest = begun;
-                self.continue_increment()?;
-                return Err(error);
+        }
+        self.host.create_directory(self.settings.appenddirname.as_path())?;
+        match self.append_only.state {
+            State::On => self.begin_named_increment()?,
+            State::Waiting => {
+                let name = self.waiting_name();
+                self.begin_file(&name, "on background rewrite")?;
+                self.start_recording();
             }
-        } else {
-            self.host.create_directory(self.settings.appenddirname.as_path())?;
-            self.know_old_log();
+            State::Off => self.know_old_log(),
         }
         let as_snapshot = self.settings.aof_use_rdb_preamble;
         let started = Stopwatch::read();
@@ -640,6 +668,18 @@ impl Core {
             child,
             as_snapshot,
         });
+        Ok(())
+    }
+
+    fn begin_named_increment(&mut self) -> io::Result<()> {
+        let begun = self.append_only.manifest.clone();
+        self.begin_increment("on background rewrite")?;
+        if let Err(error) = self.write_manifest() {
+            // Nothing may be appended to a file that no manifest names.
+            self.append_only.manifest = begun;
+            self.continue_increment()?;
+            return Err(error);
+        }
         Ok(())
     }
 
@@ -677,14 +717,22 @@ impl Core {
         let base = self.base_file(rewriting.as_snapshot);
         let path = self.log_path(&base.name);
         self.host.rename(temporary, &path)?;
-        let first = match self.append_only.state {
-            // No increment belongs to it: the log is off.
-            State::Off => u64::MAX,
-            State::Waiting | State::On => rewriting.first_increment,
-        };
         let size = self.host.open(&path)?.len;
         let before = self.append_only.manifest.clone();
-        self.append_only.manifest = before.rewritten(base, first);
+        self.append_only.manifest = match self.append_only.state {
+            // No increment belongs to it: the log is off.
+            State::Off => before.rewritten(base, u64::MAX),
+            State::Waiting => {
+                let increment = self.next_increment();
+                let named = self.log_path(&increment.name);
+                self.host.rename(&self.append_only.path, &named)?;
+                self.append_only.path = named;
+                let mut manifest = before.rewritten(base, u64::MAX);
+                manifest.increments.push(increment);
+                manifest
+            }
+            State::On => before.rewritten(base, rewriting.first_increment),
+        };
         if let Err(error) = self.write_manifest() {
             self.append_only.manifest = before;
             // Nothing names it.
@@ -737,7 +785,6 @@ impl Core {
     fn switch_on(&mut self) -> io::Result<()> {
         self.know_old_log();
         self.append_only.state = State::Waiting;
-        self.start_recording();
         // A base that is begun amid a transaction would have half of it.
         if self.in_transaction || self.has_child() {
             self.append_only.is_scheduled = true;
@@ -748,8 +795,7 @@ impl Core {
             log::warning(&format!(
                 "AOF was enabled {when}. An AOF background was scheduled to start when possible."
             ));
-            self.host.create_directory(self.settings.appenddirname.as_path())?;
-            return self.begin_increment("while the rewrite waits");
+            return Ok(());
         }
         let begun = self.try_rewrite();
         if begun.is_err() {
@@ -772,6 +818,9 @@ impl Core {
         if self.append_only.state == State::On {
             self.finish_log();
         }
+        if self.append_only.state == State::Waiting && self.append_only.file.is_some() {
+            self.host.remove_aside(&self.append_only.path);
+        }
         self.stop_rewrite();
         self.propagation.is_on = false;
         self.propagation.stream.clear();
@@ -782,6 +831,7 @@ impl Core {
         log.write_error = None;
         (log.is_scheduled, log.is_syncing, log.is_unsynced) = (false, false, false);
         log.manifest = Manifest::default();
+        self.note_hampering();
     }
 
     /// Ends a rewrite, whose work would be in vain.

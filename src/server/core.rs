@@ -137,11 +137,16 @@ pub struct Core {
     pub no_touch: bool,
     /// Whether the present command is a write.
     pub writing: bool,
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION 1 lets values and files with wrong checksums pass.
+    pub checksums_count: bool,
     /// DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys to whoever looks.
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON 1 stops the rounds of once a second.
     pub rounds_paused: bool,
     pub facts: ProcessFacts,
+    /// Whether the disk may forbid commands: data is being loaded, or cannot be saved. One flag for the common case that
+    /// nothing of the kind is so, see [`Core::note_hampering`].
+    pub(super) is_hampered: bool,
     /// Files and children.
     pub host: Box<dyn Host>,
     pub snapshots: Snapshots,
@@ -204,12 +209,14 @@ impl Core {
             dirty: 0,
             no_touch: false,
             writing: false,
+            checksums_count: true,
             active_expire: true,
             rounds_paused: false,
             facts: ProcessFacts {
                 started: now,
                 ..ProcessFacts::default()
             },
+            is_hampered: false,
             host,
             snapshots: Snapshots::new(now),
             interrupt: None,
@@ -409,6 +416,11 @@ impl Core {
     pub fn must_authenticate(&mut self, index: SessionIndex) -> bool {
         // A password may be taken back after a client came that never gave it.
         !self.settings.requirepass.is_empty() && !self.session(index).authenticated
+    }
+
+    /// To be called whenever one of those reasons comes or goes.
+    pub(super) fn note_hampering(&mut self) {
+        self.is_hampered = self.loading.is_some() || !self.snapshots.is_ok || self.append_only.write_error.is_some();
     }
 
     // Lookups.

@@ -312,7 +312,7 @@ impl<'a> Executor<'a> {
                 return Some(super::failure::OUT_OF_MEMORY.into());
             }
         }
-        if self.core.loading.is_some() || !self.core.snapshots.is_ok || self.core.append_only.write_error.is_some() {
+        if self.core.is_hampered {
             return self.refusal_for_disk(index, spec);
         }
         None

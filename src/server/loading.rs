@@ -119,6 +119,7 @@ impl Core {
             began: self.monotonic,
             logged: self.monotonic,
         }));
+        self.note_hampering();
         Ok(())
     }
 
@@ -137,7 +138,8 @@ impl Core {
     }
 
     pub(super) fn loader_of(&self, input: Input) -> Result<Loader, LoadError> {
-        Loader::new(input, load_limits(&self.settings), self.settings.rdbchecksum)
+        let checksum = self.settings.rdbchecksum && self.checksums_count;
+        Loader::new(input, load_limits(&self.settings), checksum)
     }
 
     /// Loads for as long as a tick may. True while there is more to load.
@@ -156,6 +158,7 @@ impl Core {
                 return Ok(true);
             }
         }
+        self.note_hampering();
         self.end_loading(*loading)?;
         Ok(false)
     }
@@ -297,7 +300,7 @@ fn explain(path: &Path, position: u64, error: &LoadError) -> String {
         }
         LoadError::Rdb(rdb::Error::NotRdb) => "Wrong signature trying to load DB from file".to_owned(),
         LoadError::Rdb(rdb::Error::UnknownVersion(version)) => format!("Can't handle RDB format version {version}"),
-        LoadError::Rdb(rdb::Error::Checksum) => "Wrong RDB checksum. Aborting now.".to_owned(),
+        LoadError::Rdb(rdb::Error::Checksum) => "Wrong RDB checksum. Aborting now: RDB CRC error".to_owned(),
         error => format!("Internal error in RDB reading: {error}"),
     };
     format!("{what} ({}, offset {position})", path.display())

@@ -106,6 +106,7 @@ impl Core {
         if manifest.is_empty() {
             return Ok(None);
         }
+        self.continue_adoption(&manifest)?;
         let mut total = 0;
         for file in manifest.files() {
             let path = self.log_path(&file.name);
@@ -156,6 +157,19 @@ impl Core {
             self.settings.appenddirname
         ));
         Ok(Some(manifest))
+    }
+
+    /// Moves the single file of old to where the manifest says it is, if a crash came between the two.
+    fn continue_adoption(&mut self, manifest: &Manifest) -> Result<(), String> {
+        let name = self.settings.appendfilename.to_string();
+        let is_adopted = manifest.base.as_ref().is_some_and(|base| base.name == name);
+        let path = self.log_path(&name);
+        if !is_adopted || self.host.open(&path).is_ok() || self.host.open(Path::new(&name)).is_err() {
+            return Ok(());
+        }
+        self.host
+            .rename(Path::new(&name), &path)
+            .map_err(|error| format!("Error upgrading the old AOF file {name}: {}", reason(&error)))
     }
 
     /// Plays up to about `count` requests or keys of the log. False at its end.

@@ -105,6 +105,7 @@ impl Core {
         log::notice("DB saved on disk");
         self.snapshots.last_save = self.moment.now;
         self.snapshots.is_ok = true;
+        self.note_hampering();
         self.snapshots.saves += 1;
         self.dirty = 0;
         Ok(())
@@ -130,6 +131,7 @@ impl Core {
         self.snapshots.last_try = self.moment.now;
         if let Err(error) = forked {
             self.snapshots.is_ok = false;
+            self.note_hampering();
             log::warning(&format!("Can't save in background: fork: {error}"));
             return Err(error);
         }
@@ -182,6 +184,7 @@ impl Core {
             self.snapshots.last_copied = ended.progress.copied;
             self.snapshots.last_duration = Some(now.since(ended.started));
             self.snapshot_ended(exit, ended);
+            self.note_hampering();
         }
     }
 
@@ -303,7 +306,7 @@ pub(super) fn facts<'a>(
     keyspace: &Keyspace,
     is_base: bool,
 ) -> Facts<'a> {
-    let defaults = Options::default();
+    let version = Version(settings.rdb_version as u16);
     let aux = vec![
         ("redis-ver", REDIS_VERSION.into()),
         ("redis-bits", usize::BITS.to_string().into_bytes()),
@@ -320,8 +323,8 @@ pub(super) fn facts<'a>(
                 compress: settings.rdbcompression,
                 // Fields with deadlines have no older form, and a server that does not know them should say so at once.
                 version: match keyspace.databases().any(|(_, db)| db.timed() > 0) {
-                    true => defaults.version.max(Version::REDIS_7_4),
-                    false => defaults.version,
+                    true => version.max(Version::REDIS_7_4),
+                    false => version,
                 },
             },
             checksum: settings.rdbchecksum,

@@ -92,6 +92,24 @@ fn fields_with_deadlines_are_kept() {
 }
 
 #[test]
+fn the_version_of_a_snapshot_is_a_setting() {
+    let server = Server::start_with(Binary::UnderTest, &[DEBUGGING]);
+    let mut client = server.connect();
+    fill(&mut client);
+    let before = digest(&server);
+    for version in ["10", "11", "12"] {
+        client.ask(&format!("CONFIG SET rdb-version {version}"));
+        assert_eq!(client.ask("SAVE"), "+OK\r\n");
+        let file = fs::read(server.dir().join("dump.rdb")).expect("it was just saved");
+        assert_eq!(&file[..9], format!("REDIS00{version}").as_bytes());
+        client.ask("FLUSHALL");
+        assert_eq!(client.ask("DEBUG RELOAD NOSAVE"), "+OK\r\n");
+        assert_eq!(digest(&server), before, "{version}");
+    }
+    assert!(client.ask("CONFIG SET rdb-version 9").starts_with('-'));
+}
+
+#[test]
 fn snapshots_go_back_and_forth() {
     for peer in [Binary::Redis, Binary::Valkey] {
         if !peer.available() {

@@ -83,9 +83,9 @@ impl Manifest {
             .iter()
             .cloned()
             .partition(|increment| increment.sequence >= first);
-        let mut history = self.history.clone();
-        history.extend(self.base.clone());
-        history.extend(old);
+        // The newest first, as Redis lists them.
+        let history = old.into_iter().rev().chain(self.base.clone());
+        let history = history.chain(self.history.iter().cloned()).collect();
         Manifest {
             base: Some(base),
             increments,
@@ -251,6 +251,6 @@ mod tests {
         let after = before.rewritten(file("x.2.base.rdb", 2), 2);
         assert_eq!(after.base, Some(file("x.2.base.rdb", 2)));
         assert_eq!(after.increments, [file("x.2.incr.aof", 2), file("x.3.incr.aof", 3)]);
-        assert_eq!(after.history, [file("x.1.base.rdb", 1), file("x.1.incr.aof", 1)]);
+        assert_eq!(after.history, [file("x.1.incr.aof", 1), file("x.1.base.rdb", 1)]);
     }
 }
