@@ -10,7 +10,7 @@
 //! look, or it could not learn that times have changed; and that look costs a fraction of going to sleep.
 
 /// The longest that anyone looks, in nanoseconds: about as long as a lone request takes from the socket to the reply.
-const LONGEST: u64 = 4_000;
+const LONGEST: u64 = 5_000;
 /// The patience that a find of the first look gives.
 const FIRST: u64 = 1_000;
 

@@ -186,10 +186,12 @@ impl Reactor {
     }
 
     /// Whether a tick was for clients that send one small request at a time: they may be back at once. Who sends a
-    /// pipeline or has a large reply to digest will not be.
+    /// pipeline or has a large reply to digest will not be. And where every tick that changes something costs a write to the
+    /// append-only file, it pays to let more requests come together.
     fn was_brisk(&self, commands: u64, written: u64) -> bool {
         let clients = self.received.len() as u64;
-        clients > 0 && commands <= clients && written <= clients * SMALL_REPLY
+        let is_cheap = !self.core.propagation.is_on;
+        is_cheap && clients > 0 && commands <= clients && written <= clients * SMALL_REPLY
     }
 
     // wait
