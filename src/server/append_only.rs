@@ -623,6 +623,7 @@ impl Core {
                 "Can't rewrite append only file in background: {}",
                 reason(error)
             ));
+            self.drop_waiting_file();
             self.rewrite_failed();
         }
         begun
@@ -708,6 +709,7 @@ impl Core {
         }
         // It may be gone already.
         let _ = self.host.remove(&temporary);
+        self.drop_waiting_file();
         if exit != Exit::Stopped {
             self.rewrite_failed();
         }
@@ -748,6 +750,19 @@ impl Core {
         (self.append_only.size, self.append_only.base_size) = (size + appended, size);
         self.remove_history();
         Ok(())
+    }
+
+    /// Removes what was recorded for a base that will not come. The next attempt begins anew.
+    fn drop_waiting_file(&mut self) {
+        if self.append_only.state != State::Waiting || self.append_only.file.take().is_none() {
+            return;
+        }
+        let name = self.waiting_name();
+        log::notice(&format!("Removing the temp incr aof file {name} in the background"));
+        self.host.remove_aside(&self.append_only.path);
+        self.append_only.pending.clear();
+        self.propagation.is_on = false;
+        self.propagation.stream.clear();
     }
 
     fn rewrite_failed(&mut self) {
@@ -818,9 +833,7 @@ impl Core {
         if self.append_only.state == State::On {
             self.finish_log();
         }
-        if self.append_only.state == State::Waiting && self.append_only.file.is_some() {
-            self.host.remove_aside(&self.append_only.path);
-        }
+        self.drop_waiting_file();
         self.stop_rewrite();
         self.propagation.is_on = false;
         self.propagation.stream.clear();
