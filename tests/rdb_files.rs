@@ -9,7 +9,7 @@ use aeolus::keyspace::{Kind, ValueRef};
 use aeolus::persistence::rdb::reader::{Item, Reader, Record};
 use aeolus::persistence::rdb::{Error, Value};
 use aeolus::timer::Millis;
-use aeolus::types::hash::{HashRef, TimedPack, TimedTable};
+use aeolus::types::hash::{HashRef, PairPack, TimedPack, TimedTable};
 use aeolus::types::intset::Intset;
 use aeolus::types::list::{Direction, ListRef};
 use aeolus::types::listpack::{Element, Listpack};
@@ -154,7 +154,7 @@ fn describe(value: &Value, known: &Json) -> (&'static str, &'static str, Json) {
         ValueRef::SetInts(bytes) => ("set", "intset", set(SetRef::Intset(Intset::new(bytes)))),
         ValueRef::SetPacked(bytes) => ("set", "listpack", set(SetRef::Packed(Listpack::new(bytes)))),
         ValueRef::Set(value) => ("set", "hashtable", set(SetRef::Table(value))),
-        ValueRef::HashPacked(bytes) => ("hash", "listpack", hash(HashRef::Packed(Listpack::new(bytes)))),
+        ValueRef::HashPacked(bytes) => ("hash", "listpack", hash(HashRef::Packed(PairPack::new(bytes)))),
         ValueRef::Hash(value) => ("hash", "hashtable", hash(HashRef::Table(value))),
         ValueRef::HashTimedPacked(bytes) => {
             let pack = TimedPack::new(Listpack::new(bytes), Millis::MIN);

@@ -49,6 +49,7 @@ pub enum Kind {
     SetInts,
     SetPacked,
     Set,
+    /// The pairs of [`crate::types::hash::packed`]; where other collections are packed they are as in files.
     HashPacked,
     Hash,
     /// A hash some fields of which may have deadlines.

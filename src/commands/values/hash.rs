@@ -1,12 +1,12 @@
-//! Hashes: a listpack in the entry, or a table; each also as one whose fields may have deadlines.
+//! Hashes: packed in the entry, or a table; each also as one whose fields may have deadlines.
 
-use super::{NewCollection, ViewMut, empty_listpack};
+use super::{NewCollection, ViewMut};
 use crate::config::Settings;
 use crate::keyspace::database::{EntryMut, Times};
 use crate::keyspace::{Kind, NewValue, Type};
 use crate::timer::Millis;
-use crate::types::hash::{self, Hash, HashLimits, HashRef, TimedHash, TimedPack, TimedTable, timed_packed};
-use crate::types::listpack::{self, Listpack};
+use crate::types::hash::{Hash, HashLimits, HashRef, PairPack, TimedHash, TimedPack, TimedTable, packed, timed_packed};
+use crate::types::listpack::Listpack;
 use crate::types::packed::PackedBuf;
 
 /// Fields and values in turn, as HSET has them in its arguments.
@@ -77,7 +77,7 @@ impl<'a> HashMut<'a> {
     pub fn view(&mut self) -> HashRef<'_> {
         let now = self.times.expired_by;
         match self.form() {
-            Form::Packed(buf) => HashRef::Packed(Listpack::new(buf.bytes())),
+            Form::Packed(buf) => HashRef::Packed(PairPack::new(buf.bytes())),
             Form::Table(hash) => HashRef::Table(hash),
             Form::TimedPacked(buf) => HashRef::TimedPacked(TimedPack::new(Listpack::new(buf.bytes()), now)),
             Form::TimedTable(hash) => HashRef::TimedTable(TimedTable::new(hash, now)),
@@ -88,13 +88,14 @@ impl<'a> HashMut<'a> {
     /// they go, which is told in its turn.
     pub fn is_emptied(&mut self) -> bool {
         match self.form() {
-            Form::Packed(buf) | Form::TimedPacked(buf) => Listpack::new(buf.bytes()).is_empty(),
+            Form::Packed(buf) => PairPack::new(buf.bytes()).is_empty(),
+            Form::TimedPacked(buf) => Listpack::new(buf.bytes()).is_empty(),
             Form::Table(hash) => hash.is_empty(),
             Form::TimedTable(hash) => hash.is_empty(),
         }
     }
 
-    /// Sets the fields of `pairs`, which lose their deadlines, and gives how many are new. O(1) each, in a listpack O(n).
+    /// Sets the fields of `pairs`, which lose their deadlines, and gives how many are new. O(1) each, while packed O(n).
     pub fn set_all<'p>(&mut self, pairs: impl Pairs<'p>) -> usize {
         self.make_room(pairs.clone());
         each_pair(pairs, |field, value| self.set(field, value, FieldDeadline::Clear))
@@ -103,7 +104,16 @@ impl<'a> HashMut<'a> {
     /// Leaves the packed form if it will not do for these fields and values.
     #[inline]
     pub fn make_room<'p>(&mut self, pairs: impl Pairs<'p>) {
-        if !self.entry.kind().is_boxed() && self.limits.outgrown_by(Listpack::new(self.entry.bytes()), pairs) {
+        if self.entry.kind().is_boxed() {
+            return;
+        }
+        let limits = self.limits;
+        let outgrown = match self.form() {
+            Form::Packed(buf) => limits.outgrown_by(pairs, |bytes| PairPack::new(buf.bytes()).has_room_for(bytes)),
+            Form::TimedPacked(buf) => limits.outgrown_by(pairs, |bytes| Listpack::new(buf.bytes()).has_room_for(bytes)),
+            Form::Table(_) | Form::TimedTable(_) => false,
+        };
+        if outgrown {
             self.unpack();
         }
     }
@@ -121,8 +131,8 @@ impl<'a> HashMut<'a> {
             self.unpack();
             return self.set(field, value, deadline);
         }
-        let new = hash::set_in_listpack(buf, field, value);
-        if new && limits.outgrown(HashRef::Packed(Listpack::new(buf.bytes())).len()) {
+        let new = packed::set(buf, field, value);
+        if new && limits.outgrown(PairPack::new(buf.bytes()).len()) {
             self.unpack();
         }
         new
@@ -138,7 +148,8 @@ impl<'a> HashMut<'a> {
             let now = this.times.expired_by;
             let buf = match this.form() {
                 Form::TimedTable(hash) => return hash.set(field, value, keep, now),
-                Form::TimedPacked(buf) | Form::Packed(buf) => buf,
+                Form::TimedPacked(buf) => buf,
+                Form::Packed(buf) => return packed::set(buf, field, value),
                 Form::Table(hash) => return hash.set(field, value),
             };
             let new = timed_packed::set(buf, field, value, keep);
@@ -149,20 +160,20 @@ impl<'a> HashMut<'a> {
         })
     }
 
-    /// Makes a table of a listpack.
+    /// Makes a table of a packed hash.
     fn unpack(&mut self) {
         let table = match self.form() {
-            Form::Packed(buf) => NewValue::boxed(Box::new(Hash::from_listpack(Listpack::new(buf.bytes())))),
+            Form::Packed(buf) => NewValue::boxed(Box::new(Hash::from_pairs(PairPack::new(buf.bytes()).iter()))),
             Form::TimedPacked(buf) => NewValue::boxed(Box::new(TimedHash::from_listpack(Listpack::new(buf.bytes())))),
             Form::Table(_) | Form::TimedTable(_) => return,
         };
         self.entry.convert(table);
     }
 
-    /// Removes a field; false when it was not there. O(1), in a listpack O(n).
+    /// Removes a field; false when it was not there. O(1), while packed O(n).
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match self.form() {
-            Form::Packed(buf) => hash::remove_from_listpack(buf, field),
+            Form::Packed(buf) => packed::remove(buf, field),
             Form::Table(hash) => hash.remove(field),
             Form::TimedPacked(_) | Form::TimedTable(_) => self.reschedule(|this| {
                 let now = this.times.expired_by;
@@ -175,11 +186,11 @@ impl<'a> HashMut<'a> {
         }
     }
 
-    /// Changes to a form that has room for deadlines, without giving any field one. O(1), in a listpack O(n).
+    /// Changes to a form that has room for deadlines, without giving any field one. O(1), while packed O(n).
     pub fn make_timed(&mut self) {
         let timed = match self.form() {
             Form::Packed(buf) => {
-                let triples = timed_packed::from_pairs(Listpack::new(buf.bytes()));
+                let triples = timed_packed::from_pairs(PairPack::new(buf.bytes()));
                 return self.entry.convert(NewValue::Inline(Kind::HashTimedPacked, &triples));
             }
             Form::Table(hash) => TimedHash::from_table(std::mem::take(hash)),
@@ -188,7 +199,7 @@ impl<'a> HashMut<'a> {
         self.entry.convert(NewValue::boxed(Box::new(timed)));
     }
 
-    /// Sets or clears the deadline of a field that is there. O(log n), in a listpack O(n).
+    /// Sets or clears the deadline of a field that is there. O(log n), while packed O(n).
     pub fn set_deadline(&mut self, field: &[u8], deadline: Option<Millis>) {
         self.make_timed();
         self.reschedule(|this| match this.form() {
@@ -202,14 +213,15 @@ impl<'a> HashMut<'a> {
 /// The hash of a key that had none, with its first fields; and how many they are.
 pub fn new_hash<'p>(pairs: impl Pairs<'p>, settings: &Settings) -> (NewCollection, usize) {
     let limits = HashMut::limits(settings);
-    if limits.outgrown_by(Listpack::new(&listpack::EMPTY), pairs.clone()) {
+    let has_room_for = |bytes| PairPack::new(&packed::EMPTY).has_room_for(bytes);
+    if limits.outgrown_by(pairs.clone(), has_room_for) {
         let mut hash = Box::new(Hash::new());
         let added = each_pair(pairs, |field, value| hash.set(field, value));
         return (NewCollection::Large(NewValue::boxed(hash)), added);
     }
-    let room = pairs.clone().map(|text| text.len() + 2).sum();
-    let mut pack = empty_listpack(room);
-    let added = each_pair(pairs, |field, value| hash::set_in_listpack(&mut pack, field, value));
+    let room = pairs.clone().map(|text| text.len() + 1).sum();
+    let mut pack = packed::with_room(room);
+    let added = each_pair(pairs, |field, value| packed::set(&mut pack, field, value));
     (NewCollection::Packed(Kind::HashPacked, pack), added)
 }
 

@@ -32,7 +32,7 @@ use crate::server::core::Core;
 use crate::server::failure::{Failure, WRONG_TYPE};
 use crate::server::notify::Class;
 use crate::timer::Millis;
-use crate::types::hash::{HashRef, TimedPack, TimedTable};
+use crate::types::hash::{HashRef, PairPack, TimedPack, TimedTable};
 use crate::types::list::ListRef;
 use crate::types::listpack::{self, Listpack};
 use crate::types::set::SetRef;
@@ -80,7 +80,7 @@ impl<'a> View<'a> for HashRef<'a> {
     #[inline]
     fn at(value: ValueRef<'a>, now: Millis) -> Option<Self> {
         match value {
-            ValueRef::HashPacked(bytes) => Some(HashRef::Packed(Listpack::new(bytes))),
+            ValueRef::HashPacked(bytes) => Some(HashRef::Packed(PairPack::new(bytes))),
             ValueRef::Hash(hash) => Some(HashRef::Table(hash)),
             ValueRef::HashTimedPacked(bytes) => {
                 let pack = TimedPack::new(Listpack::new(bytes), now);

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::keyspace::{EntryRef, Keyspace, ValueRef};
 use crate::resp::encode;
 use crate::timer::Millis;
-use crate::types::hash::{HashRef, TimedPack, TimedTable};
+use crate::types::hash::{HashRef, PairPack, TimedPack, TimedTable};
 use crate::types::intset::Intset;
 use crate::types::list::{Direction, ListRef};
 use crate::types::listpack::{Element, Listpack};
@@ -109,7 +109,7 @@ impl Writer<'_> {
             ValueRef::SetInts(bytes) => self.set(key, SetRef::Intset(Intset::new(bytes))),
             ValueRef::SetPacked(bytes) => self.set(key, SetRef::Packed(Listpack::new(bytes))),
             ValueRef::Set(set) => self.set(key, SetRef::Table(set)),
-            ValueRef::HashPacked(bytes) => self.hash(key, HashRef::Packed(Listpack::new(bytes))),
+            ValueRef::HashPacked(bytes) => self.hash(key, HashRef::Packed(PairPack::new(bytes))),
             ValueRef::Hash(hash) => self.hash(key, HashRef::Table(hash)),
             ValueRef::HashTimedPacked(bytes) => self.timed_hash(
                 key,

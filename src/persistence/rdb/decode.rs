@@ -2,14 +2,15 @@
 //!
 //! Packed values are checked and taken over as they are when they are of the present kind and within the limits of the
 //! settings, else unpacked and built anew; what was written element by element is built in the form the settings ask
-//! for. These are the same choices as Redis makes, since they show in `OBJECT ENCODING`.
+//! for. These are the same choices as Redis makes, since they show in `OBJECT ENCODING`. Hashes that stay packed are
+//! written anew in this server's small form, in the same order.
 
 mod stream;
 
 use super::{Error, NODE_PACKED, NODE_PLAIN, Source, Value, ValueType, ziplist, zipmap};
 use crate::keyspace::Kind;
 use crate::timer::Millis;
-use crate::types::hash::{Hash, HashLimits, TimedHash, pairs_are_sound, timed_packed};
+use crate::types::hash::{Hash, HashLimits, TimedHash, packed, pairs_are_sound, pairs_of, timed_packed};
 use crate::types::intset::{self, Intset};
 use crate::types::list::{End, Fill, List};
 use crate::types::listpack::{self, Element, Listpack};
@@ -52,8 +53,8 @@ pub fn value<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits) 
         ValueType::ZsetListpack => zset_listpack(source.owned_string()?, limits),
         ValueType::Hash => hash(source, limits),
         ValueType::HashZipmap => hash_zipmap(&source.owned_string()?, limits),
-        ValueType::HashZiplist => hash_listpack(from_ziplist(&source.owned_string()?)?, limits),
-        ValueType::HashListpack => hash_listpack(source.owned_string()?, limits),
+        ValueType::HashZiplist => hash_listpack(&from_ziplist(&source.owned_string()?)?, limits),
+        ValueType::HashListpack => hash_listpack(&source.owned_string()?, limits),
         ValueType::HashExpiringDraft => {
             let fields = expiring_fields(source, |source, fields| {
                 let deadline = source.length()?;
@@ -283,6 +284,7 @@ fn zset_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
 
 /// A hash under construction: packed until it is known to be too large.
 enum HashBuilder {
+    /// A listpack, since the limits are of its size.
     Packed(Vec<u8>),
     Table(Box<Hash>),
 }
@@ -307,7 +309,7 @@ impl HashBuilder {
             if !pairs_are_sound(pack) {
                 return Err(DUPLICATE_FIELD);
             }
-            *self = HashBuilder::Table(Box::new(Hash::from_listpack(Listpack::new(bytes))));
+            *self = HashBuilder::Table(Box::new(Hash::from_pairs(pairs_of(pack))));
         }
         let new = match self {
             HashBuilder::Table(hash) => hash.set(field, value),
@@ -319,12 +321,17 @@ impl HashBuilder {
     fn finish(self) -> Result<Value, Error> {
         match self {
             HashBuilder::Table(hash) => Ok(Value::Hash(hash)),
-            HashBuilder::Packed(bytes) if pairs_are_sound(Listpack::new(&bytes)) => {
-                Ok(Value::Packed(Kind::HashPacked, bytes))
-            }
-            HashBuilder::Packed(_) => Err(DUPLICATE_FIELD),
+            HashBuilder::Packed(bytes) => packed_hash(Listpack::new(&bytes)),
         }
     }
+}
+
+/// A small hash of the pairs of a listpack.
+fn packed_hash(pack: Listpack<'_>) -> Result<Value, Error> {
+    if !pairs_are_sound(pack) {
+        return Err(DUPLICATE_FIELD);
+    }
+    Ok(Value::Packed(Kind::HashPacked, packed::from_listpack(pack)))
 }
 
 fn hash<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
@@ -351,18 +358,18 @@ fn hash_zipmap(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
     builder.finish()
 }
 
-fn hash_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
-    let pack = checked_listpack(&bytes)?;
+fn hash_listpack(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
+    let pack = checked_listpack(bytes)?;
     if pack.is_empty() {
         return Err(Error::Empty);
+    }
+    if !limits.hash.outgrown(pack.len() / 2) {
+        return packed_hash(pack);
     }
     if !pairs_are_sound(pack) {
         return Err(DUPLICATE_FIELD);
     }
-    if limits.hash.outgrown(pack.len() / 2) {
-        return Ok(Value::Hash(Box::new(Hash::from_listpack(pack))));
-    }
-    Ok(Value::Packed(Kind::HashPacked, bytes))
+    Ok(Value::Hash(Box::new(Hash::from_pairs(pairs_of(pack)))))
 }
 
 // Hashes whose fields have deadlines.

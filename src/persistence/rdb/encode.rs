@@ -9,7 +9,7 @@ use super::{
 use crate::format::number::parse_i64;
 use crate::keyspace::ValueRef;
 use crate::persistence::lzf::Compressor;
-use crate::types::hash::{HashRef, TimedHash, timed_packed};
+use crate::types::hash::{HashRef, PairPack, TimedHash, timed_packed};
 use crate::types::list::{List, NodeRef};
 use crate::types::listpack::{self, Element, Listpack};
 use crate::types::stream::{Group, Stream, StreamId};
@@ -172,14 +172,12 @@ impl<W: Write> Encoder<W> {
             }
             ValueRef::List(list) => self.list(list),
             ValueRef::SetPacked(pack) if self.type_of(value) == ValueType::Set => self.listpack_members(pack),
-            ValueRef::SetInts(bytes)
-            | ValueRef::SetPacked(bytes)
-            | ValueRef::HashPacked(bytes)
-            | ValueRef::ZsetPacked(bytes) => self.string(bytes),
+            ValueRef::SetInts(bytes) | ValueRef::SetPacked(bytes) | ValueRef::ZsetPacked(bytes) => self.string(bytes),
             ValueRef::Set(set) => {
                 self.length(set.len() as u64)?;
                 set.iter().try_for_each(|member| self.string(member))
             }
+            ValueRef::HashPacked(bytes) => self.string(&PairPack::new(bytes).to_listpack()),
             ValueRef::Hash(hash) => {
                 self.length(hash.len() as u64)?;
                 HashRef::Table(hash).iter().try_for_each(|(field, value)| {

@@ -3,7 +3,7 @@ use super::encode::{Encoder, Options};
 use super::{Dialect, Error, Input, Source, Value, ValueType, Version, payload};
 use crate::keyspace::{Kind, ValueRef};
 use crate::timer::Millis;
-use crate::types::hash::{Hash, HashLimits, TimedHash, timed_packed};
+use crate::types::hash::{Hash, HashLimits, PairPack, TimedHash, packed, timed_packed};
 use crate::types::intset;
 use crate::types::list::{End, Fill, List};
 use crate::types::listpack::{self, Element, Listpack};
@@ -63,6 +63,13 @@ fn shape(value: &Value) -> (Kind, Vec<String>) {
         Value::Packed(Kind::SetInts, bytes) => {
             let set = intset::validate(bytes).expect("sound");
             (Kind::SetInts, set.iter().map(|member| member.to_string()).collect())
+        }
+        Value::Packed(Kind::HashPacked, bytes) => {
+            let pairs = PairPack::new(bytes).iter();
+            (
+                Kind::HashPacked,
+                pairs.flat_map(|(field, value)| [text(field), text(value)]).collect(),
+            )
         }
         Value::Packed(kind, bytes) => {
             let pack = listpack::validate(bytes).expect("sound");
@@ -338,6 +345,7 @@ fn samples(rng: &mut Rng) -> Vec<Value> {
     }
     list.push(End::Head, &[b'L'; 9000]);
     let pack = || listpack::from_elements(texts[..20].iter().map(|text| Element::of(text)));
+    let packed_hash = || packed::from_listpack(Listpack::new(&pack()));
     let mut ints = intset::EMPTY.to_vec();
     for _ in 0..50 {
         intset::add(&mut ints, rng.integer());
@@ -353,10 +361,13 @@ fn samples(rng: &mut Rng) -> Vec<Value> {
         Value::Stream(Box::new(stream(rng))),
         Value::Packed(Kind::ListPacked, pack()),
         Value::Packed(Kind::SetPacked, pack()),
-        Value::Packed(Kind::HashPacked, pack()),
+        Value::Packed(Kind::HashPacked, packed_hash()),
         Value::Packed(Kind::ZsetPacked, zset::pack(&small)),
         Value::Packed(Kind::SetInts, ints),
-        Value::Packed(Kind::HashTimedPacked, timed_packed::from_pairs(Listpack::new(&pack()))),
+        Value::Packed(
+            Kind::HashTimedPacked,
+            timed_packed::from_pairs(PairPack::new(&packed_hash())),
+        ),
         Value::TimedHash(timed),
     ]
 }

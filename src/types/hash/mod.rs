@@ -1,18 +1,21 @@
-//! Hashes in two forms: a listpack of field, value, field, value while small, a table above.
+//! Hashes in two forms: one run of bytes while small ([`packed`]), a table above.
 //!
 //! As for sets, the commands know which form a key has; here are the operations of each, the rules for leaving the
-//! small one (there is no way back), and [`HashRef`] to read either.
+//! small one (there is no way back), and [`HashRef`] to read either. Those rules, and the names that users see, are of the
+//! listpack that Redis has for small hashes; files have it too.
 //!
 //! Once a field gets a deadline, the hash takes one of two other forms, [`timed_packed`] and [`timed`], so that the many
 //! hashes without any pay nothing for those with some.
 
+pub mod packed;
 pub mod timed;
 pub mod timed_packed;
 
 use super::cells::CellTable;
-use super::listpack::{self, Element, Entries, Entry, Listpack, Needle};
-use super::packed::PackedBuf;
+use super::listpack::{self, Element, Listpack};
 use crate::timer::Millis;
+pub use packed::PairPack;
+use packed::Pairs;
 pub use timed::{TimedHash, TimedTable};
 pub use timed_packed::TimedPack;
 use timed_packed::Triples;
@@ -27,8 +30,13 @@ pub struct HashLimits {
 }
 
 impl HashLimits {
-    /// Whether these arguments, fields and values in turn, ask for a table before any of them is set.
-    pub fn outgrown_by<'p>(&self, pack: Listpack, arguments: impl ExactSizeIterator<Item = &'p [u8]>) -> bool {
+    /// Whether these arguments, fields and values in turn, ask for a table before any of them is set. `has_room_for` says
+    /// whether the small form has room for so many bytes more.
+    pub fn outgrown_by<'p>(
+        &self,
+        arguments: impl ExactSizeIterator<Item = &'p [u8]>,
+        has_room_for: impl FnOnce(usize) -> bool,
+    ) -> bool {
         if arguments.len() / 2 > self.entries {
             return true;
         }
@@ -39,37 +47,13 @@ impl HashLimits {
             }
             bytes += argument.len();
         }
-        !pack.has_room_for(bytes)
+        !has_room_for(bytes)
     }
 
-    /// Whether so many fields, of which the last just came, are too many for a listpack.
+    /// Whether so many fields, of which the last just came, are too many for the small form.
     pub fn outgrown(&self, fields: usize) -> bool {
         fields > self.entries
     }
-}
-
-/// The entries of a field and its value in a listpack.
-fn find<'a>(pack: Listpack<'a>, field: &[u8]) -> Option<(Entry<'a>, Entry<'a>)> {
-    let found = pack.iter().find(&Needle::new(field), 2)?;
-    Some((found, pack.at(found.end)?))
-}
-
-/// Sets a field in a listpack; true when it is new, and then last. O(n).
-pub fn set_in_listpack(buf: &mut impl PackedBuf, field: &[u8], value: &[u8]) -> bool {
-    let Some(at) = find(Listpack::new(buf.bytes()), field).map(|(_, value)| value.at) else {
-        listpack::append(buf, [Element::of(field), Element::of(value)]);
-        return true;
-    };
-    listpack::replace(buf, at, Element::of(value));
-    false
-}
-
-/// Removes a field from a listpack; false when it was not there. O(n).
-pub fn remove_from_listpack(buf: &mut impl PackedBuf, field: &[u8]) -> bool {
-    let span = find(Listpack::new(buf.bytes()), field).map(|(field, value)| field.at..value.end);
-    let Some(span) = span else { return false };
-    listpack::remove_span(buf, span, 2);
-    true
 }
 
 /// The large form of a hash: a hash table.
@@ -91,11 +75,11 @@ impl Hash {
         }
     }
 
-    /// A table with the pairs of a listpack.
-    pub fn from_listpack(pack: Listpack) -> Self {
+    /// A table of these fields and values.
+    pub fn from_pairs<'e>(pairs: impl Iterator<Item = (Element<'e>, Element<'e>)>) -> Self {
         let mut hash = Hash::new();
         let (mut field_digits, mut value_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
-        for (field, value) in HashRef::Packed(pack).iter() {
+        for (field, value) in pairs {
             hash.set(field.text(&mut field_digits), value.text(&mut value_digits));
         }
         hash
@@ -161,7 +145,7 @@ impl Hash {
 /// A hash of either form, to read.
 #[derive(Clone, Copy)]
 pub enum HashRef<'a> {
-    Packed(Listpack<'a>),
+    Packed(PairPack<'a>),
     Table(&'a Hash),
     TimedPacked(TimedPack<'a>),
     TimedTable(TimedTable<'a>),
@@ -185,7 +169,7 @@ impl<'a> HashRef<'a> {
     /// Number of fields.
     pub fn len(self) -> usize {
         match self {
-            HashRef::Packed(pack) => pack.len() / 2,
+            HashRef::Packed(pack) => pack.len(),
             HashRef::Table(hash) => hash.len(),
             HashRef::TimedPacked(pack) => pack.len(),
             HashRef::TimedTable(hash) => hash.len(),
@@ -203,7 +187,7 @@ impl<'a> HashRef<'a> {
 
     pub fn contains(self, field: &[u8]) -> bool {
         match self {
-            HashRef::Packed(pack) => pack.iter().find(&Needle::new(field), 2).is_some(),
+            HashRef::Packed(pack) => pack.contains(field),
             HashRef::Table(hash) => hash.contains(field),
             HashRef::TimedPacked(pack) => pack.find(field).is_some(),
             HashRef::TimedTable(hash) => hash.get(field).is_some(),
@@ -214,7 +198,7 @@ impl<'a> HashRef<'a> {
     #[inline]
     pub fn get(self, field: &[u8]) -> Option<Element<'a>> {
         match self {
-            HashRef::Packed(pack) => find(pack, field).map(|(_, value)| value.element),
+            HashRef::Packed(pack) => pack.get(field),
             HashRef::Table(hash) => hash.get(field).map(Element::Str),
             HashRef::TimedPacked(pack) => pack.find(field).map(|triple| triple.value.element),
             HashRef::TimedTable(hash) => hash.get(field).map(|(value, _)| Element::Str(value)),
@@ -259,9 +243,8 @@ impl<'a> HashRef<'a> {
     pub fn random(self, rng: &mut impl FnMut() -> u64) -> Option<(Element<'a>, Element<'a>)> {
         match self {
             HashRef::Packed(pack) => {
-                let index = rng().checked_rem(pack.len() as u64 / 2)?;
-                let field = pack.get(2 * index as i64)?;
-                Some((field.element, pack.at(field.end)?.element))
+                let index = rng().checked_rem(pack.len() as u64)?;
+                pack.iter().nth(index as usize)
             }
             HashRef::Table(hash) => hash
                 .random(rng)
@@ -278,9 +261,9 @@ impl<'a> HashRef<'a> {
     }
 }
 
-/// Iterates over a hash of either form. Tables give [`Element::Str`] also for what looks like an integer.
+/// Iterates over a hash of either form. Integers may also come as [`Element::Str`]: tables give nothing else.
 pub enum Fields<'a> {
-    Packed(Entries<'a>),
+    Packed(Pairs<'a>),
     TimedPacked(Triples<'a>),
     Table(Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a>),
 }
@@ -290,16 +273,19 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Fields::Packed(entries) => {
-                let field = entries.next()?.element;
-                Some((field, entries.next()?.element))
-            }
+            Fields::Packed(pairs) => pairs.next(),
             Fields::TimedPacked(triples) => triples.next().map(|triple| (triple.field, triple.value.element)),
             Fields::Table(pairs) => pairs
                 .next()
                 .map(|(field, value)| (Element::Str(field), Element::Str(value))),
         }
     }
+}
+
+/// The pairs of a listpack of field, value, field, value.
+pub fn pairs_of(pack: Listpack<'_>) -> impl Iterator<Item = (Element<'_>, Element<'_>)> {
+    let mut elements = pack.iter().map(|entry| entry.element);
+    std::iter::from_fn(move || Some((elements.next()?, elements.next()?)))
 }
 
 /// Whether no two fields of a listpack of pairs from outside are the same and every field has a value. O(n log n).
@@ -330,23 +316,21 @@ mod tests {
     fn the_small_form_follows_a_map_and_converts() {
         for seed in 0..20 {
             let mut rng = Rng::new(seed);
-            let (mut bytes, mut model) = (listpack::EMPTY.to_vec(), HashMap::new());
+            let (mut bytes, mut model) = (packed::EMPTY.to_vec(), HashMap::new());
             for _ in 0..300 {
                 let (field, value) = (rng.text(), rng.text());
                 if rng.chance(4) {
-                    assert_eq!(remove_from_listpack(&mut bytes, &field), model.remove(&field).is_some());
+                    assert_eq!(packed::remove(&mut bytes, &field), model.remove(&field).is_some());
                 } else {
-                    let new = set_in_listpack(&mut bytes, &field, &value);
+                    let new = packed::set(&mut bytes, &field, &value);
                     assert_eq!(new, model.insert(field.clone(), value).is_none());
                 }
-                let pack = listpack::validate(&bytes).expect("well formed");
-                assert!(pairs_are_sound(pack));
-                let hash = HashRef::Packed(pack);
+                let hash = HashRef::Packed(PairPack::new(&bytes));
                 assert_eq!(hash.get(&field).map(Element::to_vec).as_ref(), model.get(&field));
                 assert_eq!(hash.contains(&field), model.contains_key(&field));
                 check(hash, &model, &mut rng);
             }
-            let table = Hash::from_listpack(Listpack::new(&bytes));
+            let table = Hash::from_pairs(PairPack::new(&bytes).iter());
             check(HashRef::Table(&table), &model, &mut rng);
         }
     }
@@ -442,26 +426,29 @@ mod tests {
     #[test]
     fn limits_are_inclusive() {
         let limits = HashLimits { entries: 2, value: 3 };
-        let empty = Listpack::new(&listpack::EMPTY);
-        let outgrown_by = |arguments: &[&str]| limits.outgrown_by(empty, arguments.iter().map(|text| text.as_bytes()));
-        assert!(!outgrown_by(&["abc", "def"]));
+        let outgrown_by = |arguments: &[&str]| {
+            let texts = arguments.iter().map(|text| text.as_bytes());
+            limits.outgrown_by(texts, |bytes| bytes <= 5)
+        };
+        assert!(!outgrown_by(&["abc", "de"]));
+        assert!(outgrown_by(&["abc", "def"]));
         assert!(outgrown_by(&["abc", "defg"]));
         assert!(outgrown_by(&["abcd", "d"]));
         assert!(!outgrown_by(&["a", "1", "b", "2"]));
         assert!(outgrown_by(&["a", "1", "b", "2", "c", "3"]));
-        let mut bytes = listpack::EMPTY.to_vec();
+        let mut bytes = packed::EMPTY.to_vec();
         for (field, full) in [("a", false), ("b", false), ("b", false), ("c", true)] {
-            set_in_listpack(&mut bytes, field.as_bytes(), b"1");
-            assert_eq!(limits.outgrown(HashRef::Packed(Listpack::new(&bytes)).len()), full);
+            packed::set(&mut bytes, field.as_bytes(), b"1");
+            assert_eq!(limits.outgrown(PairPack::new(&bytes).len()), full);
         }
     }
 
     #[test]
     fn a_value_in_the_place_of_a_field_is_not_a_field() {
-        let mut bytes = listpack::EMPTY.to_vec();
-        set_in_listpack(&mut bytes, b"a", b"b");
-        assert!(!HashRef::Packed(Listpack::new(&bytes)).contains(b"b"));
-        assert!(!remove_from_listpack(&mut bytes, b"b"));
+        let mut bytes = packed::EMPTY.to_vec();
+        packed::set(&mut bytes, b"a", b"b");
+        assert!(!PairPack::new(&bytes).contains(b"b"));
+        assert!(!packed::remove(&mut bytes, b"b"));
     }
 
     #[test]

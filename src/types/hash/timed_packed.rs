@@ -4,6 +4,7 @@
 //! deadlines, those without one last, so that the first triple says when something is to be done and what has expired is
 //! one piece at the front. These are the bytes that Redis 7.4 and later keep and save.
 
+use super::PairPack;
 use crate::timer::Millis;
 use crate::types::listpack::{self, Element, Entries, Entry, Listpack, Needle};
 use crate::types::packed::PackedBuf;
@@ -84,11 +85,9 @@ pub fn all_due(pack: Listpack<'_>, now: Millis) -> bool {
     due(pack, now).1 == pack.end()
 }
 
-/// The triples of a listpack of pairs, no field having a deadline.
-pub fn from_pairs(pack: Listpack<'_>) -> Vec<u8> {
-    let mut elements = pack.iter().map(|entry| entry.element);
-    let pairs = std::iter::from_fn(|| Some((elements.next()?, elements.next()?, None)));
-    from_triples(pairs)
+/// The triples of a hash without deadlines, no field having one.
+pub fn from_pairs(pack: PairPack<'_>) -> Vec<u8> {
+    from_triples(pack.elements().map(|(field, value)| (field, value, None)))
 }
 
 /// The listpack of the pairs alone, without the deadlines.

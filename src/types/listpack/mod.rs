@@ -140,8 +140,13 @@ impl<'a> Listpack<'a> {
 
     /// Whether `extra` more bytes keep the listpack within the gigabyte no command may grow it beyond.
     pub fn has_room_for(self, extra: usize) -> bool {
-        self.bytes.len().saturating_add(extra) <= MAX_BYTES
+        may_grow_to(self.bytes.len().saturating_add(extra))
     }
+}
+
+/// Whether a command may grow a listpack to so many bytes.
+pub fn may_grow_to(bytes: usize) -> bool {
+    bytes <= MAX_BYTES
 }
 
 #[inline]
@@ -195,8 +200,22 @@ pub fn has_duplicates(pack: Listpack, stride: usize) -> bool {
 
 /// A listpack of these elements in a buffer of its own.
 pub fn from_elements<'e>(elements: impl IntoIterator<Item = Element<'e>>) -> Vec<u8> {
-    let mut bytes = EMPTY.to_vec();
-    append(&mut bytes, elements);
+    build(EMPTY.len(), elements)
+}
+
+/// The same, which will probably take `room` bytes.
+pub fn build<'e>(room: usize, elements: impl IntoIterator<Item = Element<'e>>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(room);
+    bytes.extend_from_slice(&EMPTY[..HEADER]);
+    let mut count = 0;
+    for element in elements {
+        let at = bytes.len();
+        bytes.resize(at + element.encoded_len(), 0);
+        element.encode(&mut bytes[at..]);
+        count += 1;
+    }
+    bytes.push(END);
+    write_header(&mut bytes, count);
     bytes
 }
 
