@@ -75,6 +75,7 @@ fn lastsave(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use crate::config::choice::Permission;
+    use crate::host::memory::MemoryHost;
     use crate::server::testing::Server;
 
     #[test]
@@ -192,6 +193,32 @@ mod tests {
             info.contains("|aof_rewrite_in_progress:1|aof_rewrite_scheduled:0|"),
             "{info}"
         );
+    }
+
+    /// A server with an append-only file on a machine that may have one already.
+    fn logging(host: &MemoryHost, at: i64) -> Server {
+        let mut server = Server::on(host.clone());
+        server.core.settings.appendonly = true;
+        server
+            .at(at)
+            .core
+            .begin_loading()
+            .expect("the log can be begun or read");
+        while server.core.load_slice().expect("the log is whole") {}
+        server
+    }
+
+    #[test]
+    fn a_key_that_lived_on_behind_the_base_is_played_though_its_old_deadline_is_past() {
+        let host = MemoryHost::default();
+        let mut server = logging(&host, 0);
+        server.ask("SET a x PX 1000");
+        server.ask("BGREWRITEAOF");
+        server.core.look_at_child();
+        server.ask("PERSIST a");
+        assert_eq!(server.core.propagate(), Ok(()));
+        let mut again = logging(&host, 5000);
+        assert_eq!(again.ask("GET a"), "$1|x|");
     }
 
     #[test]

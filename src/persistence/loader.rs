@@ -60,7 +60,7 @@ impl From<rdb::Error> for LoadError {
 pub struct Target<'a> {
     pub keyspace: &'a mut Keyspace,
     pub moment: &'a Moment,
-    /// Whether keys past their deadline are left out. A replica takes them, since only its primary says what expires.
+    /// Whether keys past their deadline are left out. They are not where more is to come that may concern them.
     pub drop_expired: bool,
     pub duplicates: Duplicates,
 }
