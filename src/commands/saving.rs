@@ -222,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn saving_leaves_the_base_that_a_child_has_just_written() {
+        let mut server = Server::start();
+        server.host.put("temp-rewriteaof-bg-9.aof", b"");
+        server.host.put("temp-9.rdb", b"");
+        assert_eq!(server.ask("SAVE"), "+OK|");
+        assert!(server.host.bytes("temp-rewriteaof-bg-9.aof").is_some());
+        assert!(server.host.bytes("temp-9.rdb").is_none());
+    }
+
+    #[test]
     fn reloading_keeps_everything() {
         let mut server = Server::start();
         server.core.settings.enable_debug_command = Permission::Yes;

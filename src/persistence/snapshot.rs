@@ -46,7 +46,8 @@ pub fn save(
     facts: &Facts<'_>,
     tell: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
-    remove_leftovers(host);
+    // The base that a child of ours has written stands without a writer until the parent takes it over.
+    remove_unused(host, is_temporary_snapshot);
     let temporary = temporary_path(host);
     let written = write(host, &temporary, keyspace, facts, tell).and_then(|()| host.rename(&temporary, path));
     if written.is_err() {
@@ -138,16 +139,18 @@ fn temporary_path(host: &dyn Host) -> PathBuf {
     format!("temp-{}.rdb", host.process_id()).into()
 }
 
-/// Whether this is a name that some process gives a temporary file: `temp-PROCESS.rdb` for a snapshot,
-/// `temp-rewriteaof-PROCESS.aof` and `temp-rewriteaof-bg-PROCESS.aof` for the base of an append-only file.
-fn is_temporary(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix("temp-") else {
-        return false;
-    };
-    let process = match rest.strip_prefix("rewriteaof-") {
-        Some(rest) => rest.strip_prefix("bg-").unwrap_or(rest).strip_suffix(".aof"),
-        None => rest.strip_suffix(".rdb"),
-    };
+/// Whether some process gives this name to a snapshot until it is whole: `temp-PROCESS.rdb`.
+fn is_temporary_snapshot(name: &str) -> bool {
+    is_of_process(name, "temp-", ".rdb")
+}
+
+/// The same for the base of an append-only file: `temp-rewriteaof-PROCESS.aof` and `temp-rewriteaof-bg-PROCESS.aof`.
+fn is_temporary_base(name: &str) -> bool {
+    is_of_process(name, "temp-rewriteaof-", ".aof") || is_of_process(name, "temp-rewriteaof-bg-", ".aof")
+}
+
+fn is_of_process(name: &str, start: &str, end: &str) -> bool {
+    let process = name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
     process.is_some_and(|process| process.parse::<u32>().is_ok())
 }
 
@@ -157,8 +160,12 @@ pub fn remove_temporary(host: &mut dyn Host, process: u32) {
     let _ = host.remove(Path::new(&format!("temp-{process}.rdb")));
 }
 
-/// Removes temporary files that nobody is writing any more.
+/// Removes temporary files that nobody is writing any more. For the start, when there is no child yet.
 pub fn remove_leftovers(host: &mut dyn Host) {
+    remove_unused(host, |name| is_temporary_snapshot(name) || is_temporary_base(name));
+}
+
+fn remove_unused(host: &mut dyn Host, is_temporary: impl Fn(&str) -> bool) {
     for name in host.list(Path::new("")).unwrap_or_default() {
         let path = Path::new(&name);
         if is_temporary(&name) && !host.is_in_use(path) && host.remove(path).is_ok() {
