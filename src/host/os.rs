@@ -191,8 +191,9 @@ impl Host for OsHost {
         let exit = match waitpid(Some(child.pid), WaitOptions::NOHANG) {
             Ok(None) | Err(rustix::io::Errno::INTR) => None,
             Ok(Some((_, status))) => Some(match (status.exit_status(), status.terminating_signal()) {
-                (Some(0), _) => Exit::Done,
+                // Also if it was done just before: whoever stopped it does not want its work.
                 _ if child.stopped => Exit::Stopped,
+                (Some(0), _) => Exit::Done,
                 (_, Some(signal)) => Exit::Killed(signal),
                 _ => Exit::Failed,
             }),
@@ -316,6 +317,7 @@ fn copied_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
     use std::time::{Duration, Instant};
 
     fn wait(host: &mut OsHost) -> (Option<Progress>, Exit) {
@@ -360,6 +362,13 @@ mod tests {
             std::thread::park();
         };
         host.fork(forever).expect("a child");
+        host.kill_child();
+        assert_eq!(wait(&mut host).1, Exit::Stopped);
+        // Its work is not wanted any more, also if it was done before it could be stopped.
+        host.fork(&mut |_, _| Ok(())).expect("a child");
+        let child = Pid::from_raw(host.child().expect("a child") as i32).expect("a number");
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(child), ended).expect("it is ours");
         host.kill_child();
         assert_eq!(wait(&mut host).1, Exit::Stopped);
         host.fork(forever).expect("a child");
