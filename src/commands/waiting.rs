@@ -88,6 +88,29 @@ mod tests {
     }
 
     #[test]
+    fn a_sync_is_of_what_was_written_before_it_began() {
+        let mut server = Server::start();
+        server.ask("CONFIG SET appendonly yes");
+        server.core.look_at_child();
+        server.ask("SET a 1");
+        assert_eq!(server.core.propagate(), Ok(()));
+        // Recorded in this tick, whose round begins a sync before it is written.
+        server.ask("SET a 2");
+        server.at(1000).core.tend_log();
+        assert_eq!(server.core.propagate(), Ok(()));
+        assert_eq!(server.ask("WAITAOF 1 0 0"), "");
+        server.at(2000).core.tend_log();
+        assert_eq!(server.core.propagate(), Ok(()));
+        assert_eq!(server.ask("PING"), "*2|:1|:0|+PONG|");
+        // What stands in an increment that was left is synced too, though nothing is written to the next.
+        server.ask("SET a 3");
+        server.ask("BGREWRITEAOF");
+        server.core.look_at_child();
+        server.at(3000).core.tend_log();
+        assert_eq!(server.ask("WAITAOF 1 0 0"), "*2|:1|:0|");
+    }
+
+    #[test]
     fn nobody_waits_longer_than_asked() {
         let mut server = Server::start();
         assert_eq!(server.ask("WAIT 0 100"), ":0|");

@@ -48,6 +48,25 @@ struct Closing {
     is_syncing: bool,
 }
 
+impl Closing {
+    /// Hears of the sync that goes on, and begins the one that is still needed.
+    fn tend(&mut self) -> io::Result<()> {
+        if self.is_syncing
+            && let Some(outcome) = self.file.sync_outcome()
+        {
+            self.is_syncing = false;
+            // One that failed is tried again in a second.
+            self.is_unsynced |= outcome.is_err();
+            outcome?;
+        }
+        if self.is_unsynced && !self.is_syncing {
+            self.file.begin_sync()?;
+            (self.is_syncing, self.is_unsynced) = (true, false);
+        }
+        Ok(())
+    }
+}
+
 /// A rewrite that a child is at.
 #[derive(Clone, Copy, Debug)]
 pub struct Rewriting {
@@ -64,14 +83,12 @@ pub struct Rewriting {
 pub struct AppendOnly {
     pub state: State,
     manifest: Manifest,
-    /// The increment that is appended to.
+    /// The increment that is appended to, where it is, and its bytes.
     file: Option<Box<dyn Output>>,
+    path: PathBuf,
+    file_size: u64,
     /// Increments that were appended to before and are not synced yet: they come first.
     closing: Vec<Closing>,
-    /// Where that is.
-    path: PathBuf,
-    /// Bytes of that file.
-    file_size: u64,
     /// Records that are not written yet.
     pub pending: Vec<u8>,
     /// Since when they wait for a sync, on the monotonic clock.
@@ -79,7 +96,10 @@ pub struct AppendOnly {
     /// Whether something was written since the last sync began, and whether one goes on.
     is_unsynced: bool,
     pub is_syncing: bool,
-    /// Up to where all records are synced; and up to where they will be when the sync that goes on has ended.
+    /// Up to where among all records they are in `pending` or behind it, written, synced, and synced once the sync that
+    /// goes on has ended.
+    gathered: u64,
+    written: u64,
     synced: u64,
     syncing: u64,
     /// Writes that were made although a sync went on.
@@ -118,6 +138,8 @@ impl Default for AppendOnly {
             waiting_since: None,
             is_unsynced: false,
             is_syncing: false,
+            gathered: 0,
+            written: 0,
             synced: 0,
             syncing: 0,
             delayed: 0,
@@ -282,24 +304,22 @@ impl Core {
 
     /// Syncs what was appended to before, aside, and lets go of what is synced.
     fn tend_closing(&mut self) {
+        let log = &mut self.append_only;
+        if log.closing.is_empty() {
+            return;
+        }
         let mut failed = None;
-        for closing in &mut self.append_only.closing {
-            if closing.is_syncing
-                && let Some(outcome) = closing.file.sync_outcome()
-            {
-                closing.is_syncing = false;
-                failed = outcome.err().or(failed);
-            }
-            if closing.is_unsynced && !closing.is_syncing {
-                match closing.file.begin_sync() {
-                    Ok(()) => (closing.is_syncing, closing.is_unsynced) = (true, false),
-                    Err(error) => failed = Some(error),
-                }
+        for closing in &mut log.closing {
+            if let Err(error) = closing.tend() {
+                failed = Some(error);
             }
         }
-        self.append_only
-            .closing
-            .retain(|closing| closing.is_syncing || closing.is_unsynced);
+        log.closing.retain(|closing| closing.is_syncing || closing.is_unsynced);
+        let is_all_synced = log.closing.is_empty() && !log.is_unsynced && !log.is_syncing;
+        let offset = log.written;
+        if is_all_synced && self.settings.appendfsync != AppendFsync::No {
+            self.synced_up_to(offset);
+        }
         if let Some(error) = failed {
             self.note_write_error(&error);
         }
@@ -383,6 +403,7 @@ impl Core {
             log.pending.extend_from_slice(format!("#TS:{second}\r\n").as_bytes());
         }
         log.pending.append(&mut self.propagation.stream);
+        log.gathered = self.propagation.offset;
     }
 
     /// Writes what waits to be written, unless a sync goes on. `force` writes all the same.
@@ -426,11 +447,11 @@ impl Core {
             log.pending.clear();
             return Ok(());
         };
-        if !log.write_delay.is_zero() {
-            std::thread::sleep(log.write_delay);
-        }
         if log.pending.is_empty() {
             return Ok(());
+        }
+        if !log.write_delay.is_zero() {
+            std::thread::sleep(log.write_delay);
         }
         let mut written = 0;
         let outcome = loop {
@@ -452,6 +473,7 @@ impl Core {
         log.pending.clear();
         log.pending.shrink_to(1 << 20);
         log.is_unsynced = true;
+        log.written = log.gathered;
         if log.write_error.take().is_some() {
             self.note_hampering();
             log::warning("AOF write error looks solved, Redis can write again.");
@@ -505,7 +527,7 @@ impl Core {
             )
         })?;
         log.is_unsynced = false;
-        let offset = self.propagation.offset;
+        let offset = log.written;
         self.synced_up_to(offset);
         let millis = self.stopwatch.nanos(Stopwatch::read().since(started)) / 1_000_000;
         let threshold = self.settings.latency_monitor_threshold as u64;
@@ -556,7 +578,7 @@ impl Core {
         if !wanted || is_child_at_work || !log.closing.is_empty() {
             return;
         }
-        log.syncing = self.propagation.offset - log.pending.len() as u64;
+        log.syncing = log.written;
         let begun = log.file.as_mut().map(|file| file.begin_sync());
         match begun {
             Some(Ok(())) => (log.is_syncing, log.is_unsynced) = (true, false),
