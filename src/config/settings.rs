@@ -162,7 +162,7 @@ settings! {
     /// Keys looked at to choose one for eviction.
     "maxmemory-samples" maxmemory_samples: i32 = 5, Whole(1, INT_MAX), Runtime, Active;
     /// How long eviction may keep a command waiting: 0 hardly, 100 until memory suffices.
-    "maxmemory-eviction-tenacity" maxmemory_eviction_tenacity: i32 = 10, Whole(0, 100), Runtime, Inert("a command waits at most half a millisecond for evictions");
+    "maxmemory-eviction-tenacity" maxmemory_eviction_tenacity: i32 = 10, Whole(0, 100), Runtime, Active;
     /// How slowly the access counter of a key saturates.
     "lfu-log-factor" lfu_log_factor: i32 = 10, Whole(0, INT_MAX), Runtime, Active;
     /// Minutes after which the access counter of an idle key is decremented; 0 means never.

@@ -119,6 +119,8 @@ pub struct Core {
     pub(super) settled: Millis,
     /// Whether memory is above `maxmemory` and eviction goes on in the background.
     pub evicting: bool,
+    /// Bytes of messages to clients about evictions since that began.
+    pub(super) told_of_evictions: usize,
     pub memory_peak: usize,
     /// `maxmemory-clients` in bytes, 0 for no limit; and what all clients weigh, kept only while there is one.
     pub(super) client_limit: usize,
@@ -198,6 +200,7 @@ impl Core {
             settling_until: Millis(0),
             settled: Millis(0),
             evicting: false,
+            told_of_evictions: 0,
             memory_peak: 0,
             client_limit: 0,
             clients_weight: 0,

@@ -233,3 +233,17 @@ fn telling_clients_of_evictions_causes_no_more_of_them() {
     let evicted = server.core.stats.evicted_keys;
     assert!((10..=50).contains(&evicted), "{evicted}");
 }
+
+#[test]
+fn tenacity_says_how_much_a_command_waits_for() {
+    let mut server = filled("allkeys-random");
+    server.ask("config set maxmemory-eviction-tenacity 0");
+    server.core.settings.maxmemory = crate::memory::used() as u64 - 100_000;
+    assert_eq!(server.ask("strlen none"), ":0|");
+    assert!(server.core.evicting);
+    assert!(server.core.stats.evicted_keys <= 1);
+    server.ask("config set maxmemory-eviction-tenacity 100");
+    server.core.make_room();
+    assert!(!server.core.evicting && !server.core.over_limit());
+    server.core.settings.maxmemory = 0;
+}
