@@ -830,7 +830,6 @@ impl Reactor {
         }
         self.go_on();
         self.core.broadcast_changes();
-        self.core.settle();
         if self.core.monotonic >= self.next_second {
             self.next_second = self.core.monotonic.saturating_add(1000);
             self.core.each_second();

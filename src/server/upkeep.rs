@@ -32,7 +32,7 @@ impl Gone {
 /// Wheel items visited in one go; some hundred microseconds' worth at most.
 const EXPIRE_SLICE: usize = 256;
 /// How often pages go back to the system while much is being freed, and for how long after, in ms.
-pub const SETTLE_STEP: i64 = 4;
+pub const SETTLE_STEP: i64 = 2;
 const SETTLE_TIME: i64 = 1000;
 /// Elements freed in one go.
 const FREE_SLICE: usize = 256;
@@ -47,12 +47,17 @@ const SWEEP_TIME: u64 = 100_000;
 
 impl Core {
     /// Deletes keys and fields of hashes whose time has come, in all databases. True when some are left for the next tick.
+    ///
+    /// Pages go back to the system first, and what that takes leaves less for expiry: who waits for this tick waits for
+    /// the sum of both.
     pub fn expire_due(&mut self) -> bool {
+        let began = Stopwatch::read();
+        self.settle();
         if !self.active_expire || self.expiry_paused() || self.loading.is_some() {
             return false;
         }
         let started = Stopwatch::read();
-        let capped = self.expire_until_capped(started);
+        let capped = self.expire_until_capped(began);
         self.stats.expire_nanos += self.stopwatch.nanos(Stopwatch::read().since(started));
         capped
     }
@@ -169,7 +174,7 @@ impl Core {
 
     /// Lets the allocator give freed pages back in steps of milliseconds while many have been freed lately. Asked once a
     /// second only, it would hand back a hundred megabytes in one call, and everybody would wait for it.
-    pub fn settle(&mut self) {
+    fn settle(&mut self) {
         if self.monotonic < self.settling_until && self.monotonic.since(self.settled) >= SETTLE_STEP {
             self.settled = self.monotonic;
             crate::memory::decay();
