@@ -235,12 +235,16 @@ pub fn allocator_report() -> Vec<u8> {
 /// - one arena: one thread serves, and a second arena would only hold pages back;
 /// - dirty pages go back to the system 0.4 s after they were last used, see [`decay`];
 /// - the slabs of small entries span four pages or eight: each slab costs 128 bytes of bookkeeping, which for one-page
-///   slabs is a byte a key.
+///   slabs is a byte a key;
+/// - whole pages begin where a page begins (`cache_oblivious:false`). By default jemalloc adds a page to each large
+///   allocation and starts it somewhere in the first, so that the starts of many do not fall into the same cache
+///   lines. Our many large allocations, segments of streams and of lists, are not read from their starts, and the page
+///   is six hundredths of a segment.
 // SAFETY: jemalloc looks for a `const char *` of this name, which a reference to a byte is.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 pub static MALLOC_CONF: &u8 = {
     const CONFIGURATION: &std::ffi::CStr =
-        c"narenas:1,dirty_decay_ms:400,muzzy_decay_ms:0,slab_sizes:32-32:4|48-48:6|64-64:8";
+        c"narenas:1,cache_oblivious:false,dirty_decay_ms:400,muzzy_decay_ms:0,slab_sizes:32-32:4|48-48:6|64-64:8";
     &CONFIGURATION.to_bytes_with_nul()[0]
 };
 
