@@ -31,7 +31,7 @@ pub const COMMANDS: Family = &[
     ("client|unpause", unpause),
 ];
 
-/// What a connection is for. Nobody replicates to or from this server, so two of them have no members.
+/// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClientType {
     Normal,
@@ -56,7 +56,11 @@ impl ClientType {
     }
 
     fn of(session: &Session) -> Self {
-        if session.is_subscriber() {
+        if session.is_primary {
+            Self::Master
+        } else if session.replica.is_some() {
+            Self::Replica
+        } else if session.is_subscriber() {
             Self::PubSub
         } else {
             Self::Normal

@@ -117,7 +117,7 @@ fn delay_log(ctx: &mut Context<'_>, micros: &[u8]) -> Outcome {
 /// DEBUG CHANGE-REPL-ID
 fn change_replication_id(ctx: &mut Context<'_>) -> Outcome {
     crate::log::notice("Changing the replication ID because DEBUG CHANGE-REPL-ID was called");
-    ctx.core.replication_id = ctx.core.random_hex(40);
+    ctx.core.replication.id = ctx.core.random_hex(40);
     ctx.reply.ok();
     Ok(())
 }

@@ -6,8 +6,8 @@ use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
     bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, field_expiry, geo, hash_random,
     hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, object,
-    pubsub, saving, scan, scan_values, server, set_algebra, sets, slowlog, sort, sorted_sets, streams, strings,
-    tracking, transactions, ttl, waiting,
+    pubsub, replication, saving, scan, scan_values, server, set_algebra, sets, slowlog, sort, sorted_sets, streams,
+    strings, tracking, transactions, ttl, waiting,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -62,6 +62,7 @@ const FAMILIES: &[Family] = &[
     tracking::COMMANDS,
     transactions::COMMANDS,
     ttl::COMMANDS,
+    replication::COMMANDS,
     waiting::COMMANDS,
 ];
 

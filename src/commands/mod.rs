@@ -36,6 +36,7 @@ pub mod memory;
 pub mod object;
 pub mod pubsub;
 pub mod ranges;
+pub mod replication;
 pub mod saving;
 pub mod scan;
 pub mod scan_values;

@@ -10,14 +10,21 @@ use crate::server::failure::Failure;
 use crate::server::{Context, Outcome};
 use crate::timer::Millis;
 
+const NO_WAIT: &str = "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
+const NO_WAITAOF: &str = "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.";
+
 pub const COMMANDS: Family = &[("wait", wait), ("waitaof", waitaof)];
 
-/// WAIT numreplicas timeout. There are no replicas, so whoever wants any waits for the timeout.
+/// WAIT numreplicas timeout
 fn wait(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if ctx.core.replication.is_replica() {
+        return Err(NO_WAIT.into());
+    }
     let replicas = integer(args.at(1))?;
     let timeout = timeout_millis(args.at(2), ctx.now())?;
-    if replicas <= 0 || ctx.core.in_transaction {
-        Nothing::Replicas.write(&mut ctx.reply);
+    let safety = ctx.core.safety_of(ctx.session);
+    if safety.replicas as i64 >= replicas || ctx.core.in_transaction {
+        Nothing::Replicas.write(&mut ctx.reply, safety);
         return Ok(());
     }
     wait_for_safety(ctx, timeout, Nothing::Replicas)
@@ -34,20 +41,27 @@ fn waitaof(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err("ERR value is out of range, must be positive".into());
     }
     let timeout = timeout_millis(args.at(3), ctx.now())?;
+    if ctx.core.replication.is_replica() {
+        return Err(NO_WAITAOF.into());
+    }
     if local > 0 && ctx.core.append_only.state == State::Off {
         let text = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
         return Err(Failure::from(text));
     }
-    let is_safe = ctx.core.is_written_safely(ctx.session);
-    if replicas == 0 && (local == 0 || is_safe) || ctx.core.in_transaction {
-        Nothing::SafePlaces { local: is_safe }.write(&mut ctx.reply);
+    let safety = ctx.core.safety_of(ctx.session);
+    let is_enough = safety.synced_replicas as i64 >= replicas && (local == 0 || safety.is_local);
+    if is_enough || ctx.core.in_transaction {
+        Nothing::SafePlaces.write(&mut ctx.reply, safety);
         return Ok(());
     }
-    wait_for_safety(ctx, timeout, Nothing::SafePlaces { local: is_safe })
+    wait_for_safety(ctx, timeout, Nothing::SafePlaces)
 }
 
 /// Waits until some write has become safe, which wakes all who wait so.
 fn wait_for_safety(ctx: &mut Context<'_>, timeout: Option<Millis>, on_timeout: Nothing) -> Outcome {
+    if !ctx.core.waiting.is_retrying() {
+        ctx.core.replication.wants_acks = true;
+    }
     ctx.wait(Wait {
         keys: Vec::new(),
         for_type: Type::String,

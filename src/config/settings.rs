@@ -42,7 +42,7 @@ settings! {
     /// Addresses to listen on. One after a `-` may be missing; `*` and `::*` stand for all.
     "bind" bind: BindAddresses = BindAddresses::all(), Any, Runtime, Active;
     /// Local address that connections to a primary come from.
-    "bind-source-addr" bind_source_addr: Text = "".into(), Unset, Runtime, REPLICATION;
+    "bind-source-addr" bind_source_addr: Text = "".into(), Unset, Runtime, Active;
     /// Path of a Unix socket to listen on; empty opens none.
     "unixsocket" unixsocket: Text = "".into(), Unset, Startup, Active;
     /// Permissions of the Unix socket; 0 leaves them to the umask.
@@ -299,57 +299,57 @@ settings! {
 
     // Replication.
     /// Host and port of the server to be a replica of.
-    "replicaof" ("slaveof") replicaof: Primary = Primary::default(), Any, Startup, REPLICATION;
+    "replicaof" ("slaveof") replicaof: Primary = Primary::default(), Any, Startup, Active;
     /// User a replica presents to its primary.
-    "masteruser" masteruser: Text = "".into(), Unset, Runtime, REPLICATION;
+    "masteruser" masteruser: Text = "".into(), Unset, Runtime, Active;
     /// Password a replica presents to its primary.
-    "masterauth" masterauth: Text = "".into(), Unset, Runtime, REPLICATION;
+    "masterauth" masterauth: Text = "".into(), Unset, Runtime, Active;
     /// Whether a replica refuses writes.
-    "replica-read-only" ("slave-read-only") replica_read_only: bool = true, Any, Runtime, REPLICATION;
+    "replica-read-only" ("slave-read-only") replica_read_only: bool = true, Any, Runtime, Active;
     /// Whether a replica answers while it has lost its primary.
     "replica-serve-stale-data" ("slave-serve-stale-data") replica_serve_stale_data: bool =
-        true, Any, Runtime, REPLICATION;
+        true, Any, Runtime, Active;
     /// Which replica Sentinel prefers: the lowest number, 0 never.
-    "replica-priority" ("slave-priority") replica_priority: i32 = 100, Whole(0, INT_MAX), Runtime, REPLICATION;
+    "replica-priority" ("slave-priority") replica_priority: i32 = 100, Whole(0, INT_MAX), Runtime, Active;
     /// Whether Sentinel reports this replica.
-    "replica-announced" replica_announced: bool = true, Any, Runtime, REPLICATION;
+    "replica-announced" replica_announced: bool = true, Any, Runtime, Active;
     /// Address a replica says it has.
-    "replica-announce-ip" ("slave-announce-ip") replica_announce_ip: Text = "".into(), Unset, Runtime, REPLICATION;
+    "replica-announce-ip" ("slave-announce-ip") replica_announce_ip: Text = "".into(), Unset, Runtime, Active;
     /// Port a replica says it has; 0 is the real one.
     "replica-announce-port" ("slave-announce-port") replica_announce_port: u16 =
-        0, Whole(0, PORT_MAX), Runtime, REPLICATION;
+        0, Whole(0, PORT_MAX), Runtime, Active;
     /// Whether a replica leaves eviction to its primary.
     "replica-ignore-maxmemory" ("slave-ignore-maxmemory") replica_ignore_maxmemory: bool =
-        true, Any, Runtime, REPLICATION;
+        true, Any, Runtime, Active;
     /// Whether a replica drops its old data in slices.
-    "replica-lazy-flush" ("slave-lazy-flush") replica_lazy_flush: bool = false, Any, Runtime, REPLICATION;
+    "replica-lazy-flush" ("slave-lazy-flush") replica_lazy_flush: bool = false, Any, Runtime, Inert("old data are always dropped in slices");
     /// Whether a replica goes on when it cannot write to disk.
-    "replica-ignore-disk-write-errors" replica_ignore_disk_write_errors: bool = false, Any, Runtime, REPLICATION;
+    "replica-ignore-disk-write-errors" replica_ignore_disk_write_errors: bool = false, Any, Runtime, Inert("what the primary sends is always applied, and an error of the disk logged");
     /// Bytes of history kept for replicas that come back.
-    "repl-backlog-size" repl_backlog_size: u64 = 1 << 20, Memory(1, LONG_MAX), Runtime, REPLICATION;
+    "repl-backlog-size" repl_backlog_size: u64 = 1 << 20, Memory(1, LONG_MAX), Runtime, Active;
     /// Seconds the history is kept without replicas; 0 means for ever.
-    "repl-backlog-ttl" repl_backlog_ttl: i64 = 3600, Whole(0, LONG_MAX), Runtime, REPLICATION;
+    "repl-backlog-ttl" repl_backlog_ttl: i64 = 3600, Whole(0, LONG_MAX), Runtime, Active;
     /// Seconds of silence after which a link is considered lost.
-    "repl-timeout" repl_timeout: i32 = 60, Whole(1, INT_MAX), Runtime, REPLICATION;
+    "repl-timeout" repl_timeout: i32 = 60, Whole(1, INT_MAX), Runtime, Active;
     /// Seconds between pings to replicas.
     "repl-ping-replica-period" ("repl-ping-slave-period") repl_ping_replica_period: i32 =
-        10, Whole(1, INT_MAX), Runtime, REPLICATION;
+        10, Whole(1, INT_MAX), Runtime, Active;
     /// Whether small packets to replicas are held back to be joined.
-    "repl-disable-tcp-nodelay" repl_disable_tcp_nodelay: bool = false, Any, Runtime, REPLICATION;
+    "repl-disable-tcp-nodelay" repl_disable_tcp_nodelay: bool = false, Any, Runtime, Inert("small packets are never held back");
     /// Whether a snapshot goes to replicas without touching the disk.
-    "repl-diskless-sync" repl_diskless_sync: bool = true, Any, Runtime, REPLICATION;
+    "repl-diskless-sync" repl_diskless_sync: bool = true, Any, Runtime, Inert("a snapshot for replicas always goes by way of the disk");
     /// Seconds to wait for further replicas before sending one.
-    "repl-diskless-sync-delay" repl_diskless_sync_delay: i32 = 5, Whole(0, INT_MAX), Runtime, REPLICATION;
+    "repl-diskless-sync-delay" repl_diskless_sync_delay: i32 = 5, Whole(0, INT_MAX), Runtime, Inert("a snapshot for replicas is begun at once");
     /// Replicas at which not to wait longer; 0 means no such number.
-    "repl-diskless-sync-max-replicas" repl_diskless_sync_max_replicas: i32 = 0, Whole(0, INT_MAX), Runtime, REPLICATION;
+    "repl-diskless-sync-max-replicas" repl_diskless_sync_max_replicas: i32 = 0, Whole(0, INT_MAX), Runtime, Inert("a snapshot for replicas is begun at once");
     /// Whether a replica loads a snapshot without storing it.
-    "repl-diskless-load" repl_diskless_load: DisklessLoad = DisklessLoad::Disabled, Any, Runtime, REPLICATION;
+    "repl-diskless-load" repl_diskless_load: DisklessLoad = DisklessLoad::Disabled, Any, Runtime, Inert("a primary's snapshot is always stored first");
     /// Replicas that must be connected for writes to be accepted.
     "min-replicas-to-write" ("min-slaves-to-write") min_replicas_to_write: i32 =
-        0, Whole(0, INT_MAX), Runtime, REPLICATION;
+        0, Whole(0, INT_MAX), Runtime, Active;
     /// Seconds of silence up to which a replica counts as connected.
     "min-replicas-max-lag" ("min-slaves-max-lag") min_replicas_max_lag: i32 =
-        10, Whole(0, INT_MAX), Runtime, REPLICATION;
+        10, Whole(0, INT_MAX), Runtime, Active;
     /// What to do when a replicated command fails.
     "propagation-error-behavior" propagation_error_behavior: PropagationErrorBehavior =
         PropagationErrorBehavior::Ignore, Any, Runtime, REPLICATION;

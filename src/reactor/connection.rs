@@ -99,6 +99,8 @@ pub struct Connection {
     pub backlog: Option<Box<Backlog>>,
     /// Whether it stands in the queue of connections to be read.
     pub queued: bool,
+    /// Whether it is a replica whose socket would not take all there is of its snapshot or the stream.
+    pub is_feeding: bool,
     /// The other side has closed its half: whatever it sent before is still to be read, and no event will say so.
     pub half_closed: bool,
 }
@@ -129,6 +131,7 @@ impl Connection {
             partial: None,
             backlog: None,
             queued: false,
+            is_feeding: false,
             half_closed: false,
         }
     }
@@ -166,6 +169,12 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => ReadOutcome::Drained(read),
             Err(_) => ReadOutcome::Closed,
         }
+    }
+
+    /// Writes as much as the socket takes in one go. Nothing may wait in the backlog.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        debug_assert!(self.backlog.is_none());
+        write_some(&mut self.stream, bytes)
     }
 
     /// Bytes waiting for the socket.

@@ -191,6 +191,30 @@ impl Stream {
         let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
     }
 
+    /// Whether a socket that was dialled is connected by now.
+    pub fn connected(&self) -> io::Result<bool> {
+        let Stream::Tcp(stream) = self else { return Ok(true) };
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `PEER OWN` addresses, as CLIENT LIST shows them.
+    pub fn addresses(&self) -> String {
+        let Stream::Tcp(stream) = self else {
+            return String::new();
+        };
+        match (stream.peer_addr(), stream.local_addr()) {
+            (Ok(peer), Ok(own)) => format!("{} {}", shown(peer), shown(own)),
+            _ => String::new(),
+        }
+    }
+
     pub fn is_unix(&self) -> bool {
         matches!(self, Stream::Unix(_))
     }

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod connection;
+mod dialer;
 pub mod listener;
 mod patience;
 pub mod process;

@@ -23,15 +23,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use super::batch::{Batch, Source};
 use super::connection::{Connection, Partial, ReadOutcome};
+use super::dialer::Dialer;
 use super::listener::{Listener, Stream};
 use super::patience::Patience;
 use super::process::{Signals, unix_now};
-use crate::config::compound::ShutdownOptions;
+use crate::config::compound::{PrimaryAddress, ShutdownOptions};
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
@@ -54,11 +55,16 @@ const HELD_STEP: Duration = Duration::from_millis(2);
 /// Rounds in one tick for clients that go on because another has served them.
 const RESUMES: usize = 8;
 
+/// Writes to one replica in one tick.
+const FEEDS: usize = 16;
+
 /// Bytes of a reply that a client has read in no time.
 const SMALL_REPLY: u64 = 256;
 
 const SIGNALS: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
+const RESOLVED: Token = Token(1022);
+const DIALLED: Token = Token(1023);
 const FIRST_CONNECTION: usize = 1024;
 
 /// What arrived on a connection this tick.
@@ -106,6 +112,7 @@ pub struct Reactor {
     /// Whether the core has work left that cannot wait for an event.
     busy: bool,
     patience: Patience,
+    dialer: Dialer,
     /// Whether the last tick was for clients that may be back at once.
     is_brisk: bool,
     started: Instant,
@@ -123,6 +130,7 @@ impl Reactor {
         for (at, listener) in listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), Token(FIRST_LISTENER + at))?;
         }
+        let dialer = Dialer::new(DIALLED, Waker::new(poll.registry(), RESOLVED)?);
         let mut reactor = Reactor {
             poll,
             events: Events::with_capacity(1024),
@@ -138,6 +146,7 @@ impl Reactor {
             pool: ReplyPool::default(),
             accept_again: Vec::new(),
             busy: false,
+            dialer,
             patience: Patience::default(),
             is_brisk: false,
             started: Instant::now(),
@@ -207,6 +216,7 @@ impl Reactor {
         for event in &events {
             match event.token().0 {
                 0 => self.take_signals(),
+                token if token == RESOLVED.0 || token == DIALLED.0 => self.hear_of_dialling(),
                 token if token < FIRST_CONNECTION => self.accept(token - FIRST_LISTENER),
                 token => self.note_ready(token - FIRST_CONNECTION, event),
             }
@@ -273,7 +283,8 @@ impl Reactor {
             return;
         };
         connection.half_closed |= event.is_read_closed();
-        if event.is_writable() && connection.backlog.is_some() {
+        if event.is_writable() && (connection.backlog.is_some() || connection.is_feeding) {
+            connection.is_feeding = false;
             self.core.mark_outgoing(SessionIndex(index));
         }
         self.queue(index);
@@ -340,12 +351,17 @@ impl Reactor {
             self.core.stats.rejected_connections += 1;
             return;
         }
+        self.admit(stream, addresses);
+    }
+
+    /// Makes a socket a session's. `None` if the system refuses.
+    fn admit(&mut self, mut stream: Stream, addresses: &str) -> Option<SessionIndex> {
         stream.tune(self.core.settings.tcp_keepalive as u64);
         let entry = self.connections.vacant_entry();
         let index = entry.key();
         if let Err(error) = stream.register(self.poll.registry(), Token(FIRST_CONNECTION + index)) {
             crate::log::warning(&format!("Registering a client's socket failed: {error}"));
-            return;
+            return None;
         }
         let session = self.core.open(SessionIndex(index));
         session.addresses = addresses.into();
@@ -354,6 +370,99 @@ impl Reactor {
         entry.insert(Connection::new(stream));
         // Registered after the first bytes may have come: an edge could be missed, so it is read once unasked.
         self.queue(index);
+        Some(SessionIndex(index))
+    }
+
+    // The primary.
+
+    fn dial(&mut self, address: &PrimaryAddress) {
+        let (host, source) = (
+            address.host.to_string(),
+            self.core.settings.bind_source_addr.to_string(),
+        );
+        let dialled = self.dialer.dial(&host, address.port, &source, self.poll.registry());
+        if let Err(error) = dialled {
+            self.core.primary_unreachable(&super::listener::reason(&error));
+        }
+    }
+
+    fn hear_of_dialling(&mut self) {
+        match self.dialer.outcome(self.poll.registry()) {
+            None => {}
+            Some(Ok(stream)) => {
+                let addresses = stream.addresses();
+                match self.admit(stream, &addresses) {
+                    Some(index) => self.core.primary_answered(index),
+                    None => self.core.primary_unreachable("the system has no room for it"),
+                }
+            }
+            Some(Err(error)) => self.core.primary_unreachable(&super::listener::reason(&error)),
+        }
+    }
+
+    /// Reads what the primary has sent into the arena at `used`; gives the bytes that stay there. Its requests are never
+    /// read into buffers of their own, so that all bytes are seen in order.
+    fn read_primary(&mut self, index: usize, used: usize) -> usize {
+        if self.core.must_not_read(SessionIndex(index)) {
+            return 0;
+        }
+        let outcome = self.connections[index].read(&mut self.arena[used..used + READ]);
+        let read = self.note_read(index, &outcome);
+        self.core.stats.total_net_repl_input_bytes += read as u64;
+        let taken = self.core.take_from_primary(&self.arena[used..used + read]);
+        let (start, end) = (used + taken, used + read);
+        // Whatever the handshake ended with, the link may be another's by now.
+        if start == end || !self.core.replication.is_primary(SessionIndex(index)) {
+            return 0;
+        }
+        let connection = &mut self.connections[index];
+        if let Some(partial) = &mut connection.partial {
+            partial.input.extend_from_slice(&self.arena[start..end]);
+            self.received.push(Received::own(index));
+            return 0;
+        }
+        self.received.push(Received {
+            connection: index,
+            source: Source::Arena,
+            start,
+            end,
+            held: None,
+        });
+        read
+    }
+
+    /// Runs what the primary has sent while its snapshot was loaded.
+    fn go_on_with_stream(&mut self, index: usize, early: Vec<u8>) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        if !early.is_empty() {
+            connection.partial = Some(Box::new(Partial {
+                input: early,
+                ..Partial::default()
+            }));
+            self.core.effects.push(Effect::Resume(SessionIndex(index)));
+        }
+        self.queue(index);
+    }
+
+    /// Runs what the primary has sent as a batch of its own, and counts it before anything else runs: whoever asks for
+    /// the offset, or changes the role, must find data and offset at the same place. False if the input is not the primary's.
+    fn run_primary_stream(&mut self, at: usize) -> bool {
+        let index = self.received[at].connection;
+        if !self.core.replication.is_primary(SessionIndex(index)) {
+            return false;
+        }
+        self.run_batch();
+        self.parse(at);
+        self.run_batch();
+        self.settle(at);
+        // Settled for this tick: nothing is left to forget.
+        self.received[at] = Received::own(index);
+        let partial = self.connections.get(index).and_then(|it| it.partial.as_ref());
+        let left = partial.map_or(0, |partial| partial.input.len());
+        self.core.primary_stream_ran(left);
+        true
     }
 
     /// What a new client is told instead of being served.
@@ -392,6 +501,9 @@ impl Reactor {
     fn read_one(&mut self, index: usize, used: usize) -> usize {
         let connection = &mut self.connections[index];
         self.core.stats.total_reads_processed += 1;
+        if self.core.replication.is_replica() && self.core.replication.is_primary(SessionIndex(index)) {
+            return self.read_primary(index, used);
+        }
         if connection
             .partial
             .as_ref()
@@ -468,6 +580,9 @@ impl Reactor {
     /// Runs what arrived, from one place in `received` on.
     fn execute_from(&mut self, from: usize) {
         for at in from..self.received.len() {
+            if self.core.replication.is_replica() && self.run_primary_stream(at) {
+                continue;
+            }
             self.parse(at);
             if self.core.weighs_clients() {
                 self.weigh_unfinished(at);
@@ -570,6 +685,7 @@ impl Reactor {
     /// A connection with something left from earlier: its own buffer, and a parser that knows how far it got.
     fn parse_own(&mut self, at: usize) {
         let index = self.received[at].connection;
+        let is_primary = self.core.replication.is_primary(SessionIndex(index));
         let mut begin = 0;
         while self.may_run(at) {
             let limits = self.limits(index);
@@ -594,7 +710,7 @@ impl Reactor {
                 Ok(Step::Request)
             } else {
                 let known = bigs.len();
-                let step = parser.step(input, pos, spans, Some(bigs), limits);
+                let step = parser.step(input, pos, spans, (!is_primary).then_some(bigs), limits);
                 *filling = (bigs.len() > known).then(|| spans.last().map_or(0, |span| span.len() + 2));
                 step
             };
@@ -727,6 +843,16 @@ impl Reactor {
                 received.held = Some(request.begin);
                 continue;
             }
+            if executor.core.replication.is_primary(index) && request.spec.is_some_and(|spec| spec.name == "multi") {
+                let end = match request.source {
+                    Source::Arena => received.end,
+                    Source::Own => connections[request.connection]
+                        .partial
+                        .as_ref()
+                        .map_or(0, |partial| partial.input.len()),
+                };
+                executor.core.note_primary_multi(end - request.begin);
+            }
             let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match request.source {
                 Source::Arena => (arena, &mut self.no_bigs),
                 Source::Own => match connections[request.connection].partial.as_deref_mut() {
@@ -804,7 +930,7 @@ impl Reactor {
         let session = self.core.session(SessionIndex(index));
         session.input_bytes = bytes;
         session.input_len = unparsed;
-        if bytes > limit {
+        if bytes > limit && !session.is_primary {
             let line = crate::server::client_line::client_line(session, now);
             crate::log::warning(&format!(
                 "Closing client that reached max query buffer length: {line} (qbuf: {bytes} bytes)"
@@ -827,6 +953,11 @@ impl Reactor {
         busy |= self.core.end_late_waits();
         if self.core.waiting.has_ready() {
             self.core.serve_waiting();
+        }
+        self.core.hear_acks();
+        if self.core.awaits_replication() {
+            self.core.store_snapshot();
+            busy |= self.core.loading.is_some();
         }
         self.go_on();
         self.core.broadcast_changes();
@@ -893,12 +1024,45 @@ impl Reactor {
                 let session = self.core.session(SessionIndex(index));
                 if session.backlog_bytes > 0 {
                     self.core.check_output_limit(SessionIndex(index));
+                } else if session.replica.is_some() && !session.closing {
+                    self.feed_replica(index);
                 } else if session.closing {
                     self.core.effects.push(Effect::Close(SessionIndex(index)));
                 }
             }
             Err(_) => self.core.ask_close(SessionIndex(index), true),
         }
+    }
+
+    /// Writes to a replica what it has yet to take of its snapshot or the stream, some of it.
+    fn feed_replica(&mut self, index: usize) {
+        let session = SessionIndex(index);
+        if self.connections[index].is_feeding {
+            return;
+        }
+        for _ in 0..FEEDS {
+            let Some(bytes) = self.core.next_for_replica(session) else {
+                crate::log::warning("Closing a replica whose snapshot or stream cannot be read any more.");
+                return self.core.ask_close(session, true);
+            };
+            if bytes.is_empty() {
+                return;
+            }
+            let (wanted, connection) = (bytes.len(), &mut self.connections[index]);
+            match connection.write(bytes) {
+                Ok(written) => {
+                    self.core.stats.total_net_output_bytes += written as u64;
+                    self.core.replica_took(session, written);
+                    if written < wanted {
+                        connection.is_feeding = true;
+                        return;
+                    }
+                }
+                Err(_) => return self.core.ask_close(session, true),
+            }
+        }
+        self.core.mark_outgoing(session);
+        self.busy = true;
     }
 
     fn apply_effects(&mut self) {
@@ -912,6 +1076,8 @@ impl Reactor {
                     self.busy = true;
                 }
                 Effect::Close(index) => self.close_when_done(index),
+                Effect::Stream(SessionIndex(index), early) => self.go_on_with_stream(index, early),
+                Effect::Dial(address) => self.dial(&address),
                 Effect::Reconfigure(names) => self.reconfigure(&names),
                 Effect::Shutdown => self.shutting_down = true,
                 Effect::Abort(reason) => self.failure = Some(reason),

@@ -82,6 +82,8 @@ pub struct Rewriting {
 /// The log and what is known of it.
 pub struct AppendOnly {
     pub state: State,
+    /// Whether changes are recorded for it.
+    pub is_recording: bool,
     manifest: Manifest,
     /// The increment that is appended to, where it is, and its bytes.
     file: Option<Box<dyn Output>>,
@@ -129,6 +131,7 @@ impl Default for AppendOnly {
     fn default() -> Self {
         AppendOnly {
             state: State::Off,
+            is_recording: false,
             manifest: Manifest::default(),
             file: None,
             closing: Vec::new(),
@@ -199,7 +202,8 @@ impl Core {
     }
 
     fn start_recording(&mut self) {
-        self.propagation.is_on = true;
+        self.append_only.is_recording = true;
+        self.note_recording();
         self.propagation.forget_database();
     }
 
@@ -361,7 +365,8 @@ impl Core {
 
     /// Whether somebody waits for a sync to end, so that the reactor must look again soon.
     pub fn is_sync_awaited(&self) -> bool {
-        self.append_only.is_syncing && (!self.append_only.pending.is_empty() || self.waiting.is_safety_awaited())
+        self.awaits_replication()
+            || self.append_only.is_syncing && (!self.append_only.pending.is_empty() || self.waiting.is_safety_awaited())
     }
 
     /// Whether all that a client has written would outlast a crash of the machine.
@@ -385,6 +390,10 @@ impl Core {
         if self.append_only.is_syncing {
             self.hear_of_sync();
         }
+        self.feed_stream();
+        if !self.append_only.is_recording {
+            self.propagation.clear_stream();
+        }
         if self.propagation.stream.is_empty() && self.append_only.pending.is_empty() {
             return Ok(());
         }
@@ -402,7 +411,7 @@ impl Core {
             log.last_timestamp = second;
             log.pending.extend_from_slice(format!("#TS:{second}\r\n").as_bytes());
         }
-        log.pending.append(&mut self.propagation.stream);
+        self.propagation.take_stream(&mut log.pending);
         log.gathered = self.propagation.offset;
     }
 
@@ -783,8 +792,35 @@ impl Core {
         log::notice(&format!("Removing the temp incr aof file {name} in the background"));
         self.host.remove_aside(&self.append_only.path);
         self.append_only.pending.clear();
-        self.propagation.is_on = false;
-        self.propagation.stream.clear();
+        self.stop_recording();
+    }
+
+    /// Records nothing more for the log. What was recorded up to now belongs to replicas all the same.
+    fn stop_recording(&mut self) {
+        self.feed_stream();
+        self.propagation.clear_stream();
+        self.append_only.is_recording = false;
+        self.note_recording();
+    }
+
+    /// Ends the log while all data are replaced by a primary's.
+    pub(super) fn suspend_log(&mut self) {
+        if self.append_only.state != State::Off {
+            self.switch_off();
+        }
+    }
+
+    /// Begins it again, with a base of the data that are there now.
+    pub(super) fn resume_log(&mut self) {
+        if self.settings.appendonly && self.append_only.state == State::Off && self.switch_on().is_err() {
+            log::warning("Failed to enable the AOF after a synchronization with the primary; it stays off");
+            self.settings.appendonly = false;
+        }
+    }
+
+    /// The replication offset up to which everything is on the disk; `None` without a log.
+    pub(super) fn synced_offset(&self) -> Option<u64> {
+        (self.append_only.state == State::On).then_some(self.append_only.synced)
     }
 
     fn rewrite_failed(&mut self) {
@@ -857,8 +893,7 @@ impl Core {
         }
         self.drop_waiting_file();
         self.stop_rewrite();
-        self.propagation.is_on = false;
-        self.propagation.stream.clear();
+        self.stop_recording();
         let log = &mut self.append_only;
         log.state = State::Off;
         log.file = None;

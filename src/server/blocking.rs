@@ -69,24 +69,32 @@ pub enum Nothing {
     /// The number of replicas that have acknowledged (WAIT).
     Replicas,
     /// Whether the write is safe here, and on how many replicas (WAITAOF).
-    SafePlaces {
-        local: bool,
-    },
+    SafePlaces,
 }
 
 impl Nothing {
-    pub fn write(self, reply: &mut Reply) {
+    pub fn write(self, reply: &mut Reply, safety: Safety) {
         match self {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
-            Nothing::Replicas => reply.int(0),
-            Nothing::SafePlaces { local } => {
+            Nothing::Replicas => reply.len(safety.replicas),
+            Nothing::SafePlaces => {
                 reply.array(2);
-                reply.int(i64::from(local));
-                reply.int(0);
+                reply.int(i64::from(safety.is_local));
+                reply.len(safety.synced_replicas);
             }
         }
     }
+}
+
+/// Where what a client wrote last is safe.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Safety {
+    /// On this server's disk.
+    pub is_local: bool,
+    /// Replicas that have it, and replicas whose disks have.
+    pub replicas: usize,
+    pub synced_replicas: usize,
 }
 
 /// Why a client stops waiting without being served.
@@ -95,6 +103,8 @@ pub enum Unblock {
     Timeout,
     /// CLIENT UNBLOCK id ERROR.
     Error,
+    /// The server has become a replica.
+    RoleChange,
 }
 
 /// A client's place among those that wait: lower turns are served first.
@@ -308,7 +318,8 @@ impl Context<'_> {
     /// is as if the time were up at once.
     pub fn wait(&mut self, wait: Wait) -> Outcome {
         if self.core.in_transaction {
-            wait.on_timeout.write(&mut self.reply);
+            let safety = self.core.safety_of(self.session);
+            wait.on_timeout.write(&mut self.reply, safety);
             return Ok(());
         }
         if self.core.waiting.retry != Retry::No {
@@ -326,6 +337,16 @@ impl Context<'_> {
 }
 
 impl Core {
+    /// Where what a client wrote last is safe. O(replicas).
+    pub fn safety_of(&mut self, index: SessionIndex) -> Safety {
+        let offset = self.session(index).write_offset;
+        Safety {
+            is_local: self.is_written_safely(index),
+            replicas: self.replicas_at(offset),
+            synced_replicas: self.replicas_synced_to(offset),
+        }
+    }
+
     fn begin_waiting(&mut self, index: SessionIndex, database: usize, request: OwnedRequest, wait: Wait) {
         self.waiting.last_turn.0 += 1;
         let waiting = Waiting {
@@ -439,14 +460,16 @@ impl Core {
         let spec = waiting.request.spec;
         self.stats.total_commands_processed += 1;
         self.stats_of(spec.id).calls += 1;
-        if why == Unblock::Error {
+        if why != Unblock::Timeout {
             self.count_error(Some(spec), b"UNBLOCKED", false);
         }
+        let safety = self.safety_of(index);
         let session = self.session(index);
         if !waiting.silent {
             session.reply.protocol = session.protocol;
             match why {
-                Unblock::Timeout => waiting.on_timeout.write(&mut session.reply),
+                Unblock::Timeout => waiting.on_timeout.write(&mut session.reply, safety),
+                Unblock::RoleChange => session.reply.error(ROLE_CHANGE),
                 Unblock::Error => session.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
             }
         }
@@ -474,6 +497,8 @@ impl Core {
     }
 }
 
+const ROLE_CHANGE: &str =
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 const OUT_OF_RANGE: &str = "ERR timeout is out of range";
 const NEGATIVE: &str = "ERR timeout is negative";
 

@@ -78,6 +78,8 @@ pub fn redirection(tracker: Option<&Tracker>) -> i64 {
 fn flags(session: &Session) -> String {
     let tracker = session.tracking.as_deref();
     let letters = [
+        ('S', session.replica.is_some()),
+        ('M', session.is_primary),
         ('O', session.monitor),
         ('P', session.is_subscriber()),
         ('x', session.is_queueing()),

@@ -16,6 +16,7 @@ use super::loading::{LastLoad, Loading};
 use super::notify::Class;
 use super::propagation::Propagation;
 use super::pubsub::PubSub;
+use super::replication::Replication;
 use super::session::{ClientId, Session, SessionIndex};
 use super::slowlog::Slowlog;
 use super::snapshots::Snapshots;
@@ -27,6 +28,7 @@ use super::upkeep::Gone;
 use crate::commands::handlers::Handlers;
 use crate::commands::table::{CommandId, CommandSpec};
 use crate::config::Settings;
+use crate::config::compound::PrimaryAddress;
 use crate::host::Host;
 use crate::keyspace::database::Moment;
 use crate::keyspace::evict::{EvictionPool, is_lfu};
@@ -44,6 +46,10 @@ const FIELDS_IN_PASSING: usize = if cfg!(test) { 2 } else { 64 };
 pub enum Effect {
     /// Run the commands this session had to hold back.
     Resume(SessionIndex),
+    /// Go on with the primary's stream: first these bytes, which were read early, then the session's socket.
+    Stream(SessionIndex, Vec<u8>),
+    /// Connect to a primary, and tell [`Core::primary_answered`] or [`Core::primary_unreachable`].
+    Dial(PrimaryAddress),
     /// Close the session's connection, once its replies are written unless it is doomed.
     Close(SessionIndex),
     /// These settings have changed and concern sockets, files or the process.
@@ -78,7 +84,7 @@ pub struct Core {
     pub settings: Settings,
     pub handlers: &'static Handlers,
     pub keyspace: Keyspace,
-    sessions: Vec<Option<Box<Session>>>,
+    pub(super) sessions: Vec<Option<Box<Session>>>,
     session_count: usize,
     next_id: u64,
     pub stats: Stats,
@@ -146,7 +152,7 @@ pub struct Core {
     /// DEBUG PAUSE-CRON 1 stops the rounds of once a second.
     pub rounds_paused: bool,
     pub facts: ProcessFacts,
-    /// Whether the disk may forbid commands: data is being loaded, or cannot be saved. One flag for the common case that
+    /// Whether the disk or the role may forbid commands: data is being loaded, or cannot be saved, or is a primary's. One flag for the common case that
     /// nothing of the kind is so, see [`Core::note_hampering`].
     pub(super) is_hampered: bool,
     /// Files and children.
@@ -162,7 +168,7 @@ pub struct Core {
     pub last_load: LastLoad,
     /// Sources of the libraries of functions that were loaded. They cannot run, but are not lost.
     pub functions: Vec<Box<[u8]>>,
-    pub replication_id: String,
+    pub replication: Replication,
 }
 
 impl Core {
@@ -228,15 +234,16 @@ impl Core {
             loading: None,
             last_load: LastLoad::default(),
             functions: Vec::new(),
-            replication_id: String::new(),
+            replication: Replication::default(),
             settings,
         };
-        core.replication_id = core.random_hex(40);
+        core.replication.id = core.random_hex(40);
         core.facts.run_id = core.random_hex(40);
         core.facts.startup_bytes = crate::memory::used();
         core.apply_clock_settings();
         core.apply_client_limit();
         core.begin_tick(now, Millis(0));
+        core.note_hampering();
         core
     }
 
@@ -406,6 +413,10 @@ impl Core {
         self.end_transaction(index);
         self.untrack(index);
         self.stop_monitoring(index);
+        self.forget_replica(index);
+        if self.replication.is_primary(index) {
+            self.link_closed();
+        }
     }
 
     /// Whether `what` holds for a command, or for any of those that it would run as EXEC.
@@ -422,8 +433,10 @@ impl Core {
     }
 
     /// To be called whenever one of those reasons comes or goes.
-    pub(super) fn note_hampering(&mut self) {
-        self.is_hampered = self.loading.is_some() || !self.snapshots.is_ok || self.append_only.write_error.is_some();
+    pub fn note_hampering(&mut self) {
+        let by_role = self.replication.is_replica() || self.settings.min_replicas_to_write > 0;
+        self.is_hampered =
+            by_role || self.loading.is_some() || !self.snapshots.is_ok || self.append_only.write_error.is_some();
     }
 
     // Lookups.

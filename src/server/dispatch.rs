@@ -13,6 +13,7 @@ use crate::log;
 use crate::resp::pool::ReplyPool;
 use crate::resp::reply::Reply;
 use crate::resp::request::{Args, Span};
+use crate::timer::Millis;
 
 /// One whole request, as the reactor hands it over.
 pub struct Request<'a> {
@@ -122,6 +123,12 @@ impl<'a> Executor<'a> {
     fn switch(&mut self, to: SessionIndex) {
         self.finish();
         let now = self.core.moment.now;
+        // What the primary has not deleted yet was there when its next request was made.
+        self.core.moment.expired_by = match self.core.replication.is_primary(to) {
+            true => Millis::MIN,
+            false if self.core.is_replaying => self.core.moment.expired_by,
+            false => now,
+        };
         let session = self.core.session(to);
         self.reply = std::mem::take(&mut session.reply);
         self.reply.protocol = session.protocol;
@@ -135,6 +142,9 @@ impl<'a> Executor<'a> {
     /// Gives the reply in hand back to its session. Must follow the last request of a tick.
     pub fn finish(&mut self) {
         let Some(index) = self.current.take() else { return };
+        if !self.core.is_replaying {
+            self.core.moment.expired_by = self.core.moment.now;
+        }
         let mut reply = std::mem::take(&mut self.reply);
         if reply.bytes.is_empty() {
             self.pool.give(std::mem::take(&mut reply.bytes));
@@ -280,6 +290,10 @@ impl<'a> Executor<'a> {
     /// Why this session may not run this command now.
     #[inline]
     fn refusal(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
+        // What the primary has done is no question here.
+        if self.core.is_hampered && self.core.replication.is_primary(index) {
+            return None;
+        }
         if spec.flags.contains(Flag::Admin)
             && let Some(text) = self.protected(index, spec)
         {
@@ -302,7 +316,7 @@ impl<'a> Executor<'a> {
         if spec.flags.contains(Flag::NoMulti) && session.is_queueing() {
             return Some("ERR Command not allowed inside a transaction".into());
         }
-        if self.core.settings.maxmemory > 0 && !self.core.is_replaying {
+        if self.core.settings.maxmemory > 0 && !self.core.is_replaying && !self.core.leaves_eviction() {
             let enough = self.make_room(index);
             if !enough
                 && self
@@ -333,6 +347,9 @@ impl<'a> Executor<'a> {
                 }
                 _ => CANNOT_SAVE.to_owned(),
             });
+        }
+        if let Some(text) = self.core.refusal_for_role(index, spec) {
+            return Some(text.to_owned());
         }
         let waits = |spec: &CommandSpec| !spec.flags.contains(Flag::Loading);
         let is_loading = self.core.loading.is_some() && self.core.runs_any(index, spec, waits);
@@ -367,6 +384,9 @@ impl<'a> Executor<'a> {
     #[inline]
     fn must_wait(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> bool {
         let Some(pause) = self.core.pause else { return false };
+        if self.core.replication.is_primary(session) {
+            return false;
+        }
         if pause.until <= self.core.monotonic {
             self.core.unpause();
             return false;

@@ -33,6 +33,8 @@ enum Source {
 /// A load that goes on between ticks.
 pub struct Loading {
     source: Source,
+    /// Whether it is a primary's snapshot: then a failure is the link's, and the server goes on.
+    is_from_primary: bool,
     /// The file, as far as the log says it.
     path: String,
     pub started: Millis,
@@ -112,15 +114,26 @@ impl Core {
             true => "the append-only file".to_owned(),
             false => self.snapshot_path().display().to_string(),
         };
+        self.start_loading(source, path, false);
+        Ok(())
+    }
+
+    fn start_loading(&mut self, source: Source, path: String, is_from_primary: bool) {
         self.loading = Some(Box::new(Loading {
             source,
+            is_from_primary,
             path,
             started: self.moment.now,
             began: self.monotonic,
             logged: self.monotonic,
         }));
         self.note_hampering();
-        Ok(())
+    }
+
+    /// Begins to load a primary's snapshot into the empty keyspace. [`Core::primary_loaded`] hears how it ends.
+    pub(super) fn begin_full_load(&mut self, loader: Loader) {
+        let path = self.snapshot_path().display().to_string();
+        self.start_loading(Source::Snapshot(loader), path, true);
     }
 
     fn find_snapshot(&mut self) -> Result<Option<Loader>, String> {
@@ -151,7 +164,17 @@ impl Core {
             return Ok(false);
         };
         let started = Stopwatch::read();
-        while self.load_some(&mut loading)? {
+        loop {
+            match self.load_some(&mut loading) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if loading.is_from_primary => {
+                    self.note_hampering();
+                    self.primary_loaded(Err(error));
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+            }
             if self.stopwatch.nanos(Stopwatch::read().since(started)) > LOAD_TIME {
                 self.tell_of_loading(&mut loading);
                 self.loading = Some(loading);
@@ -183,7 +206,8 @@ impl Core {
             keyspace: &mut self.keyspace,
             moment: &self.moment,
             // What a log says behind its base may have kept a key alive that was to expire by now.
-            drop_expired: !self.is_replaying,
+            // A replica leaves all expiry to its primary.
+            drop_expired: !self.is_replaying && !self.replication.is_replica(),
             duplicates,
         };
         for _ in 0..count {
@@ -215,6 +239,11 @@ impl Core {
         match loading.source {
             Source::Snapshot(loader) => {
                 self.note_loaded(loader);
+                if loading.is_from_primary {
+                    self.dirty = 0;
+                    self.primary_loaded(Ok(()));
+                    return Ok(());
+                }
                 log::notice(&format!("DB loaded from disk: {took:.3} seconds"));
             }
             Source::Log(replay) => {

@@ -21,6 +21,7 @@ pub mod owned;
 pub mod propagation;
 pub mod pubsub;
 pub mod replay;
+pub mod replication;
 pub mod session;
 pub mod slowlog;
 pub mod snapshots;

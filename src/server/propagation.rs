@@ -28,12 +28,15 @@ pub struct Propagation {
     /// The databases of the unit's first and last request.
     first_database: usize,
     database: usize,
-    /// Units that are whole and go out at the end of the tick.
+    /// Units that are whole and go out at the end of the tick; how many of their bytes replicas have been given.
     pub stream: Vec<u8>,
+    pub fed: usize,
     /// The database in which whoever has read all of the stream is; `None` before anything was said.
     selected: Option<usize>,
-    /// Bytes of all units so far.
+    /// The replication offset: bytes of all units so far, or of the primary's stream while there is a primary.
     pub offset: u64,
+    /// Whether the history is a primary's, to which own changes do not belong.
+    pub is_foreign: bool,
     /// Whether the present command has said itself what is recorded.
     is_replaced: bool,
 }
@@ -75,7 +78,21 @@ impl Propagation {
         }
         self.selected = Some(self.database);
         self.requests = 0;
-        self.offset += (self.stream.len() - before) as u64;
+        if !self.is_foreign {
+            self.offset += (self.stream.len() - before) as u64;
+        }
+    }
+
+    /// Takes the units that are whole.
+    pub fn take_stream(&mut self, into: &mut Vec<u8>) {
+        into.append(&mut self.stream);
+        self.fed = 0;
+    }
+
+    /// Forgets the units that are whole.
+    pub fn clear_stream(&mut self) {
+        self.stream.clear();
+        self.fed = 0;
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::blocking::Waiting;
 use super::pubsub::Topic;
+use super::replication::primary::Replica;
 use super::tracking::Tracker;
 use super::transaction::Transaction;
 use crate::commands::table::CommandSpec;
@@ -110,6 +111,8 @@ pub struct Session {
     pub no_touch: bool,
     /// Sees every command (MONITOR).
     pub monitor: bool,
+    /// Whether it is the connection to this server's primary.
+    pub is_primary: bool,
     /// To be closed once its replies are written.
     pub closing: bool,
     /// To be closed at once, replies or not.
@@ -122,6 +125,8 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     pub tracking: Option<Box<Tracker>>,
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// What is known of it as a replica.
+    pub replica: Option<Box<Replica>>,
     pub names: Option<Box<Names>>,
     /// Peer and own address, as `ip:port` or `path:0`, joined by a space.
     pub addresses: Box<str>,
@@ -161,6 +166,7 @@ impl Session {
             no_evict: false,
             no_touch: false,
             monitor: false,
+            is_primary: false,
             closing: false,
             doomed: false,
             has_output: false,
@@ -169,6 +175,7 @@ impl Session {
             transaction: None,
             tracking: None,
             subscriptions: None,
+            replica: None,
             names: None,
             addresses: "".into(),
             fd: -1,

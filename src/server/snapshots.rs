@@ -54,6 +54,8 @@ pub struct Snapshots {
     pub running: Option<Running>,
     /// Whether one is to start as soon as there is no other child.
     pub is_scheduled: bool,
+    /// Whether the one that runs is for replicas too.
+    pub is_for_replicas: bool,
     /// Snapshots saved.
     pub saves: u64,
     /// Bytes that the last child did not share with its parent in the end, and the most any had.
@@ -73,6 +75,7 @@ impl Snapshots {
             last_duration: None,
             running: None,
             is_scheduled: false,
+            is_for_replicas: false,
             saves: 0,
             last_copied: 0,
             most_copied: 0,
@@ -184,6 +187,7 @@ impl Core {
             self.snapshots.last_copied = ended.progress.copied;
             self.snapshots.last_duration = Some(now.since(ended.started));
             self.snapshot_ended(exit, ended);
+            self.snapshot_for_replicas_ended(exit == Exit::Done);
             self.note_hampering();
         }
     }

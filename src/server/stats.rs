@@ -23,6 +23,11 @@ pub struct Stats {
     pub expire_time_cap_reached: u64,
     /// Time spent on deleting keys whose time had come.
     pub expire_nanos: u64,
+    pub sync_full: u64,
+    pub sync_partial_ok: u64,
+    pub sync_partial_err: u64,
+    pub total_net_repl_input_bytes: u64,
+    pub total_net_repl_output_bytes: u64,
     pub evicted_keys: u64,
     pub evicted_clients: u64,
     pub keyspace_hits: u64,

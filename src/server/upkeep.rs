@@ -199,6 +199,7 @@ impl Core {
         self.look_at_child();
         self.save_when_due();
         self.tend_log();
+        self.tend_replication();
         crate::memory::decay();
         let (now, timeout) = (self.moment.now, self.settings.timeout as i64);
         let mut late = Vec::new();
@@ -258,7 +259,13 @@ impl Core {
         }
     }
 
+    /// Whether keys that are past their deadlines stay: while writes are paused, and on a replica, whose primary says when
+    /// they go.
     pub(super) fn expiry_paused(&self) -> bool {
+        self.replication.is_replica() || self.is_paused()
+    }
+
+    fn is_paused(&self) -> bool {
         self.pause.is_some_and(|pause| pause.until > self.monotonic)
     }
 

@@ -7,6 +7,7 @@ use crate::commands::table::{self, CommandSpec};
 use crate::config::compound::format_percentile;
 use crate::server::append_only::State;
 use crate::server::stats::CommandStats;
+use crate::timer::Millis;
 
 // Writing to a String cannot fail, so the results of `write!` are dropped throughout.
 
@@ -34,6 +35,70 @@ pub fn listeners(view: &View<'_>, out: &mut String) {
 pub fn persistence(view: &View<'_>, out: &mut String) {
     append_only(view, out);
     loading(view, out);
+}
+
+/// What a replica tells of its primary.
+pub fn primary(view: &View<'_>, out: &mut String) {
+    let core = view.core;
+    let Some(link) = &core.replication.link else { return };
+    let now = core.monotonic;
+    let ago = |past: Millis| now.since(past).max(0) / 1000;
+    let (status, heard) = match link.is_up() {
+        true => ("up", ago(link.heard)),
+        false => ("down", -1),
+    };
+    let offset = core.propagation.offset;
+    let read = offset + link.unapplied() as u64;
+    let _ = write!(
+        out,
+        "master_host:{}\r\nmaster_port:{}\r\nmaster_link_status:{status}\r\nmaster_last_io_seconds_ago:{heard}\r\n\
+         master_sync_in_progress:{}\r\nslave_read_repl_offset:{read}\r\nslave_repl_offset:{offset}\r\n",
+        link.address.host,
+        link.address.port,
+        u8::from(link.is_syncing()),
+    );
+    if link.is_syncing() {
+        let (total, received) = link
+            .transfer()
+            .map_or((None, 0), |transfer| (transfer.total, transfer.received));
+        let known = total.unwrap_or(0);
+        let percent = 100.0 * received as f64 / known.max(1) as f64;
+        let _ = write!(
+            out,
+            "master_sync_total_bytes:{}\r\nmaster_sync_read_bytes:{received}\r\nmaster_sync_left_bytes:{}\r\n\
+             master_sync_perc:{:.2}\r\nmaster_sync_last_io_seconds_ago:{}\r\n",
+            total.map_or(0, |total| total as i64),
+            known as i64 - received as i64,
+            if total.is_some() { percent } else { 0.0 },
+            ago(link.heard),
+        );
+    }
+    if !link.is_up() {
+        let _ = write!(out, "master_link_down_since_seconds:{}\r\n", ago(link.down_since));
+    }
+    let settings = &core.settings;
+    let _ = write!(
+        out,
+        "slave_priority:{}\r\nslave_read_only:{}\r\nreplica_announced:{}\r\n",
+        settings.replica_priority,
+        u8::from(settings.replica_read_only),
+        u8::from(settings.replica_announced)
+    );
+}
+
+/// A line for each replica.
+pub fn replicas(view: &View<'_>, out: &mut String) {
+    if let Some(good) = view.core.good_replicas() {
+        let _ = write!(out, "min_slaves_good_slaves:{good}\r\n");
+    }
+    for (number, replica) in view.core.replica_lines().iter().enumerate() {
+        let (ip, port, state) = (&replica.ip, replica.port, replica.state);
+        let (offset, lag) = (replica.acked, replica.lag);
+        let _ = write!(
+            out,
+            "slave{number}:ip={ip},port={port},state={state},offset={offset},lag={lag}\r\n"
+        );
+    }
 }
 
 fn append_only(view: &View<'_>, out: &mut String) {

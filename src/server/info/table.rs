@@ -37,10 +37,10 @@ pub enum Item {
 
 /// Makes fields from `name => value` rows, and lines from `.. function;`; `$view` names the [`View`] in the values.
 macro_rules! items {
-    ($view:ident; $($name:literal => $value:expr,)* $(.. $lines:path; $($own:literal => $own_value:expr,)*)?) => {
+    ($view:ident; $($name:literal => $value:expr,)* $(.. $lines:path; $($own:literal => $own_value:expr,)*)*) => {
         &[
             $(Item::Field($name, |#[allow(unused_variables)] $view, out| put(out, $value)),)*
-            $(Item::Lines($lines), $(Item::Field($own, |#[allow(unused_variables)] $view, out| put(out, $own_value)),)*)?
+            $(Item::Lines($lines), $(Item::Field($own, |#[allow(unused_variables)] $view, out| put(out, $own_value)),)*)*
         ]
     };
 }
@@ -179,8 +179,8 @@ const MEMORY: &[Item] = items! { view;
     "mem_fragmentation_ratio" => hundredths(view.memory.fragmentation().ratio),
     "mem_fragmentation_bytes" => view.memory.fragmentation().bytes,
     "mem_not_counted_for_evict" => NONE,
-    "mem_replication_backlog" => NONE,
-    "mem_total_replication_buffers" => NONE,
+    "mem_replication_backlog" => view.core.replication.stream.memory(),
+    "mem_total_replication_buffers" => view.core.replication.stream.memory(),
     "mem_clients_slaves" => NONE,
     "mem_clients_normal" => view.memory.clients,
     "mem_cluster_links" => NONE,
@@ -244,16 +244,16 @@ const STATS: &[Item] = items! { view;
     "instantaneous_ops_per_sec" => view.core.ops_rate.per_second(),
     "total_net_input_bytes" => view.core.stats.total_net_input_bytes,
     "total_net_output_bytes" => view.core.stats.total_net_output_bytes,
-    "total_net_repl_input_bytes" => NONE,
-    "total_net_repl_output_bytes" => NONE,
+    "total_net_repl_input_bytes" => view.core.stats.total_net_repl_input_bytes,
+    "total_net_repl_output_bytes" => view.core.stats.total_net_repl_output_bytes,
     "instantaneous_input_kbps" => hundredths(view.core.input_rate.per_second() as f64 / 1024.0),
     "instantaneous_output_kbps" => hundredths(view.core.output_rate.per_second() as f64 / 1024.0),
     "instantaneous_input_repl_kbps" => hundredths(0.0),
     "instantaneous_output_repl_kbps" => hundredths(0.0),
     "rejected_connections" => view.core.stats.rejected_connections,
-    "sync_full" => NONE,
-    "sync_partial_ok" => NONE,
-    "sync_partial_err" => NONE,
+    "sync_full" => view.core.stats.sync_full,
+    "sync_partial_ok" => view.core.stats.sync_partial_ok,
+    "sync_partial_err" => view.core.stats.sync_partial_err,
     "expired_keys" => view.core.stats.expired_keys,
     // Redis estimates it by sampling; the wheel misses no key, so none it could have deleted is left to be stale.
     "expired_stale_perc" => hundredths(0.0),
@@ -324,18 +324,29 @@ fn expire_lag_average(core: &Core) -> f64 {
     core.stats.expire_lag_sum_ms as f64 / core.stats.expired_keys.max(1) as f64
 }
 
+/// What stands where there is no replication ID.
+const NO_ID: &str = "0000000000000000000000000000000000000000";
+
+/// The number of the first byte in the backlog; the first of all is 1.
+fn backlog_start(core: &Core) -> u64 {
+    let stream = &core.replication.stream;
+    if stream.is_kept() { stream.first() + 1 } else { 0 }
+}
+
 const REPLICATION: &[Item] = items! { view;
-    "role" => "master",
-    "connected_slaves" => NONE,
+    "role" => if view.core.replication.is_replica() { "slave" } else { "master" },
+    .. lines::primary;
+    "connected_slaves" => view.core.replication.replicas.len(),
+    .. lines::replicas;
     "master_failover_state" => "no-failover",
-    "master_replid" => &view.core.replication_id,
-    "master_replid2" => "0000000000000000000000000000000000000000",
-    "master_repl_offset" => NONE,
-    "second_repl_offset" => NEVER,
-    "repl_backlog_active" => NONE,
+    "master_replid" => &view.core.replication.id,
+    "master_replid2" => view.core.replication.former.as_ref().map_or(NO_ID, |former| &former.id),
+    "master_repl_offset" => view.core.propagation.offset,
+    "second_repl_offset" => view.core.replication.former.as_ref().map_or(-1, |former| former.until as i64 + 1),
+    "repl_backlog_active" => u8::from(view.core.replication.stream.is_kept()),
     "repl_backlog_size" => view.core.settings.repl_backlog_size,
-    "repl_backlog_first_byte_offset" => NONE,
-    "repl_backlog_histlen" => NONE,
+    "repl_backlog_first_byte_offset" => backlog_start(view.core),
+    "repl_backlog_histlen" => view.core.replication.stream.held(),
 };
 
 const CPU: &[Item] = items! { view;

@@ -1,0 +1,176 @@
+//! REPLICAOF and what servers say to each other: REPLCONF, PSYNC, SYNC; and ROLE.
+
+use super::handlers::Family;
+use crate::config::Text;
+use crate::config::compound::PrimaryAddress;
+use crate::format::number::parse_i64;
+use crate::log;
+use crate::resp::request::Args;
+use crate::server::client_line::client_line;
+use crate::server::context::{int32, integer};
+use crate::server::replication::link;
+use crate::server::replication::primary::Answer;
+use crate::server::{Context, Outcome};
+
+pub const COMMANDS: Family = &[
+    ("psync", psync),
+    ("replconf", replconf),
+    ("replicaof", replicaof),
+    ("role", role),
+    ("slaveof", replicaof),
+    ("sync", sync),
+];
+
+/// REPLICAOF host port, REPLICAOF NO ONE
+fn replicaof(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let is_no_one = args.at(1).eq_ignore_ascii_case(b"no") && args.at(2).eq_ignore_ascii_case(b"one");
+    let now = ctx.now();
+    let client = client_line(ctx.session(), now);
+    if is_no_one {
+        if ctx.core.replication.is_replica() {
+            ctx.core.become_primary();
+            log::notice(&format!("MASTER MODE enabled (user request from '{client}')"));
+        }
+        ctx.reply.ok();
+        return Ok(());
+    }
+    if ctx
+        .session()
+        .replica
+        .as_ref()
+        .is_some_and(|replica| replica.is_online())
+    {
+        return Err("ERR Command is not valid when client is a replica.".into());
+    }
+    let port = int32(args.at(2))?;
+    let Ok(port) = u16::try_from(port) else {
+        return Err("ERR Invalid master port".into());
+    };
+    let address = PrimaryAddress {
+        host: Text::from(args.at(1)),
+        port,
+    };
+    let shown = show(&address);
+    if !ctx.core.replicate(address) {
+        log::notice(
+            "REPLICAOF would result into synchronization with the master we are already connected with. No operation performed.",
+        );
+        ctx.reply.simple("OK Already connected to specified master");
+        return Ok(());
+    }
+    log::notice(&format!("REPLICAOF {shown} enabled (user request from '{client}')"));
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn show(address: &PrimaryAddress) -> String {
+    format!("{}:{}", address.host, address.port)
+}
+
+/// ROLE
+fn role(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    if let Some(link) = &ctx.core.replication.link {
+        link::write_role(ctx.core, link, &mut ctx.reply);
+        return Ok(());
+    }
+    let mut replicas = ctx.core.replica_lines();
+    replicas.retain(|replica| replica.is_online);
+    ctx.reply.array(3);
+    ctx.reply.bulk(b"master");
+    ctx.reply.int(ctx.core.propagation.offset as i64);
+    ctx.reply.array(replicas.len());
+    for replica in replicas {
+        ctx.reply.array(3);
+        ctx.reply.bulk(replica.ip.as_bytes());
+        ctx.reply.bulk(replica.port.to_string().as_bytes());
+        ctx.reply.bulk(replica.acked.to_string().as_bytes());
+    }
+    Ok(())
+}
+
+/// PSYNC replicationid offset
+fn psync(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let offset = integer(args.at(2))?;
+    begin(ctx, Some((args.at(1), offset)))
+}
+
+/// SYNC, of servers before 2.8
+fn sync(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    begin(ctx, None)
+}
+
+fn begin(ctx: &mut Context<'_>, known: Option<(&[u8], i64)>) -> Outcome {
+    let index = ctx.session;
+    if ctx.core.replication.replicas.contains(&index) {
+        return Ok(());
+    }
+    if ctx.core.replication.is_replica() && !ctx.core.replication.is_link_up() {
+        return Err("NOMASTERLINK Can't SYNC while not connected with my master".into());
+    }
+    if ctx.session().output_bytes() > 0 || !ctx.reply.bytes.is_empty() {
+        return Err("ERR SYNC and PSYNC are invalid with pending output".into());
+    }
+    let name = ctx.core.replica_name(index);
+    log::notice(&format!("Replica {name} asks for synchronization"));
+    let is_old = known.is_none();
+    // "?" is asked by who has nothing.
+    let known = known.filter(|(id, _)| *id != b"?");
+    match ctx.core.take_replica(index, known, is_old) {
+        Answer::Continues(text) => ctx.reply.simple(&text),
+        Answer::Later => {}
+    }
+    Ok(())
+}
+
+/// REPLCONF option value ...
+fn replconf(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.len().is_multiple_of(2) {
+        return Err("ERR syntax error".into());
+    }
+    let index = ctx.session;
+    for at in (1..args.len()).step_by(2) {
+        let (option, value) = (args.at(at).to_ascii_lowercase(), args.at(at + 1));
+        match &option[..] {
+            b"listening-port" => {
+                let port = integer(value)?;
+                ctx.core.replica_of(index).port = u16::try_from(port).unwrap_or(0);
+            }
+            b"ip-address" => {
+                let address = String::from_utf8_lossy(value).into_owned();
+                if address.len() > 255 {
+                    return Err(format!(
+                        "ERR REPLCONF ip-address provided by replica instance is too long: {} bytes",
+                        address.len()
+                    )
+                    .into());
+                }
+                ctx.core.replica_of(index).address = address.into();
+            }
+            b"capa" if value.eq_ignore_ascii_case(b"psync2") => ctx.core.replica_takes_new_id(index),
+            // Whatever else it can do is not made use of.
+            b"capa" | b"version" => {}
+            b"ack" => return acknowledged(ctx, args),
+            b"getack" => {
+                ctx.core.want_ack();
+                return Ok(());
+            }
+            _ => {
+                let option = String::from_utf8_lossy(args.at(at));
+                return Err(format!("ERR Unrecognized REPLCONF option: {option}").into());
+            }
+        }
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// REPLCONF ACK offset [FACK offset], to which there is no answer.
+fn acknowledged(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let number = |text: Option<&[u8]>| text.and_then(parse_i64).and_then(|offset| u64::try_from(offset).ok());
+    let has_synced = args.get(3).is_some_and(|word| word.eq_ignore_ascii_case(b"fack"));
+    let synced = has_synced.then(|| number(args.get(4))).flatten();
+    if let Some(offset) = number(args.get(2)) {
+        ctx.core.replica_acked(ctx.session, offset, synced);
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Changing between primary and replica, and what a replica leaves to its primary.
+
+use super::super::blocking::Unblock;
+use super::super::core::Core;
+use super::super::session::{Blocked, SessionIndex};
+use super::FormerId;
+use super::link::{Position, PrimaryLink};
+use crate::commands::table::CommandSpec;
+use crate::commands::table::flags::Flag;
+use crate::config::compound::{Primary, PrimaryAddress};
+use crate::log;
+
+const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+const STALE: &str = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+const TOO_FEW: &str = "NOREPLICAS Not enough good replicas to write.";
+
+impl Core {
+    /// Follows the setting `replicaof` at the start.
+    pub fn begin_replication(&mut self) {
+        if let Some(address) = self.settings.replicaof.0.clone() {
+            self.follow(address, None);
+        }
+    }
+
+    /// REPLICAOF host port: false if that is so already.
+    pub fn replicate(&mut self, address: PrimaryAddress) -> bool {
+        if let Some(link) = &self.replication.link
+            && link.address == address
+        {
+            return false;
+        }
+        // Own data may be what the other has, up to some point: it may know our history, if we were its primary.
+        let known = match &self.replication.link {
+            Some(link) if !link.is_up() => link.known().cloned(),
+            _ => Some(Position {
+                id: self.replication.id.clone(),
+                offset: self.propagation.offset,
+            }),
+        };
+        self.feed_stream();
+        self.leave_primary();
+        self.settings.replicaof = Primary(Some(address.clone()));
+        self.follow(address, known);
+        true
+    }
+
+    fn follow(&mut self, address: PrimaryAddress, known: Option<Position>) {
+        let was_primary = !self.replication.is_replica();
+        self.replication.link = Some(Box::new(PrimaryLink::new(address, known, self.monotonic)));
+        self.propagation.is_foreign = true;
+        log::set_role(b'S');
+        self.note_recording();
+        self.note_hampering();
+        if was_primary {
+            self.let_blocked_clients_go();
+        }
+        self.tend_link();
+    }
+
+    /// Those who wait for keys would wait for changes that nobody makes here any more.
+    fn let_blocked_clients_go(&mut self) {
+        let is_blocked = |session: &&super::super::session::Session| session.blocked == Some(Blocked::Waiting);
+        let blocked: Vec<SessionIndex> = self
+            .sessions()
+            .filter(is_blocked)
+            .map(|session| session.index)
+            .collect();
+        for index in blocked {
+            self.unblock(index, Unblock::RoleChange);
+            self.ask_close(index, false);
+        }
+    }
+
+    /// REPLICAOF NO ONE: this server's history becomes its own.
+    pub fn become_primary(&mut self) {
+        if !self.replication.is_replica() {
+            return;
+        }
+        let known = self.replication.link.as_ref().and_then(|link| link.known().cloned());
+        self.leave_primary();
+        // A snapshot that was being loaded is lost half way: what is there is nobody's copy.
+        if self.loading.take().is_some() {
+            self.empty_keyspace();
+        }
+        self.replication.link = None;
+        self.settings.replicaof = Primary(None);
+        self.propagation.is_foreign = false;
+        if let Some(known) = known {
+            (self.replication.id, self.propagation.offset) = (known.id, known.offset);
+        }
+        let new = self.random_hex(40);
+        let former = std::mem::replace(&mut self.replication.id, new);
+        log::notice(&format!(
+            "Setting secondary replication ID to {former}, valid up to offset: {}. New replication ID is {}",
+            self.propagation.offset + 1,
+            self.replication.id
+        ));
+        self.replication.former = Some(FormerId {
+            id: former,
+            until: self.propagation.offset,
+        });
+        // They must hear of the new ID, and go on from where they are.
+        self.close_replicas("the replication ID has changed");
+        self.replication.alone_since = self.monotonic;
+        self.propagation.forget_database();
+        log::set_role(b'M');
+        self.resume_log();
+        self.note_recording();
+        self.note_hampering();
+    }
+
+    /// Decides whether changes have to be recorded: for the append-only file, for replicas.
+    pub(in super::super) fn note_recording(&mut self) {
+        let for_replicas = self.replication.stream.is_kept() && !self.propagation.is_foreign;
+        self.propagation.is_on = self.append_only.is_recording || for_replicas;
+    }
+
+    /// Whether `maxmemory` is the primary's affair, whose evictions arrive as deletions.
+    #[inline]
+    pub(in super::super) fn leaves_eviction(&self) -> bool {
+        self.replication.is_replica() && self.settings.replica_ignore_maxmemory
+    }
+
+    /// Once a second.
+    pub(in super::super) fn tend_replication(&mut self) {
+        self.tend_link();
+        self.tend_replicas();
+    }
+
+    /// Whether somebody waits for something that no event will tell of.
+    pub fn awaits_replication(&self) -> bool {
+        self.replication.link.as_ref().is_some_and(|link| link.awaits_disk())
+    }
+
+    /// Why a command may not run here because of replication.
+    #[cold]
+    pub(in super::super) fn refusal_for_role(
+        &mut self,
+        index: SessionIndex,
+        spec: &CommandSpec,
+    ) -> Option<&'static str> {
+        let writes = |spec: &CommandSpec| spec.flags.contains(Flag::Write);
+        let Some(link) = &self.replication.link else {
+            let wanted = self.settings.min_replicas_to_write as usize;
+            let is_short = self.good_replicas().is_some_and(|good| good < wanted);
+            return (is_short && self.runs_any(index, spec, writes)).then_some(TOO_FEW);
+        };
+        let is_up = link.is_up();
+        if self.settings.replica_read_only && self.runs_any(index, spec, writes) {
+            return Some(READ_ONLY);
+        }
+        let waits = |spec: &CommandSpec| !spec.flags.contains(Flag::Stale);
+        let is_stale = !is_up && !self.settings.replica_serve_stale_data;
+        (is_stale && self.runs_any(index, spec, waits)).then_some(STALE)
+    }
+}

@@ -1,0 +1,131 @@
+//! What a server does in its role, and when the role changes.
+
+use super::support::server::Binary;
+use super::support::wait_until;
+use super::{Load, digest, follow, info, must_agree, number, start, wait_until_up};
+
+const OURS: Binary = Binary::UnderTest;
+
+#[test]
+fn a_replica_of_a_replica_has_the_first_ones_stream() {
+    let servers = [OURS, Binary::Redis, OURS].map(|binary| binary.available().then(|| start(binary, &[])));
+    let [Some(first), Some(second), Some(third)] = servers else {
+        return;
+    };
+    follow(&second, &first);
+    wait_until_up(&second);
+    follow(&third, &second);
+    wait_until_up(&third);
+    let load = Load::on(&first, 7);
+    let mut client = third.connect();
+    wait_until("it arrives", || number(&mut client, "master_repl_offset") > 50_000);
+    load.stop();
+    must_agree(&first, &second);
+    must_agree(&first, &third);
+}
+
+#[test]
+fn who_is_promoted_goes_on_with_the_others() {
+    let [first, second, third] = [(); 3].map(|()| start(OURS, &[]));
+    follow(&second, &first);
+    follow(&third, &first);
+    wait_until_up(&second);
+    wait_until_up(&third);
+    let load = Load::on(&first, 9);
+    let mut client = second.connect();
+    wait_until("it arrives", || number(&mut client, "master_repl_offset") > 20_000);
+    load.stop();
+    must_agree(&first, &second);
+    must_agree(&first, &third);
+    assert_eq!(client.ask("REPLICAOF NO ONE"), "+OK\r\n");
+    assert_eq!(info(&mut client, "role"), "master");
+    client.ask("SET new primary");
+    // Both the former primary and the other replica have its history, and need no snapshot.
+    follow(&first, &second);
+    follow(&third, &second);
+    wait_until_up(&first);
+    wait_until_up(&third);
+    must_agree(&second, &first);
+    must_agree(&second, &third);
+    assert_eq!(number(&mut client, "sync_full"), 0, "{}", second.log());
+    assert_eq!(number(&mut client, "sync_partial_ok"), 2);
+    assert_eq!(first.connect().ask("GET new"), "$7\r\nprimary\r\n");
+}
+
+#[test]
+fn a_replica_refuses_writes_and_shows_no_expired_keys() {
+    let (primary, replica) = (start(OURS, &[]), start(OURS, &[]));
+    follow(&replica, &primary);
+    wait_until_up(&replica);
+    let (mut one, mut other) = (primary.connect(), replica.connect());
+    one.ask("DEBUG SET-ACTIVE-EXPIRE 0");
+    one.ask("SET short lived PX 30");
+    one.ask("SET long lived");
+    assert_eq!(one.ask("WAIT 1 0"), ":1\r\n");
+    wait_until("the key is past its deadline", || other.ask("GET short") == "$-1\r\n");
+    // The primary has not deleted it, so it is still there for whoever only counts.
+    assert_eq!(other.ask("DBSIZE"), ":2\r\n");
+    assert_eq!(one.ask("EXISTS short"), ":0\r\n");
+    wait_until("the deletion arrives", || other.ask("DBSIZE") == ":1\r\n");
+    let refusal = "-READONLY You can't write against a read only replica.\r\n";
+    assert_eq!(other.ask("SET a b"), refusal);
+    assert_eq!(other.ask("GET long"), "$5\r\nlived\r\n");
+    other.ask("CONFIG SET replica-read-only no");
+    assert_eq!(other.ask("SET a b"), "+OK\r\n");
+}
+
+#[test]
+fn min_replicas_to_write_is_kept() {
+    let (primary, replica) = (start(OURS, &[("min-replicas-to-write", "1")]), start(OURS, &[]));
+    let mut client = primary.connect();
+    assert_eq!(
+        client.ask("SET a b"),
+        "-NOREPLICAS Not enough good replicas to write.\r\n"
+    );
+    follow(&replica, &primary);
+    wait_until("there is a good replica", || client.ask("SET a b") == "+OK\r\n");
+}
+
+#[test]
+fn stale_data_are_served_or_not() {
+    let (primary, replica) = (start(OURS, &[]), start(OURS, &[]));
+    primary.connect().ask("SET a b");
+    follow(&replica, &primary);
+    wait_until_up(&replica);
+    let mut client = replica.connect();
+    drop(primary);
+    wait_until("the link is down", || info(&mut client, "master_link_status") == "down");
+    assert_eq!(client.ask("GET a"), "$1\r\nb\r\n");
+    client.ask("CONFIG SET replica-serve-stale-data no");
+    assert_eq!(
+        client.ask("GET a"),
+        "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n"
+    );
+    assert_eq!(
+        client.ask("PING"),
+        "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n"
+    );
+}
+
+#[test]
+fn a_replica_keeps_its_own_log() {
+    let (primary, replica) = (start(OURS, &[]), start(OURS, &[("appendonly", "yes")]));
+    follow(&replica, &primary);
+    wait_until_up(&replica);
+    let load = Load::on(&primary, 3);
+    let mut client = replica.connect();
+    wait_until("it arrives", || number(&mut client, "master_repl_offset") > 20_000);
+    load.stop();
+    must_agree(&primary, &replica);
+    wait_until("the log has its base", || {
+        info(&mut client, "aof_rewrite_in_progress") == "0"
+    });
+    let (before, mut waiting) = (digest(&replica), primary.connect());
+    waiting.ask("SET durable write");
+    assert_eq!(waiting.ask("WAITAOF 0 1 0"), "*2\r\n:0\r\n:1\r\n");
+    assert_ne!(digest(&replica), before);
+    let (expected, settings) = (digest(&replica), [("appendonly", "yes"), super::DEBUGGING]);
+    let dir = replica.kill();
+    let replica = super::Server::start_in(OURS, &settings, dir);
+    assert_eq!(digest(&replica), expected);
+}
