@@ -147,6 +147,7 @@ fn replconf(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
                 ctx.core.replica_of(index).address = address.into();
             }
             b"capa" if value.eq_ignore_ascii_case(b"psync2") => ctx.core.replica_takes_new_id(index),
+            b"capa" if value.eq_ignore_ascii_case(b"eof") => ctx.core.replica_takes_mark(index),
             // Whatever else it can do is not made use of.
             b"capa" | b"version" => {}
             b"ack" => return acknowledged(ctx, args),

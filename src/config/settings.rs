@@ -337,11 +337,11 @@ settings! {
     /// Whether small packets to replicas are held back to be joined.
     "repl-disable-tcp-nodelay" repl_disable_tcp_nodelay: bool = false, Any, Runtime, Inert("small packets are never held back");
     /// Whether a snapshot goes to replicas without touching the disk.
-    "repl-diskless-sync" repl_diskless_sync: bool = true, Any, Runtime, Inert("a snapshot for replicas always goes by way of the disk");
+    "repl-diskless-sync" repl_diskless_sync: bool = true, Any, Runtime, Active;
     /// Seconds to wait for further replicas before sending one.
-    "repl-diskless-sync-delay" repl_diskless_sync_delay: i32 = 5, Whole(0, INT_MAX), Runtime, Inert("a snapshot for replicas is begun at once");
+    "repl-diskless-sync-delay" repl_diskless_sync_delay: i32 = 5, Whole(0, INT_MAX), Runtime, Active;
     /// Replicas at which not to wait longer; 0 means no such number.
-    "repl-diskless-sync-max-replicas" repl_diskless_sync_max_replicas: i32 = 0, Whole(0, INT_MAX), Runtime, Inert("a snapshot for replicas is begun at once");
+    "repl-diskless-sync-max-replicas" repl_diskless_sync_max_replicas: i32 = 0, Whole(0, INT_MAX), Runtime, Active;
     /// Whether a replica loads a snapshot without storing it.
     "repl-diskless-load" repl_diskless_load: DisklessLoad = DisklessLoad::Disabled, Any, Runtime, Inert("a primary's snapshot is always stored first");
     /// Replicas that must be connected for writes to be accepted.

@@ -9,7 +9,7 @@ use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::{Exit, Host, Input, News, Output, Progress, Work};
+use super::{Exit, Host, Input, News, Output, Pipe, Progress, Work};
 
 #[derive(Debug)]
 struct Disk {
@@ -28,8 +28,34 @@ pub struct MemoryHost {
     ended: VecDeque<(Progress, Exit)>,
     /// Whether the child is at work, whose number is another.
     is_child: bool,
+    /// What the last child has handed over and nobody has read.
+    handed_over: Rc<RefCell<VecDeque<u8>>>,
     /// Whether there is no room for children.
     pub barren: bool,
+}
+
+/// Both ends of the pipe to a child.
+struct MemoryPipe(Rc<RefCell<VecDeque<u8>>>);
+
+impl Write for MemoryPipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Pipe for MemoryPipe {
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        io::Read::read(&mut *self.0.borrow_mut(), buffer)
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        None
+    }
 }
 
 impl Default for MemoryHost {
@@ -42,6 +68,7 @@ impl Default for MemoryHost {
             disk: Rc::new(RefCell::new(disk)),
             ended: VecDeque::new(),
             is_child: false,
+            handed_over: Rc::default(),
             barren: false,
         }
     }
@@ -184,6 +211,19 @@ impl Host for MemoryHost {
         let exit = if outcome.is_ok() { Exit::Done } else { Exit::Failed };
         self.ended.push_back((progress, exit));
         Ok(())
+    }
+
+    fn fork_piped(&mut self, work: Work<'_>) -> io::Result<Box<dyn Pipe>> {
+        self.handed_over = Rc::default();
+        self.fork(work)?;
+        Ok(Box::new(MemoryPipe(self.handed_over.clone())))
+    }
+
+    fn parent(&mut self) -> io::Result<Box<dyn Write>> {
+        match self.is_child {
+            true => Ok(Box::new(MemoryPipe(self.handed_over.clone()))),
+            false => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     fn child_news(&mut self) -> News {

@@ -28,6 +28,15 @@ pub struct Input {
     pub len: u64,
 }
 
+/// The end of a pipe at which bytes come out that a child writes.
+pub trait Pipe {
+    /// Reads what there is, [`io::ErrorKind::WouldBlock`] if that is nothing yet. 0 bytes are the end.
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// The descriptor to be polled for bytes; `None` if there is nothing to wait for.
+    fn descriptor(&self) -> Option<i32>;
+}
+
 /// How far a child has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -107,6 +116,13 @@ pub trait Host {
     /// What the system says when it has no room for another process; [`io::ErrorKind::AlreadyExists`] while there is a
     /// child.
     fn fork(&mut self, work: Work<'_>) -> io::Result<()>;
+
+    /// Starts a child in the same way, and gives what it writes to [`Host::parent`].
+    fn fork_piped(&mut self, work: Work<'_>) -> io::Result<Box<dyn Pipe>>;
+
+    /// The pipe to the parent, in the host that a child of [`Host::fork_piped`] is given. Writing waits until the parent
+    /// reads.
+    fn parent(&mut self) -> io::Result<Box<dyn Write>>;
 
     /// What the child has told, and whether it has ended. Never waits.
     fn child_news(&mut self) -> News;

@@ -7,17 +7,21 @@
 #![allow(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, PipeReader, Read, Write};
-use std::os::fd::IntoRawFd;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use super::{Exit, Host, Input, News, Output, Progress, Work};
+use super::{Exit, Host, Input, News, Output, Pipe, Progress, Work};
 
 /// Where the child finds the pipe to its parent.
 const REPORT: i32 = 3;
+/// Where it finds the pipe for what it has to hand over, if there is one.
+const HANDOVER: i32 = 4;
+/// A descriptor above those, where both may stand while they are being moved.
+const SPARE: i32 = 10;
 /// Keys between two looks at the clock of a child that tells how far it is.
 const KEYS_A_LOOK: u64 = 1024;
 /// How often a child tells, in ms. Counting its copied pages takes the kernel a while.
@@ -28,6 +32,8 @@ const REPORT_SIZE: usize = 16;
 #[derive(Default)]
 pub struct OsHost {
     child: Option<Child>,
+    /// In a child with a pipe for its data: whether nobody has taken that yet.
+    has_handover: bool,
 }
 
 struct Child {
@@ -82,6 +88,42 @@ impl Output for OsFile {
         };
         self.outcome = None;
         Some(outcome)
+    }
+}
+
+impl Pipe for PipeReader {
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read(buffer)
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        Some(self.as_raw_fd())
+    }
+}
+
+impl OsHost {
+    /// Forks; the child gets `handover` to write to.
+    fn start(&mut self, work: Work<'_>, handover: Option<PipeWriter>) -> io::Result<()> {
+        if self.child.is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let (reports, pipe) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&reports, true)?;
+        // SAFETY: the one thread that serves calls this, and holds no lock: jemalloc's own are held by its handlers
+        // across the fork, and the log's and the standard streams' are taken by this thread only. The child runs
+        // nothing but `run_child`, which never returns.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => run_child(pipe.into_raw_fd(), handover.map(IntoRawFd::into_raw_fd), work),
+            pid => {
+                self.child = Pid::from_raw(pid).map(|pid| Child {
+                    pid,
+                    reports,
+                    stopped: false,
+                });
+                Ok(())
+            }
+        }
     }
 }
 
@@ -162,26 +204,22 @@ impl Host for OsHost {
     }
 
     fn fork(&mut self, work: Work<'_>) -> io::Result<()> {
-        if self.child.is_some() {
-            return Err(io::ErrorKind::AlreadyExists.into());
+        self.start(work, None)
+    }
+
+    fn fork_piped(&mut self, work: Work<'_>) -> io::Result<Box<dyn Pipe>> {
+        let (reader, writer) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        self.start(work, Some(writer))?;
+        Ok(Box::new(reader))
+    }
+
+    fn parent(&mut self) -> io::Result<Box<dyn Write>> {
+        if !std::mem::take(&mut self.has_handover) {
+            return Err(io::ErrorKind::NotConnected.into());
         }
-        let (reports, pipe) = io::pipe()?;
-        rustix::io::ioctl_fionbio(&reports, true)?;
-        // SAFETY: the one thread that serves calls this, and holds no lock: jemalloc's own are held by its handlers
-        // across the fork, and the log's and the standard streams' are taken by this thread only. The child runs
-        // nothing but `run_child`, which never returns.
-        match unsafe { libc::fork() } {
-            -1 => Err(io::Error::last_os_error()),
-            0 => run_child(pipe.into_raw_fd(), work),
-            pid => {
-                self.child = Pid::from_raw(pid).map(|pid| Child {
-                    pid,
-                    reports,
-                    stopped: false,
-                });
-                Ok(())
-            }
-        }
+        // SAFETY: `isolate` has put the pipe there, and the flag lets only one take it.
+        Ok(Box::new(unsafe { File::from_raw_fd(HANDOVER) }))
     }
 
     fn child_news(&mut self) -> News {
@@ -243,11 +281,11 @@ fn read_reports(reports: &mut PipeReader) -> Option<Progress> {
 }
 
 /// The child's whole life.
-fn run_child(pipe: i32, work: Work<'_>) -> ! {
-    isolate(pipe);
+fn run_child(reports: i32, handover: Option<i32>, work: Work<'_>) -> ! {
+    isolate(reports, handover);
     crate::log::set_role(b'C');
     // SAFETY: `isolate` has put the pipe there, and nobody else writes to it.
-    let mut reports = unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(REPORT) };
+    let mut reports = unsafe { File::from_raw_fd(REPORT) };
     let started = std::time::Instant::now();
     let (mut keys_done, mut told, mut asked) = (0, 0, 0);
     let mut tell = |keys: u64| {
@@ -258,7 +296,11 @@ fn run_child(pipe: i32, work: Work<'_>) -> ! {
             report(&mut reports, keys);
         }
     };
-    let outcome = work(&mut OsHost::default(), &mut tell);
+    let mut host = OsHost {
+        child: None,
+        has_handover: handover.is_some(),
+    };
+    let outcome = work(&mut host, &mut tell);
     report(&mut reports, keys_done);
     let code = match outcome {
         Ok(()) => 0,
@@ -272,24 +314,29 @@ fn run_child(pipe: i32, work: Work<'_>) -> ! {
 }
 
 /// Lets go of what the child shares with its parent.
-fn isolate(pipe: i32) {
-    // SAFETY: the child uses no descriptor it has inherited but the standard streams and the pipe, and it has one
+fn isolate(reports: i32, handover: Option<i32>) {
+    let first_unused = if handover.is_some() { HANDOVER + 1 } else { REPORT + 1 };
+    // SAFETY: the child uses no descriptor it has inherited but the standard streams and the pipes, and it has one
     // thread. The handlers set here are the system's own.
     unsafe {
         libc::signal(libc::SIGUSR1, libc::SIG_DFL);
         libc::signal(libc::SIGTERM, libc::SIG_IGN);
         libc::signal(libc::SIGINT, libc::SIG_IGN);
-        if pipe != REPORT {
-            libc::dup2(pipe, REPORT);
+        // By way of a higher number each: one may stand where the other belongs.
+        let reports = libc::fcntl(reports, libc::F_DUPFD, SPARE);
+        let handover = handover.map(|handover| libc::fcntl(handover, libc::F_DUPFD, SPARE));
+        libc::dup2(reports, REPORT);
+        if let Some(handover) = handover {
+            libc::dup2(handover, HANDOVER);
         }
         #[cfg(target_os = "linux")]
         {
-            libc::syscall(libc::SYS_close_range, REPORT + 1, u32::MAX, 0);
+            libc::syscall(libc::SYS_close_range, first_unused, u32::MAX, 0);
             // A snapshot that outlives its server could replace one that the next server has made.
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         }
         #[cfg(not(target_os = "linux"))]
-        for descriptor in REPORT + 1..libc::getdtablesize() {
+        for descriptor in first_unused..libc::getdtablesize() {
             libc::close(descriptor);
         }
     }
@@ -375,5 +422,26 @@ mod tests {
         let child = Pid::from_raw(host.child().expect("a child") as i32).expect("a number");
         kill_process(child, Signal::KILL).expect("it runs");
         assert_eq!(wait(&mut host).1, Exit::Killed(9));
+    }
+
+    #[test]
+    fn a_child_hands_over_what_it_writes() {
+        let mut host = OsHost::default();
+        let data: Vec<u8> = (0..300_000u32).map(|n| n as u8).collect();
+        let mut pipe = host
+            .fork_piped(&mut |host, _| host.parent()?.write_all(&data))
+            .expect("a child");
+        let (mut all, mut buffer) = (Vec::new(), [0; 5000]);
+        loop {
+            match pipe.read_now(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => all.extend_from_slice(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(all == data);
+        assert_eq!(wait(&mut host).1, Exit::Done);
+        assert!(host.parent().is_err(), "nobody but a child has one");
     }
 }

@@ -23,7 +23,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::{Events, Poll, Token, Waker};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
 use super::batch::{Batch, Source};
@@ -63,6 +64,7 @@ const SMALL_REPLY: u64 = 256;
 
 const SIGNALS: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
+const PIPE: Token = Token(1021);
 const RESOLVED: Token = Token(1022);
 const DIALLED: Token = Token(1023);
 const FIRST_CONNECTION: usize = 1024;
@@ -216,6 +218,7 @@ impl Reactor {
         for event in &events {
             match event.token().0 {
                 0 => self.take_signals(),
+                token if token == PIPE.0 => self.core.pump_pipe(),
                 token if token == RESOLVED.0 || token == DIALLED.0 => self.hear_of_dialling(),
                 token if token < FIRST_CONNECTION => self.accept(token - FIRST_LISTENER),
                 token => self.note_ready(token - FIRST_CONNECTION, event),
@@ -384,6 +387,15 @@ impl Reactor {
         if let Err(error) = dialled {
             self.core.primary_unreachable(&super::listener::reason(&error));
         }
+    }
+
+    /// Watches a pipe to a child. The system forgets it when it is closed.
+    fn watch(&mut self, descriptor: i32) {
+        let registry = self.poll.registry();
+        if let Err(error) = registry.register(&mut SourceFd(&descriptor), PIPE, Interest::READABLE) {
+            crate::log::warning(&format!("Registering a pipe failed: {error}"));
+        }
+        self.core.pump_pipe();
     }
 
     fn hear_of_dialling(&mut self) {
@@ -1078,6 +1090,7 @@ impl Reactor {
                 Effect::Close(index) => self.close_when_done(index),
                 Effect::Stream(SessionIndex(index), early) => self.go_on_with_stream(index, early),
                 Effect::Dial(address) => self.dial(&address),
+                Effect::Watch(descriptor) => self.watch(descriptor),
                 Effect::Reconfigure(names) => self.reconfigure(&names),
                 Effect::Shutdown => self.shutting_down = true,
                 Effect::Abort(reason) => self.failure = Some(reason),

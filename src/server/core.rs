@@ -46,6 +46,8 @@ const FIELDS_IN_PASSING: usize = if cfg!(test) { 2 } else { 64 };
 pub enum Effect {
     /// Run the commands this session had to hold back.
     Resume(SessionIndex),
+    /// Call [`Core::pump_pipe`] whenever this descriptor has something to read.
+    Watch(i32),
     /// Go on with the primary's stream: first these bytes, which were read early, then the session's socket.
     Stream(SessionIndex, Vec<u8>),
     /// Connect to a primary, and tell [`Core::primary_answered`] or [`Core::primary_unreachable`].

@@ -4,7 +4,7 @@
 //! parent goes on; the price is the fork itself and a copy of every page that either writes to meanwhile. Save points
 //! start one by themselves.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::core::Core;
@@ -13,7 +13,7 @@ use crate::config::REDIS_VERSION;
 use crate::config::Settings;
 use crate::config::choice::MaxmemoryPolicy;
 use crate::config::compound::ShutdownOptions;
-use crate::host::{Exit, Host, Progress};
+use crate::host::{Exit, Host, Pipe, Progress};
 use crate::keyspace::Keyspace;
 use crate::keyspace::database::Moment;
 use crate::keyspace::evict::is_lfu;
@@ -26,6 +26,9 @@ use crate::{log, memory};
 
 /// How long to wait after a background save that failed before a save point starts the next, in ms.
 const RETRY_DELAY: i64 = 5000;
+
+/// Bytes that a child hands over at a time.
+const PIPE_BLOCK: usize = 64 * 1024;
 
 /// A snapshot that a child is writing.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +57,9 @@ pub struct Snapshots {
     pub running: Option<Running>,
     /// Whether one is to start as soon as there is no other child.
     pub is_scheduled: bool,
-    /// Whether the one that runs is for replicas too.
+    /// Whether the one that runs is for replicas too, and whether it goes to them and to no file.
     pub is_for_replicas: bool,
+    is_piped: bool,
     /// Snapshots saved.
     pub saves: u64,
     /// Bytes that the last child did not share with its parent in the end, and the most any had.
@@ -76,6 +80,7 @@ impl Snapshots {
             running: None,
             is_scheduled: false,
             is_for_replicas: false,
+            is_piped: false,
             saves: 0,
             last_copied: 0,
             most_copied: 0,
@@ -138,6 +143,32 @@ impl Core {
             log::warning(&format!("Can't save in background: fork: {error}"));
             return Err(error);
         }
+        self.note_running(started);
+        let child = self.host.child().unwrap_or_default();
+        log::notice(&format!("Background saving started by pid {child}"));
+        Ok(())
+    }
+
+    /// Starts a snapshot in a child that hands it over through a pipe.
+    ///
+    /// # Errors
+    /// What the system says when it cannot fork.
+    pub(super) fn snapshot_through_pipe(&mut self) -> io::Result<Box<dyn Pipe>> {
+        let started = Stopwatch::read();
+        let facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
+        let keyspace = &self.keyspace;
+        let pipe = self.host.fork_piped(&mut |host, tell| {
+            let out = io::BufWriter::with_capacity(PIPE_BLOCK, host.parent()?);
+            snapshot::write_to(out, keyspace, &facts, tell)?.flush()
+        })?;
+        self.snapshots.is_piped = true;
+        self.note_running(started);
+        let child = self.host.child().unwrap_or_default();
+        log::notice(&format!("Background RDB transfer started by pid {child}"));
+        Ok(pipe)
+    }
+
+    fn note_running(&mut self, started: Ticks) {
         self.count_fork(started);
         let keys = self.keyspace.databases().map(|(_, db)| db.len() as u64).sum();
         self.snapshots.running = Some(Running {
@@ -147,9 +178,6 @@ impl Core {
             progress: Progress::default(),
             told: self.moment.now,
         });
-        let child = self.host.child().unwrap_or_default();
-        log::notice(&format!("Background saving started by pid {child}"));
-        Ok(())
     }
 
     pub(super) fn count_fork(&mut self, started: Ticks) {
@@ -186,7 +214,13 @@ impl Core {
             self.snapshots.running = None;
             self.snapshots.last_copied = ended.progress.copied;
             self.snapshots.last_duration = Some(now.since(ended.started));
-            self.snapshot_ended(exit, ended);
+            match std::mem::take(&mut self.snapshots.is_piped) {
+                true => log::notice(match exit {
+                    Exit::Done => "Background RDB transfer terminated with success",
+                    _ => "Background transfer error",
+                }),
+                false => self.snapshot_ended(exit, ended),
+            }
             self.snapshot_for_replicas_ended(exit == Exit::Done);
             self.note_hampering();
         }

@@ -24,6 +24,7 @@ use super::session::SessionIndex;
 use crate::timer::Millis;
 use link::PrimaryLink;
 use stream::Stream;
+use transfer::Piped;
 
 /// The end of the ID before the present one: whoever has its history up to there has ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Replication {
     pub(super) has_new_acks: bool,
     /// Whether somebody waits for replicas to acknowledge, and they have not been asked yet.
     pub wants_acks: bool,
+    /// A snapshot that goes to replicas as it is written.
+    piped: Option<Piped>,
     /// The connection to the primary, while this server is a replica.
     pub link: Option<Box<PrimaryLink>>,
     /// The database in which the primary's stream is; kept while the link is down.

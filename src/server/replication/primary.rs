@@ -2,15 +2,16 @@
 //!
 //! A replica is a client that has said PSYNC. If the stream still has what it missed, it goes on there. Otherwise it waits
 //! for a snapshot ([`Phase::AwaitsChild`]); a child writes one for all that wait at that moment, whose common position is
-//! the offset of the fork; the file goes out ([`Phase::Sending`]), and behind it the stream from that position
-//! ([`Phase::Online`]). What is said meanwhile costs nothing extra: it is in the stream, which keeps what the slowest
+//! the offset of the fork. The file goes out ([`Phase::Sending`]), or the snapshot goes to them as it is written
+//! ([`Phase::Piping`]); and behind it the stream from that position ([`Phase::Online`]). What is said meanwhile costs nothing extra: it is in the stream, which keeps what the slowest
 //! replica has not taken. A replica that lags further behind than its output limit allows is let go.
 
 use std::io::Read;
 
-use super::super::core::Core;
+use super::super::core::{Core, Effect};
 use super::super::session::SessionIndex;
-use crate::host::Input;
+use super::transfer::{MARK, Next, Piped};
+use crate::host::{Input, Pipe};
 use crate::log;
 use crate::timer::Millis;
 
@@ -34,11 +35,17 @@ pub struct Payload {
 pub enum Phase {
     /// It has said REPLCONF, but not what it wants.
     Greeting,
-    /// Waits until a child can be started for it.
-    AwaitsChild,
+    /// Waits until a child can be started for it, since this moment on the monotonic clock.
+    AwaitsChild {
+        since: Millis,
+    },
     /// A child writes its snapshot.
     AwaitsEnd,
     Sending(Box<Payload>),
+    /// Takes a snapshot as it is written; it has so many bytes of the present chunk.
+    Piping {
+        sent: usize,
+    },
     Online,
 }
 
@@ -50,6 +57,10 @@ pub struct Replica {
     pub address: Box<str>,
     /// Whether it knows that the replication ID may change when the stream goes on.
     takes_new_id: bool,
+    /// Whether it can tell the end of a snapshot whose length it was not told.
+    takes_mark: bool,
+    /// Whether the stream waits for its next acknowledgement: it finds the end of such a snapshot because nothing follows.
+    starts_on_ack: bool,
     /// Whether it came with SYNC, which has no answer but the snapshot.
     is_old: bool,
     /// The offset up to which it has everything, and up to which its disk has; when it last said so.
@@ -69,6 +80,8 @@ impl Replica {
             port: 0,
             address: "".into(),
             takes_new_id: false,
+            takes_mark: false,
+            starts_on_ack: false,
             is_old: false,
             acked: 0,
             synced: 0,
@@ -84,14 +97,17 @@ impl Replica {
 
     /// Whether the stream is kept for it.
     fn reads_stream(&self) -> bool {
-        matches!(self.phase, Phase::AwaitsEnd | Phase::Sending(_) | Phase::Online)
+        matches!(
+            self.phase,
+            Phase::AwaitsEnd | Phase::Sending(_) | Phase::Piping { .. } | Phase::Online
+        )
     }
 
     /// Redis's word for the phase, as INFO gives it.
     pub fn word(&self) -> &'static str {
         match self.phase {
-            Phase::Greeting | Phase::AwaitsChild | Phase::AwaitsEnd => "wait_bgsave",
-            Phase::Sending(_) => "send_bulk",
+            Phase::Greeting | Phase::AwaitsChild { .. } | Phase::AwaitsEnd => "wait_bgsave",
+            Phase::Sending(_) | Phase::Piping { .. } => "send_bulk",
             Phase::Online => "online",
         }
     }
@@ -125,6 +141,11 @@ impl Core {
         replica.get_or_insert_with(|| Box::new(Replica::new(now)))
     }
 
+    /// REPLCONF capa eof.
+    pub fn replica_takes_mark(&mut self, index: SessionIndex) {
+        self.replica_of(index).takes_mark = true;
+    }
+
     /// REPLCONF capa psync2.
     pub fn replica_takes_new_id(&mut self, index: SessionIndex) {
         self.replica_of(index).takes_new_id = true;
@@ -138,7 +159,7 @@ impl Core {
         if !self.replication.replicas.contains(&index) {
             self.replication.replicas.push(index);
         }
-        let now = self.moment.now;
+        let (now, monotonic) = (self.moment.now, self.monotonic);
         let replica = self.replica_of(index);
         (replica.is_old, replica.acked_at) = (is_old, now);
         if let Some(position) = position {
@@ -156,7 +177,7 @@ impl Core {
                 false => "CONTINUE".to_owned(),
             });
         }
-        replica.phase = Phase::AwaitsChild;
+        replica.phase = Phase::AwaitsChild { since: monotonic };
         if known.is_some() {
             self.stats.sync_partial_err += 1;
         }
@@ -256,13 +277,13 @@ impl Core {
             if !replica.reads_stream() {
                 continue;
             }
-            let (position, is_online) = (replica.position, replica.is_online());
+            let (position, is_online, waits) = (replica.position, replica.is_online(), replica.starts_on_ack);
             if self.lags_too_far(index, end - position) {
                 at -= 1;
                 continue;
             }
             needed = needed.min(position);
-            if is_online && position < end {
+            if is_online && position < end && !waits {
                 self.mark_outgoing(index);
             }
         }
@@ -307,7 +328,9 @@ impl Core {
     pub fn next_for_replica(&mut self, index: SessionIndex) -> Option<&[u8]> {
         let replica = self.sessions.get_mut(index.0)?.as_mut()?.replica.as_mut()?;
         match &mut replica.phase {
-            Phase::Greeting | Phase::AwaitsChild | Phase::AwaitsEnd => Some(&[]),
+            Phase::Greeting | Phase::AwaitsChild { .. } | Phase::AwaitsEnd => Some(&[]),
+            Phase::Piping { sent } => Some(self.replication.piped.as_ref()?.chunk.get(*sent..).unwrap_or(&[])),
+            Phase::Online if replica.starts_on_ack => Some(&[]),
             Phase::Online => {
                 let rest = self.replication.stream.at(replica.position)?;
                 Some(&rest[..rest.len().min(4 * CHUNK)])
@@ -331,7 +354,7 @@ impl Core {
     /// So many of those bytes have gone.
     pub fn replica_took(&mut self, index: SessionIndex, bytes: usize) {
         self.stats.total_net_repl_output_bytes += bytes as u64;
-        let name = || log::notice("Synchronization with replica succeeded");
+        let now = self.moment.now;
         let Some(session) = self.find_session(index) else {
             return;
         };
@@ -342,10 +365,15 @@ impl Core {
                 payload.sent += bytes;
                 if payload.left == 0 && payload.sent == payload.chunk.len() {
                     replica.phase = Phase::Online;
-                    name();
+                    log::notice("Synchronization with replica succeeded");
                 }
             }
-            Phase::Greeting | Phase::AwaitsChild | Phase::AwaitsEnd => {}
+            Phase::Piping { sent } => {
+                *sent += bytes;
+                replica.acked_at = now;
+                self.pump_pipe();
+            }
+            Phase::Greeting | Phase::AwaitsChild { .. } | Phase::AwaitsEnd => {}
         }
     }
 
@@ -364,12 +392,18 @@ impl Core {
 
     /// Starts a child for those that wait for a snapshot, if there is no other.
     fn start_snapshot_for_replicas(&mut self) {
-        let waiting = self.replicas_in(|phase| matches!(phase, Phase::AwaitsChild));
-        if waiting.is_empty() || self.loading.is_some() {
+        let waiting = self.replicas_in(|phase| matches!(phase, Phase::AwaitsChild { .. }));
+        // A child may have ended before all it has handed over is sent.
+        if waiting.is_empty() || self.loading.is_some() || self.replication.piped.is_some() {
             return;
         }
         if self.has_child() {
             return self.join_running_snapshot(waiting);
+        }
+        let is_piped =
+            self.settings.repl_diskless_sync && waiting.iter().all(|&index| self.replica_of(index).takes_mark);
+        if is_piped && !self.is_time_for_pipe(&waiting) {
+            return;
         }
         if !self.replication.stream.is_kept() {
             // A new history: nobody may take what was before for it.
@@ -382,18 +416,101 @@ impl Core {
         }
         // Who reads from here does not know which database came before.
         self.propagation.forget_database();
-        log::notice("Starting BGSAVE for SYNC with target: disk");
-        if self.save_in_background().is_err() {
-            for index in waiting {
-                log::warning("BGSAVE for replication failed");
-                self.close_replica(index);
+        let target = if is_piped { "replicas sockets" } else { "disk" };
+        log::notice(&format!("Starting BGSAVE for SYNC with target: {target}"));
+        let started = match is_piped {
+            true => self.snapshot_through_pipe().map(Some),
+            false => self.save_in_background().map(|()| None),
+        };
+        let pipe = match started {
+            Ok(pipe) => pipe,
+            Err(error) => {
+                log::warning(&format!("BGSAVE for replication failed: {error}"));
+                return waiting.into_iter().for_each(|index| self.close_replica(index));
             }
-            return;
-        }
+        };
         self.snapshots.is_for_replicas = true;
         let position = self.propagation.offset;
-        for index in waiting {
+        for &index in &waiting {
             self.promise_snapshot(index, position);
+        }
+        if let Some(pipe) = pipe {
+            self.begin_piping(pipe, waiting);
+        }
+    }
+
+    /// Whether those who wait have waited long enough for others to come, or are enough.
+    fn is_time_for_pipe(&mut self, waiting: &[SessionIndex]) -> bool {
+        let delay = i64::from(self.settings.repl_diskless_sync_delay) * 1000;
+        let enough = self.settings.repl_diskless_sync_max_replicas as usize;
+        let now = self.monotonic;
+        let oldest = waiting.iter().filter_map(|&index| match self.phase_of(index) {
+            Some(Phase::AwaitsChild { since }) => Some(*since),
+            _ => None,
+        });
+        let waited = oldest.min().map_or(0, |since| now.since(since));
+        waited >= delay || enough > 0 && waiting.len() >= enough
+    }
+
+    fn begin_piping(&mut self, pipe: Box<dyn Pipe>, replicas: Vec<SessionIndex>) {
+        let piped = Piped::new(pipe, &self.random_hex(MARK));
+        self.effects.extend(piped.descriptor().map(Effect::Watch));
+        self.replication.piped = Some(piped);
+        for index in replicas {
+            self.replica_of(index).phase = Phase::Piping { sent: 0 };
+            self.mark_outgoing(index);
+        }
+    }
+
+    /// Hands the next chunk to all replicas that take the snapshot, once they have the last. To be called when the pipe
+    /// may have something, when a replica has taken something or is gone, and when the child has ended.
+    pub fn pump_pipe(&mut self) {
+        let takers = self.replicas_in(|phase| matches!(phase, Phase::Piping { .. }));
+        let Some(piped) = &self.replication.piped else { return };
+        let len = piped.chunk.len();
+        let has_all = |phase: Option<&mut Phase>| matches!(phase, Some(Phase::Piping { sent }) if *sent == len);
+        if takers.is_empty() {
+            log::notice("Diskless rdb transfer, last replica dropped, killing fork child.");
+            self.replication.piped = None;
+            return self.stop_snapshot();
+        }
+        if !takers.iter().all(|&index| has_all(self.phase_of(index))) {
+            return;
+        }
+        let next = self.replication.piped.as_mut().map_or(Next::Failed, Piped::advance);
+        match next {
+            Next::Wait => self.set_sent(&takers),
+            Next::Chunk => {
+                for &index in &takers {
+                    self.replica_of(index).phase = Phase::Piping { sent: 0 };
+                    self.mark_outgoing(index);
+                }
+            }
+            Next::End => {
+                self.replication.piped = None;
+                for index in takers {
+                    let now = self.moment.now;
+                    let replica = self.replica_of(index);
+                    (replica.phase, replica.starts_on_ack, replica.acked_at) = (Phase::Online, true, now);
+                    let name = self.replica_name(index);
+                    log::notice(&format!(
+                        "Streamed replication with replica {name} succeeded (socket). Waiting for REPLCONF ACK from \
+                         replica to enable streaming"
+                    ));
+                }
+            }
+            Next::Failed => {
+                log::warning("Diskless rdb transfer failed, closing the replicas that took it.");
+                self.replication.piped = None;
+                takers.into_iter().for_each(|index| self.close_replica(index));
+            }
+        }
+    }
+
+    /// There is no chunk for now, and everybody has all of it.
+    fn set_sent(&mut self, takers: &[SessionIndex]) {
+        for &index in takers {
+            self.replica_of(index).phase = Phase::Piping { sent: 0 };
         }
     }
 
@@ -424,6 +541,10 @@ impl Core {
     pub(in super::super) fn snapshot_for_replicas_ended(&mut self, is_saved: bool) {
         if !std::mem::take(&mut self.snapshots.is_for_replicas) {
             return;
+        }
+        if let Some(piped) = &mut self.replication.piped {
+            piped.child_ended(is_saved);
+            return self.pump_pipe();
         }
         for index in self.replicas_in(|phase| matches!(phase, Phase::AwaitsEnd)) {
             let path = self.snapshot_path();
@@ -466,7 +587,11 @@ impl Core {
         replica.acked = replica.acked.max(offset);
         replica.synced = replica.synced.max(synced.unwrap_or(0));
         replica.acked_at = now;
+        let starts = std::mem::take(&mut replica.starts_on_ack);
         self.replication.has_new_acks = true;
+        if starts {
+            self.mark_outgoing(index);
+        }
     }
 
     /// Serves those who wait for acknowledgements, if there are new ones.
@@ -540,17 +665,23 @@ impl Core {
             self.say_to_replicas(PING);
             self.feed_replicas();
         }
-        for index in self.replicas_in(|phase| matches!(phase, Phase::AwaitsChild | Phase::AwaitsEnd)) {
+        for index in self.replicas_in(|phase| matches!(phase, Phase::AwaitsChild { .. } | Phase::AwaitsEnd)) {
             self.session(index).reply.bytes.push(b'\n');
             self.mark_outgoing(index);
         }
-        for index in self.replicas_in(|phase| matches!(phase, Phase::Online)) {
+        // One that is sent a file keeps nobody else waiting.
+        for index in self.replicas_in(|phase| matches!(phase, Phase::Online | Phase::Piping { .. })) {
             let unix_now = self.moment.now;
-            let heard = self.replica_of(index).acked_at;
+            let replica = self.replica_of(index);
+            let what = if replica.is_online() {
+                "streaming sync"
+            } else {
+                "full sync"
+            };
             // A server before 2.8 never acknowledges.
-            if unix_now.since(heard) > timeout && !self.replica_of(index).is_old {
+            if unix_now.since(replica.acked_at) > timeout && !replica.is_old {
                 let name = self.replica_name(index);
-                log::warning(&format!("Disconnecting timedout replica (streaming sync): {name}"));
+                log::warning(&format!("Disconnecting timedout replica ({what}): {name}"));
                 self.close_replica(index);
             }
         }
@@ -600,5 +731,7 @@ impl Core {
         if self.replication.replicas.is_empty() {
             self.replication.alone_since = self.monotonic;
         }
+        // The others need not wait for it any more.
+        self.pump_pipe();
     }
 }

@@ -1,4 +1,6 @@
-//! A snapshot on its way from the primary: where in the bytes it ends, and the file it goes to.
+//! A snapshot on its way.
+//!
+//! [`Piped`] is one that goes to replicas as a child writes it; [`Transfer`] one that comes from the primary: where in the bytes it ends, and the file it goes to.
 //!
 //! It comes as `$LENGTH`, a line end and so many bytes; or as `$EOF:MARK`, a line end, and bytes up to the same forty
 //! characters, which the primary draws by lot when it does not know the length.
@@ -6,7 +8,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::host::{Host, Output};
+use crate::host::{Host, Output, Pipe};
 
 /// Characters of the mark behind a snapshot of unknown length.
 pub const MARK: usize = 40;
@@ -116,6 +118,86 @@ impl Transfer {
         self.is_whole = is_whole;
         self.sync_aside()?;
         Ok(taken)
+    }
+}
+
+/// Bytes read from the pipe at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// A snapshot that a child hands over, for several replicas at once. All get the same piece before the next is read: the
+/// slowest sets the pace, and nothing is kept for it.
+pub struct Piped {
+    pipe: Box<dyn Pipe>,
+    mark: Vec<u8>,
+    /// What goes out now.
+    pub chunk: Vec<u8>,
+    is_at_end: bool,
+    /// How the child has ended.
+    is_saved: Option<bool>,
+    /// Whether `chunk` is the last.
+    is_marked: bool,
+}
+
+/// What comes next of a snapshot through a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another chunk, to be sent to all.
+    Chunk,
+    /// Nothing for now.
+    Wait,
+    /// All is sent.
+    End,
+    /// It will never be whole.
+    Failed,
+}
+
+impl Piped {
+    /// `mark` is of [`MARK`] characters.
+    pub fn new(pipe: Box<dyn Pipe>, mark: &str) -> Piped {
+        Piped {
+            pipe,
+            mark: mark.as_bytes().to_vec(),
+            chunk: format!("$EOF:{mark}\r\n").into_bytes(),
+            is_at_end: false,
+            is_saved: None,
+            is_marked: false,
+        }
+    }
+
+    pub fn descriptor(&self) -> Option<i32> {
+        self.pipe.descriptor()
+    }
+
+    pub fn child_ended(&mut self, is_saved: bool) {
+        self.is_saved = Some(is_saved);
+    }
+
+    /// Reads the next chunk, once everybody has the last.
+    pub fn advance(&mut self) -> Next {
+        if self.is_marked {
+            return Next::End;
+        }
+        self.chunk.resize(CHUNK, 0);
+        let read = match self.is_at_end {
+            true => Ok(0),
+            false => self.pipe.read_now(&mut self.chunk),
+        };
+        self.chunk.truncate(*read.as_ref().unwrap_or(&0));
+        match (read, self.is_saved) {
+            (Ok(1..), _) => Next::Chunk,
+            (Err(error), None | Some(true)) if error.kind() == io::ErrorKind::WouldBlock => Next::Wait,
+            (Err(_), _) | (Ok(0), Some(false)) => Next::Failed,
+            (Ok(0), None) => {
+                // Whether that was all is known when the child has ended.
+                self.is_at_end = true;
+                Next::Wait
+            }
+            (Ok(0), Some(true)) => {
+                self.is_marked = true;
+                self.chunk.clone_from(&self.mark);
+                Next::Chunk
+            }
+        }
     }
 }
 
