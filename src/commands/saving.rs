@@ -222,6 +222,43 @@ mod tests {
     }
 
     #[test]
+    fn a_base_of_requests_says_when_it_was_written_if_records_do() {
+        let host = MemoryHost::default();
+        let mut server = logging(&host, 0);
+        server.ask("CONFIG SET aof-use-rdb-preamble no aof-timestamp-enabled yes");
+        server.ask("SET a x");
+        server.at(3000).ask("BGREWRITEAOF");
+        server.core.look_at_child();
+        let base = server.host.bytes("appendonlydir/appendonly.aof.2.base.aof");
+        let base = base.expect("the rewrite succeeded");
+        let annotation = format!("#TS:{}\r\n*2\r\n$6\r\nSELECT", server.core.moment.now.as_secs());
+        assert!(base.starts_with(annotation.as_bytes()), "{}", base.escape_ascii());
+        assert_eq!(logging(&host, 5000).ask("GET a"), "$1|x|");
+    }
+
+    #[test]
+    fn rewrites_that_keep_failing_are_put_off_from_the_first_that_would_begin_by_itself() {
+        let mut server = logging(&MemoryHost::default(), 0);
+        server.ask("CONFIG SET auto-aof-rewrite-min-size 1 auto-aof-rewrite-percentage 100");
+        server.run(&[b"SET", b"s", &b"x".repeat(10_000)[..]]);
+        assert_eq!(server.core.propagate(), Ok(()));
+        server.ask("CONFIG SET rdbcompression no");
+        let is_rewriting = |server: &Server| server.core.append_only.rewriting.is_some();
+        server.host.set_room(0);
+        for _ in 0..3 {
+            assert!(server.ask("BGREWRITEAOF").starts_with("-ERR Can't execute"));
+        }
+        server.host.set_room(1 << 20);
+        // However long ago they failed.
+        for (at, begins) in [(100_000, false), (159_000, false), (160_000, true)] {
+            server.at(at).core.tend_log();
+            assert_eq!(is_rewriting(&server), begins, "{at}");
+        }
+        server.core.look_at_child();
+        assert_eq!(server.core.append_only.failures, 0);
+    }
+
+    #[test]
     fn saving_leaves_the_base_that_a_child_has_just_written() {
         let mut server = Server::start();
         server.host.put("temp-rewriteaof-bg-9.aof", b"");

@@ -6,7 +6,7 @@
 //! a crash of the machine. Under `everysec` a thread syncs once a second; while it does, nothing is written, since a write
 //! to a file being synced may wait for the disk and everybody with it.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -121,8 +121,9 @@ pub struct AppendOnly {
     pub last_copied: u64,
     pub rewrites: u64,
     pub failures: u32,
-    /// Before this moment no rewrite begins by itself.
-    not_before: Millis,
+    /// Until when no rewrite begins by itself, and how long that was to be, in ms.
+    held_back_until: Option<Millis>,
+    delay: i64,
     /// The second that the last annotation told.
     last_timestamp: i64,
 }
@@ -157,7 +158,8 @@ impl Default for AppendOnly {
             last_copied: 0,
             rewrites: 0,
             failures: 0,
-            not_before: Millis(0),
+            held_back_until: None,
+            delay: 0,
             last_timestamp: 0,
         }
     }
@@ -207,20 +209,21 @@ impl Core {
         self.propagation.forget_database();
     }
 
+    /// How the settings want a base to be written.
+    fn base_form(&self) -> Form {
+        match self.settings.aof_use_rdb_preamble {
+            true => Form::Snapshot,
+            false => Form::Requests(self.settings.aof_timestamp_enabled.then_some(self.moment.now.as_secs())),
+        }
+    }
+
     fn write_first_base(&mut self) -> io::Result<()> {
-        let as_snapshot = self.settings.aof_use_rdb_preamble;
-        let base = self.base_file(as_snapshot);
+        let form = self.base_form();
+        let base = self.base_file(matches!(form, Form::Snapshot));
         log::notice(&format!("Creating AOF base file {} on server start", base.name));
         let (path, temporary) = (self.log_path(&base.name), snapshot_temporary(&*self.host));
         let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, &self.keyspace, true);
-        let written = write_base(
-            &mut *self.host,
-            &temporary,
-            &self.keyspace,
-            &facts,
-            as_snapshot,
-            &mut |_| {},
-        );
+        let written = write_base(&mut *self.host, &temporary, &self.keyspace, &facts, form, &mut |_| {});
         let renamed = written.and_then(|()| self.host.rename(&temporary, &path));
         if renamed.is_err() {
             // It may never have been made.
@@ -409,7 +412,7 @@ impl Core {
         let log = &mut self.append_only;
         if self.settings.aof_timestamp_enabled && log.last_timestamp != second {
             log.last_timestamp = second;
-            log.pending.extend_from_slice(format!("#TS:{second}\r\n").as_bytes());
+            log.pending.extend_from_slice(rewrite::annotation(second).as_bytes());
         }
         self.propagation.take_stream(&mut log.pending);
         log.gathered = self.propagation.offset;
@@ -623,7 +626,7 @@ impl Core {
         }
         let log = &self.append_only;
         if log.is_scheduled || log.state == State::Waiting {
-            if self.moment.now >= log.not_before || log.is_scheduled {
+            if log.is_scheduled || !self.is_held_back() {
                 self.append_only.is_scheduled = false;
                 // A failure is logged and counted.
                 let _ = self.rewrite_log();
@@ -636,11 +639,35 @@ impl Core {
         );
         let base = log.base_size.max(1);
         let growth = (log.size * 100 / base).saturating_sub(100);
-        if percentage > 0 && log.size > least && growth >= percentage && self.moment.now >= log.not_before {
+        if percentage > 0 && log.size > least && growth >= percentage && !self.is_held_back() {
             log::notice(&format!("Starting automatic rewriting of AOF on {growth}% growth"));
             // A failure is logged and counted.
             let _ = self.rewrite_log();
         }
+    }
+
+    /// Whether a rewrite that would begin by itself must not, since too many have failed one after the other. The first
+    /// one to be held back starts the delay, so that failures of rewrites that were asked for cost nothing.
+    fn is_held_back(&mut self) -> bool {
+        let now = self.moment.now;
+        let log = &mut self.append_only;
+        if log.failures < FAILURES_BEFORE_DELAY {
+            (log.held_back_until, log.delay) = (None, 0);
+            return false;
+        }
+        if let Some(until) = log.held_back_until {
+            if now >= until {
+                log.held_back_until = None;
+            }
+            return now < until;
+        }
+        log.delay = (2 * log.delay).clamp(FIRST_DELAY, LONGEST_DELAY);
+        log.held_back_until = Some(now.saturating_add(log.delay));
+        log::warning(&format!(
+            "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {} minutes",
+            log.delay / 60_000
+        ));
+        true
     }
 
     /// Begins a new increment and starts a child that writes a base.
@@ -682,13 +709,13 @@ impl Core {
             }
             State::Off => self.know_old_log(),
         }
-        let as_snapshot = self.settings.aof_use_rdb_preamble;
+        let form = self.base_form();
         let started = Stopwatch::read();
         let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, &self.keyspace, true);
         let keyspace = &self.keyspace;
         self.host.fork(&mut |host, tell| {
             let path = rewrite_temporary(host.process_id());
-            write_base(host, &path, keyspace, &facts, as_snapshot, tell)
+            write_base(host, &path, keyspace, &facts, form, tell)
         })?;
         self.count_fork(started);
         let child = self.host.child().unwrap_or_default();
@@ -698,7 +725,7 @@ impl Core {
             first_increment: self.append_only.manifest.increment_sequence(),
             progress: Progress::default(),
             child,
-            as_snapshot,
+            as_snapshot: matches!(form, Form::Snapshot),
         });
         Ok(())
     }
@@ -827,15 +854,6 @@ impl Core {
         let log = &mut self.append_only;
         log.is_rewrite_ok = false;
         log.failures += 1;
-        if log.failures >= FAILURES_BEFORE_DELAY {
-            let doublings = (log.failures - FAILURES_BEFORE_DELAY).min(16);
-            let delay = (FIRST_DELAY << doublings).min(LONGEST_DELAY);
-            log.not_before = self.moment.now.saturating_add(delay);
-            log::warning(&format!(
-                "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {} minutes",
-                delay / 60_000
-            ));
-        }
     }
 
     // Switching.
@@ -907,6 +925,8 @@ impl Core {
     /// Ends a rewrite, whose work would be in vain.
     pub fn stop_rewrite(&mut self) {
         if self.append_only.rewriting.is_some() {
+            let child = self.host.child().unwrap_or_default();
+            log::notice(&format!("Killing running AOF rewrite child: {child}"));
             self.host.kill_child();
         }
     }
@@ -921,19 +941,33 @@ fn snapshot_temporary(host: &dyn Host) -> PathBuf {
     format!("temp-rewriteaof-{}.aof", host.process_id()).into()
 }
 
+/// How a base is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Snapshot,
+    /// As requests, behind the second of their writing if the settings ask for that.
+    Requests(Option<i64>),
+}
+
 /// Writes a base, to the last byte on the disk.
 fn write_base(
     host: &mut dyn Host,
     path: &std::path::Path,
     keyspace: &Keyspace,
     facts: &Facts<'_>,
-    as_snapshot: bool,
+    form: Form,
     tell: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
     let mut file = SyncedOften::new(host.create(path)?, facts.sync_often);
-    match as_snapshot {
-        true => drop(snapshot::write_to(&mut file, keyspace, facts, tell)?),
-        false => rewrite::write_to(&mut file, keyspace, tell)?,
+    let Form::Requests(second) = form else {
+        return snapshot::write_to(file, keyspace, facts, tell)?.finish();
+    };
+    if let Some(second) = second {
+        file.write_all(rewrite::annotation(second).as_bytes())?;
     }
+    rewrite::write_to(&mut file, keyspace, &mut |keys| {
+        tell(keys);
+        snapshot::delay(facts.key_delay, keys, facts.interrupt)
+    })?;
     file.finish()
 }

@@ -21,8 +21,20 @@ const ELEMENTS: usize = 64;
 /// Bytes gathered before they go to the file.
 const BUFFER: usize = 128 * 1024;
 
+/// The line that says when what follows was recorded, in Unix seconds.
+pub fn annotation(second: i64) -> String {
+    format!("#TS:{second}\r\n")
+}
+
 /// Writes all keys as requests. `tell` hears how many keys are written.
-pub fn write_to(out: &mut dyn Write, keyspace: &Keyspace, tell: &mut dyn FnMut(u64)) -> io::Result<()> {
+///
+/// # Errors
+/// What the disk or `tell` says.
+pub fn write_to(
+    out: &mut dyn Write,
+    keyspace: &Keyspace,
+    tell: &mut dyn FnMut(u64) -> io::Result<()>,
+) -> io::Result<()> {
     let mut writer = Writer {
         out,
         buffer: Vec::new(),
@@ -36,7 +48,7 @@ pub fn write_to(out: &mut dyn Write, keyspace: &Keyspace, tell: &mut dyn FnMut(u
         for entry in database.iter() {
             writer.key(entry)?;
             done += 1;
-            tell(done);
+            tell(done)?;
         }
     }
     writer.pass()
