@@ -234,6 +234,7 @@ fn ten_files_hold_what_their_servers_said() {
                 }
                 Item::Aux { .. } => aux += 1,
                 Item::Size { keys, .. } => promised += keys,
+                Item::Empty { key } => panic!("{name} has no empty {}", key.escape_ascii()),
             }
         }
         assert!(known.is_empty(), "{name} lacks {:?}", known.keys());

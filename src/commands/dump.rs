@@ -151,9 +151,7 @@ fn decode_payload(ctx: &Context<'_>, bytes: &[u8]) -> Result<Value, Failure> {
     let value = decode::value(&mut body, value_type, &load_limits(&ctx.core.settings));
     value.map_err(|error| {
         // The client is told no more than in Redis; who looks after the server may want to know.
-        crate::log::verbose(&format!(
-            "A value to be restored is refused, integrity check failed: {error}"
-        ));
+        crate::log::verbose(&format!("A value to be restored is refused: {error}"));
         BAD_FORMAT.into()
     })
 }

@@ -8,12 +8,13 @@ use std::fmt;
 use std::io::Read;
 
 use super::rdb::decode::Limits;
-use super::rdb::reader::{Item, Reader, Record};
+use super::rdb::reader::{Broken, Item, Reader, Record};
 use super::rdb::{self, Value};
 use crate::hashing::hash_bytes;
 use crate::host::Input;
 use crate::keyspace::database::Moment;
 use crate::keyspace::{ClockMode, Deadline, Key, Keyspace};
+use crate::log;
 
 /// What to do with a key that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Loader {
     pub total: u64,
     pub keys: u64,
     pub expired: u64,
+    /// Keys passed over because their values were empty.
+    pub empty: u64,
     /// Facts from the head of the file, in its order.
     pub aux: Vec<(Vec<u8>, Vec<u8>)>,
     pub functions: Vec<Box<[u8]>>,
@@ -79,6 +82,8 @@ pub struct Loader {
     ahead: VecDeque<(Box<Record>, u64)>,
 }
 
+/// Keys with empty values that the log tells of one by one.
+const EMPTY_TOLD: u64 = 10;
 /// Keys read ahead of the one that is placed.
 const AHEAD: usize = 16;
 
@@ -90,6 +95,7 @@ impl Loader {
             total: input.len,
             keys: 0,
             expired: 0,
+            empty: 0,
             aux: Vec::new(),
             functions: Vec::new(),
             ahead: VecDeque::with_capacity(AHEAD + 1),
@@ -106,9 +112,9 @@ impl Loader {
         self.reader.position()
     }
 
-    /// Keys passed over because their values were empty.
-    pub fn empty_keys(&self) -> u64 {
-        self.reader.empty_keys
+    /// Which key the loading ended at, if it was one's value that could not be read.
+    pub fn broken(&self) -> Option<&Broken> {
+        self.reader.broken.as_ref()
     }
 
     /// Loads the next part of the file; false at its end. O(bytes of one key).
@@ -127,8 +133,19 @@ impl Loader {
             Some(Item::Function(source)) => self.functions.push(source.into()),
             Some(Item::Size { .. }) => {}
             Some(Item::Key(record)) => self.read_ahead(record, target)?,
+            Some(Item::Empty { key }) => self.pass_over(&key),
         }
         Ok(true)
+    }
+
+    fn pass_over(&mut self, key: &[u8]) {
+        self.empty += 1;
+        if self.empty <= EMPTY_TOLD {
+            log::notice(&format!(
+                "A collection without elements, which an old version wrote by mistake, skipping empty key: {}",
+                String::from_utf8_lossy(key)
+            ));
+        }
     }
 
     fn read_ahead(&mut self, record: Box<Record>, target: &mut Target<'_>) -> Result<(), LoadError> {

@@ -14,6 +14,7 @@ use crate::host::Input;
 use crate::log;
 use crate::persistence::aof::Manifest;
 use crate::persistence::loader::{Duplicates, LoadError, Loader, Target};
+use crate::persistence::rdb::reader::Broken;
 use crate::persistence::{rdb, snapshot};
 use crate::timer::Millis;
 
@@ -138,7 +139,7 @@ impl Core {
 
     fn find_snapshot(&mut self) -> Result<Option<Loader>, String> {
         let path = self.snapshot_path();
-        self.open_snapshot(&path).map_err(|error| fatal(&path, 0, &error))
+        self.open_snapshot(&path).map_err(|error| fatal(&path, 0, &error, None))
     }
 
     /// `None` if there is no file.
@@ -190,7 +191,7 @@ impl Core {
         match &mut loading.source {
             Source::Snapshot(loader) => {
                 let more = self.load_keys(loader, LOAD_SLICE, Duplicates::Refuse);
-                more.map_err(|error| fatal(Path::new(&loading.path), loader.position(), &error))
+                more.map_err(|error| fatal(Path::new(&loading.path), loader.position(), &error, loader.broken()))
             }
             Source::Log(replay) => self.play(replay, LOAD_SLICE),
         }
@@ -263,19 +264,17 @@ impl Core {
     }
 
     fn note_loaded(&mut self, loader: Loader) {
-        if loader.empty_keys() > 0 {
-            log::warning(&format!(
-                "{} keys were left out because their values are empty, which an old version wrote by mistake",
-                loader.empty_keys()
-            ));
-        }
         self.last_load = LastLoad {
             keys: loader.keys,
             expired: loader.expired,
         };
         self.functions = loader.functions;
+        let empty = match loader.empty {
+            0 => String::new(),
+            empty => format!(", empty keys skipped: {empty}"),
+        };
         log::notice(&format!(
-            "Done loading RDB, keys loaded: {}, keys expired: {}.",
+            "Done loading RDB, keys loaded: {}, keys expired: {}{empty}.",
             loader.keys, loader.expired
         ));
     }
@@ -316,10 +315,19 @@ impl Core {
     }
 }
 
-/// The same, and that the server ends for it.
-fn fatal(path: &Path, position: u64, error: &LoadError) -> String {
-    let what = explain(path, position, error);
-    format!("{what}\nFatal error loading the DB, check server logs. Exiting.")
+/// The same with the key whose value it is, and that the server ends for it.
+fn fatal(path: &Path, position: u64, error: &LoadError, broken: Option<&Broken>) -> String {
+    let mut what = explain(path, position, error);
+    if let Some(broken) = broken {
+        what += &format!("\nIt was reading {broken}: {error}");
+    }
+    let end = match error {
+        LoadError::Rdb(rdb::Error::Io(_) | rdb::Error::NotRdb | rdb::Error::UnknownVersion(_)) => {
+            "Fatal error loading the DB, check server logs. Exiting."
+        }
+        _ => "Terminating server after rdb file reading failure.",
+    };
+    format!("{what}\n{end}")
 }
 
 /// What the log says of a file that cannot be loaded.

@@ -10,7 +10,7 @@ use super::ProgressLine;
 use crate::commands::values::load_limits;
 use crate::config::Settings;
 use crate::persistence::rdb::Error;
-use crate::persistence::rdb::reader::{Item, Reader};
+use crate::persistence::rdb::reader::{Broken, Item, Reader};
 
 /// What was read of a file.
 #[derive(Default)]
@@ -59,7 +59,7 @@ pub(super) fn check(file: File, len: u64) -> Result<Reader<File>, ()> {
     let mut reader = match Reader::new(file, load_limits(&Settings::default()), true) {
         Ok(reader) => reader,
         Err(error) => {
-            complain(0, &error, &Found::default());
+            complain(0, &error, &Found::default(), None);
             return Err(());
         }
     };
@@ -71,7 +71,7 @@ pub(super) fn check(file: File, len: u64) -> Result<Reader<File>, ()> {
             Ok(None) => break,
             Err(error) => {
                 drop(progress);
-                complain(reader.position(), &error, &found);
+                complain(reader.position(), &error, &found, reader.broken.as_ref());
                 return Err(());
             }
         }
@@ -108,6 +108,10 @@ fn note(item: Item, position: u64, found: &mut Found) {
             }
             found.last_key = record.key;
         }
+        Item::Empty { key } => println!(
+            "[offset {position}] Empty key '{}', which is passed over",
+            key.escape_ascii()
+        ),
     }
 }
 
@@ -117,9 +121,12 @@ fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn complain(position: u64, error: &Error, found: &Found) {
+fn complain(position: u64, error: &Error, found: &Found, broken: Option<&Broken>) {
     println!("--- RDB ERROR DETECTED ---");
     println!("[offset {position}] {error}");
+    if let Some(broken) = broken {
+        println!("[additional info] Reading {broken}");
+    }
     if found.keys > 0 {
         println!(
             "[additional info] The last key that could be read is '{}'",

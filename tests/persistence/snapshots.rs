@@ -241,26 +241,50 @@ fn a_file_that_is_not_whole_stops_the_start() {
     let file = fs::read(format!("{FIXTURES}/redis-7.0.rdb")).expect("the fixture is there");
     let mut flipped = file.clone();
     *flipped.last_mut().expect("it is not empty") ^= 1;
-    for (bytes, message) in [
-        (&file[..file.len() / 2], "Short read or OOM loading DB"),
-        (&file[..20], "Short read or OOM loading DB"),
+    let (terminating, fatal) = (
+        "Terminating server after rdb file reading failure.",
+        "Fatal error loading the DB",
+    );
+    let twice = b"REDIS0011\x10\x06broken\x17\x17\0\0\0\x04\0\x82a\0\x03\x82b\0\x03\x82a\0\x03\x82d\0\x03\xff";
+    for (bytes, message, end) in [
+        (&file[..file.len() / 2], "Short read or OOM loading DB", terminating),
+        (&file[..20], "Short read or OOM loading DB", terminating),
         (
             b"nonsense that is long enough",
             "Wrong signature trying to load DB from file",
+            fatal,
         ),
-        (b"REDIS9999 and so on", "Can't handle RDB format version 9999"),
-        (&flipped, "Wrong RDB checksum"),
+        (b"REDIS9999 and so on", "Can't handle RDB format version 9999", fatal),
+        (&flipped, "Wrong RDB checksum", terminating),
+        (
+            twice,
+            "reading key 'broken' of type 16 in database 0: corrupt data: Hash integrity check failed",
+            terminating,
+        ),
     ] {
         let dir = directory_with(bytes);
         let args = ["--port", "0", "--unixsocket", "socket"];
         let output = Binary::UnderTest.run_to_exit(dir.path(), &args).expect("it exits");
         let log = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(1), "{log}");
-        assert!(
-            log.contains(message) && log.contains("Fatal error loading the DB"),
-            "{log}"
-        );
+        assert!(log.contains(message) && log.contains(end), "{log}");
         assert_eq!(fs::read(dir.path().join("dump.rdb")).expect("it is there"), bytes);
+    }
+}
+
+#[test]
+fn keys_of_empty_collections_are_passed_over_and_told() {
+    // A set of no members, then a string.
+    let file = b"REDIS0009\x02\x05empty\0\0\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+    let server = Server::start_in(Binary::UnderTest, &[], directory_with(file));
+    let mut client = server.connect();
+    assert_eq!(client.ask("KEYS *"), "*1\r\n$1\r\nk\r\n");
+    let log = server.log();
+    for told in [
+        "skipping empty key: empty\n",
+        "keys loaded: 1, keys expired: 0, empty keys skipped: 1.\n",
+    ] {
+        assert!(log.contains(told), "{log}");
     }
 }
 

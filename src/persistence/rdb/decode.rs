@@ -35,6 +35,9 @@ const SCORE_NEG_INF: u8 = 255;
 
 const DUPLICATE_MEMBER: Error = Error::Corrupt("a set has a member twice");
 const DUPLICATE_FIELD: Error = Error::Corrupt("a hash has a field twice");
+/// The same found in packed forms, whose texts are Redis's.
+const PACKED_DUPLICATE_FIELD: Error =
+    Error::Corrupt("Hash integrity check failed: a field twice, listpack with dup elements");
 
 /// Reads the body of a value. O(bytes) but for packed forms, which are checked for duplicates in O(n log n).
 pub fn value<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits) -> Result<Value, Error> {
@@ -49,11 +52,17 @@ pub fn value<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits) 
         ValueType::SetListpack => set_listpack(source.owned_string()?, limits),
         ValueType::ZsetText => zset(source, limits, text_score),
         ValueType::Zset => zset(source, limits, |source| Ok(f64::from_le_bytes(source.bytes()?))),
-        ValueType::ZsetZiplist => zset_listpack(from_ziplist(&source.owned_string()?)?, limits),
+        ValueType::ZsetZiplist => {
+            let pack = from_ziplist(&source.owned_string()?, "Zset ziplist integrity check failed")?;
+            zset_listpack(pack, limits)
+        }
         ValueType::ZsetListpack => zset_listpack(source.owned_string()?, limits),
         ValueType::Hash => hash(source, limits),
         ValueType::HashZipmap => hash_zipmap(&source.owned_string()?, limits),
-        ValueType::HashZiplist => hash_listpack(&from_ziplist(&source.owned_string()?)?, limits),
+        ValueType::HashZiplist => {
+            let pack = from_ziplist(&source.owned_string()?, "Hash ziplist integrity check failed")?;
+            hash_listpack(&pack, limits)
+        }
         ValueType::HashListpack => hash_listpack(&source.owned_string()?, limits),
         ValueType::HashExpiringDraft => {
             let fields = expiring_fields(source, |source, fields| {
@@ -103,13 +112,15 @@ fn count<S: Source>(source: &mut S) -> Result<u64, Error> {
     }
 }
 
-fn checked_listpack(bytes: &[u8]) -> Result<Listpack<'_>, Error> {
-    listpack::validate(bytes).map_err(|_| Error::Corrupt("listpack"))
+/// A listpack, checked to its last byte; `wrong` says what it is if it is not sound.
+fn checked_listpack<'b>(bytes: &'b [u8], wrong: &'static str) -> Result<Listpack<'b>, Error> {
+    listpack::validate(bytes).map_err(|_| Error::Corrupt(wrong))
 }
 
 /// A ziplist's elements as a listpack.
-fn from_ziplist(bytes: &[u8]) -> Result<Vec<u8>, Error> {
-    Ok(listpack::from_elements(ziplist::elements(bytes)?))
+fn from_ziplist(bytes: &[u8], wrong: &'static str) -> Result<Vec<u8>, Error> {
+    let elements = ziplist::elements(bytes).ok_or(Error::Corrupt(wrong))?;
+    Ok(listpack::from_elements(elements))
 }
 
 // Lists.
@@ -126,7 +137,8 @@ fn list<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
 /// Stays a quicklist even if small, for no reason but that Redis leaves it so.
 fn list_ziplist(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
     let mut list = List::new(limits.list);
-    for element in ziplist::elements(bytes)? {
+    let elements = ziplist::elements(bytes).ok_or(Error::Corrupt("List ziplist integrity check failed"))?;
+    for element in elements {
         list.push(End::Tail, element.text(&mut itoa::Buffer::new()));
     }
     if list.is_empty() {
@@ -151,7 +163,7 @@ fn quicklist<S: Source>(
 }
 
 fn ziplist_node<S: Source>(source: &mut S, list: &mut List) -> Result<(), Error> {
-    let pack = from_ziplist(&source.owned_string()?)?;
+    let pack = from_ziplist(&source.owned_string()?, "Quicklist ziplist integrity check failed")?;
     list.append_listpack(Listpack::new(&pack));
     Ok(())
 }
@@ -162,7 +174,9 @@ fn node<S: Source>(source: &mut S, list: &mut List) -> Result<(), Error> {
     match container {
         _ if bytes.is_empty() => return Err(Error::Corrupt("a list has a node without bytes")),
         NODE_PLAIN => list.append_plain(&bytes),
-        NODE_PACKED => list.append_listpack(checked_listpack(&bytes)?),
+        NODE_PACKED => {
+            list.append_listpack(checked_listpack(&bytes, "Quicklist listpack integrity check failed")?);
+        }
         _ => return Err(Error::Corrupt("unknown kind of list node")),
     }
     Ok(())
@@ -200,7 +214,7 @@ fn set<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
 }
 
 fn set_intset(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
-    let set = intset::validate(&bytes).ok_or(Error::Corrupt("intset"))?;
+    let set = intset::validate(&bytes).ok_or(Error::Corrupt("Intset integrity check failed"))?;
     let set: Intset = match set.is_empty() {
         true => return Err(Error::Empty),
         false => set,
@@ -212,7 +226,7 @@ fn set_intset(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
 }
 
 fn set_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
-    let pack = checked_listpack(&bytes)?;
+    let pack = checked_listpack(&bytes, "Set listpack integrity check failed")?;
     if pack.is_empty() {
         return Err(Error::Empty);
     }
@@ -267,12 +281,14 @@ fn text_score<S: Source>(source: &mut S) -> Result<f64, Error> {
 }
 
 fn zset_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
-    let pack = checked_listpack(&bytes)?;
+    let pack = checked_listpack(&bytes, "Zset listpack integrity check failed")?;
     if pack.is_empty() {
         return Err(Error::Empty);
     }
     if !zset::packed::is_sound(pack) {
-        return Err(Error::Corrupt("a packed sorted set is out of order"));
+        return Err(Error::Corrupt(
+            "Zset integrity check failed: a packed sorted set is out of order",
+        ));
     }
     if pack.len() / 2 > limits.zset.max_entries {
         return Ok(Value::Zset(Box::new(zset::unpack(&bytes))));
@@ -321,17 +337,17 @@ impl HashBuilder {
     fn finish(self) -> Result<Value, Error> {
         match self {
             HashBuilder::Table(hash) => Ok(Value::Hash(hash)),
-            HashBuilder::Packed(bytes) => packed_hash(Listpack::new(&bytes)),
+            HashBuilder::Packed(bytes) => match Listpack::new(&bytes) {
+                pack if pairs_are_sound(pack) => Ok(packed_hash(pack)),
+                _ => Err(DUPLICATE_FIELD),
+            },
         }
     }
 }
 
-/// A small hash of the pairs of a listpack.
-fn packed_hash(pack: Listpack<'_>) -> Result<Value, Error> {
-    if !pairs_are_sound(pack) {
-        return Err(DUPLICATE_FIELD);
-    }
-    Ok(Value::Packed(Kind::HashPacked, packed::from_listpack(pack)))
+/// A small hash of the pairs of a listpack, no field of which is there twice.
+fn packed_hash(pack: Listpack<'_>) -> Value {
+    Value::Packed(Kind::HashPacked, packed::from_listpack(pack))
 }
 
 fn hash<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
@@ -346,11 +362,10 @@ fn hash<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
     builder.finish()
 }
 
+/// One without pairs was never written, and is refused as in Redis.
 fn hash_zipmap(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
-    let pairs = zipmap::pairs(bytes)?;
-    if pairs.is_empty() {
-        return Err(Error::Empty);
-    }
+    let pairs = zipmap::pairs(bytes).filter(|pairs| !pairs.is_empty());
+    let pairs = pairs.ok_or(Error::Corrupt("Zipmap integrity check failed"))?;
     let mut builder = HashBuilder::new(pairs.len() as u64, &limits.hash);
     for (field, value) in pairs {
         builder.add(field, value, &limits.hash)?;
@@ -359,17 +374,17 @@ fn hash_zipmap(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
 }
 
 fn hash_listpack(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
-    let pack = checked_listpack(bytes)?;
+    let pack = checked_listpack(bytes, "Hash listpack integrity check failed")?;
     if pack.is_empty() {
         return Err(Error::Empty);
     }
-    if !limits.hash.outgrown(pack.len() / 2) {
-        return packed_hash(pack);
-    }
     if !pairs_are_sound(pack) {
-        return Err(DUPLICATE_FIELD);
+        return Err(PACKED_DUPLICATE_FIELD);
     }
-    Ok(Value::Hash(Box::new(Hash::from_pairs(pairs_of(pack)))))
+    if limits.hash.outgrown(pack.len() / 2) {
+        return Ok(Value::Hash(Box::new(Hash::from_pairs(pairs_of(pack)))));
+    }
+    Ok(packed_hash(pack))
 }
 
 // Hashes whose fields have deadlines.
@@ -421,7 +436,7 @@ fn expiring_hash(mut fields: Vec<ExpiringField>, limits: &HashLimits) -> Result<
 
 /// A listpack of fields, values and deadlines, which stays one whatever the length of its elements.
 fn expiring_listpack(bytes: &[u8], limits: &HashLimits) -> Result<Value, Error> {
-    let pack = checked_listpack(bytes)?;
+    let pack = checked_listpack(bytes, "Hash listpack integrity check failed")?;
     if pack.is_empty() {
         return Err(Error::Empty);
     }

@@ -13,6 +13,7 @@
 //! FF checksum: u64        the end; the checksum is there from version 5 on, and 0 if it was not computed
 //! ```
 
+use std::fmt;
 use std::io::Read;
 
 use super::decode::{self, Limits};
@@ -64,6 +65,26 @@ pub enum Item {
         volatile: u64,
     },
     Key(Box<Record>),
+    /// A key that is none, since its collection is empty, as old versions could write by mistake.
+    Empty {
+        key: Vec<u8>,
+    },
+}
+
+/// A key whose value cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    pub database: u64,
+    pub key: Vec<u8>,
+    /// The code of the value's type.
+    pub code: u8,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Broken { database, key, code } = self;
+        write!(f, "key '{}' of type {code} in database {database}", key.escape_ascii())
+    }
 }
 
 /// Reads a file from front to end.
@@ -74,8 +95,8 @@ pub struct Reader<R> {
     dialect: Dialect,
     database: u64,
     ended: bool,
-    /// Keys passed over because their values were empty, which old versions could write by mistake.
-    pub empty_keys: u64,
+    /// Which key the reading ended at, if it was one's value that could not be read.
+    pub broken: Option<Broken>,
 }
 
 impl<R: Read> Reader<R> {
@@ -105,7 +126,7 @@ impl<R: Read> Reader<R> {
             dialect,
             database: 0,
             ended: false,
-            empty_keys: 0,
+            broken: None,
         })
     }
 
@@ -165,12 +186,12 @@ impl<R: Read> Reader<R> {
                     let key = input.owned_string()?;
                     let value = match decode::value(input, value_type, &self.limits) {
                         Ok(value) => value,
-                        Err(Error::Empty) => {
-                            self.empty_keys += 1;
-                            (deadline, idle, frequency) = (None, None, None);
-                            continue;
+                        Err(Error::Empty) => return Ok(Some(Item::Empty { key })),
+                        Err(error) => {
+                            let database = self.database;
+                            self.broken = Some(Broken { database, key, code });
+                            return Err(error);
                         }
-                        Err(error) => return Err(error),
                     };
                     return Ok(Some(Item::Key(Box::new(Record {
                         database: self.database,

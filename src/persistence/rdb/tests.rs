@@ -283,6 +283,8 @@ fn hashes_are_read_whole_or_not_at_all() {
     assert!(matches!(read(ValueType::HashListpack, &odd), Err(Error::Corrupt(_))));
     let empty = string(&listpack::EMPTY);
     assert!(matches!(read(ValueType::HashListpack, &empty), Err(Error::Empty)));
+    let empty = string(b"\0\xff");
+    assert!(matches!(read(ValueType::HashZipmap, &empty), Err(Error::Corrupt(_))));
 }
 
 /// Fields that could have had a deadline and have none make an ordinary hash, unless their writer has a form of its own

@@ -47,7 +47,7 @@ fn nodes<S: Source>(source: &mut S, stream: &mut Stream) -> Result<(), Error> {
         let master_id = StreamId::from_be_bytes(key.map_err(|_| Error::Corrupt("a stream node's ID"))?);
         stream
             .push_raw_node(master_id, &bytes)
-            .map_err(|_| Error::Corrupt("stream node"))?;
+            .map_err(|_| Error::Corrupt("Stream listpack integrity check failed"))?;
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ fn consumer<S: Source>(
     };
     let consumer = group
         .add_consumer(&name, seen_time)
-        .ok_or(Error::Corrupt("a group has a consumer twice"))?;
+        .ok_or(Error::Corrupt("Duplicate stream consumer detected"))?;
     group.consumer_mut(consumer).active_time = active_time;
     for _ in 0..source.length()? {
         let id = raw_id(source)?;
@@ -148,7 +148,12 @@ fn consumer<S: Source>(
         let entry = place.ok().and_then(|place| pending.get_mut(place));
         match entry {
             Some(entry) if entry.owner.is_none() => entry.owner = Some(consumer),
-            _ => return Err(Error::Corrupt("an entry pending for a consumer and not for its group")),
+            Some(_) => {
+                return Err(Error::Corrupt(
+                    "Stream consumer PEL entry already has a consumer assigned",
+                ));
+            }
+            None => return Err(Error::Corrupt("an entry pending for a consumer and not for its group")),
         }
     }
     Ok(())
