@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod config;
+pub mod crash;
 pub mod format;
 pub mod hashing;
 pub mod host;

@@ -74,15 +74,25 @@ fn write(level: Level, message: &str) {
     let role = char::from(ROLE.load(Ordering::Relaxed));
     let time = chrono::Local::now().format("%d %b %Y %H:%M:%S%.3f");
     let line = format!("{}:{role} {time} {mark} {message}\n", std::process::id());
-    // A line that cannot be written has nowhere else to be complained about. The file is opened anew each time so that
-    // it may be rotated by renaming it.
     let Ok(file) = FILE.lock() else { return };
-    let _ = match &*file {
-        None => std::io::stdout().write_all(line.as_bytes()),
+    append(file.as_deref(), &line);
+}
+
+/// Writes text as it is, whatever the level. Unlike lines, it is lost when it is another line that panicked.
+pub fn write_report(text: &str) {
+    let Ok(file) = FILE.try_lock() else { return };
+    append(file.as_deref(), text);
+}
+
+/// What cannot be written has nowhere else to be complained about. The file is opened anew each time so that it may be
+/// rotated by renaming it.
+fn append(path: Option<&Path>, text: &str) {
+    let _ = match path {
+        None => std::io::stdout().write_all(text.as_bytes()),
         Some(path) => OpenOptions::new()
             .create(true)
             .append(true)
             .open(path)
-            .and_then(|mut file| file.write_all(line.as_bytes())),
+            .and_then(|mut file| file.write_all(text.as_bytes())),
     };
 }

@@ -8,7 +8,7 @@ use aeolus::config::{self, RenamedCommand, StartError, Startup};
 use aeolus::host::os::OsHost;
 use aeolus::reactor::{Reactor, process};
 use aeolus::server::Core;
-use aeolus::{hashing, log, memory, tools};
+use aeolus::{crash, hashing, log, memory, tools};
 
 fn main() -> ExitCode {
     memory::claim_serving_thread();
@@ -74,6 +74,8 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     if settings.daemonize {
         process::daemonize().map_err(|error| format!("Can't become a daemon: {error}"))?;
     }
+    crash::set_enabled(settings.crash_log_enabled);
+    crash::report_to(logfile.as_ref()).map_err(|error| format!("Can't have crashes reported: {error}"))?;
     log::set_role(b'M');
     log::notice(&format!(
         "Aeolus version {} is starting, PID: {}",

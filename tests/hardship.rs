@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -434,4 +435,57 @@ fn signals_of_terminals_and_broken_pipes_are_ignored() {
         assert_eq!(client.ask("PING"), "+PONG\r\n");
     }
     assert!(server.is_running());
+}
+
+/// What a signal left in the log, once it has ended the server.
+fn report_of(server: &mut Server, signal: Signal) -> String {
+    server.signal(signal).expect("the server runs");
+    let status = server.wait_for_exit(PATIENCE).expect("a child of ours");
+    let ended_by = status.and_then(|status| status.signal());
+    assert_eq!(ended_by, Some(signal.as_raw()), "{status:?}: {}", server.log());
+    server.log()
+}
+
+#[test]
+fn signals_of_crashes_leave_a_report() {
+    for signal in [Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::FPE, Signal::ILL] {
+        let mut server = Server::start(Binary::UnderTest);
+        server.connect().ask("ECHO hello");
+        let log = report_of(&mut server, signal);
+        let crashed = format!("crashed by signal: {}, si_code: 0\n", signal.as_raw());
+        let sender = format!("Killed by PID: {}, UID: ", std::process::id());
+        for part in [
+            "=== REDIS BUG REPORT START",
+            &crashed,
+            &sender,
+            "The last command called: echo\n",
+            "------ STACK TRACE ------\n",
+            "=== REDIS BUG REPORT END",
+        ] {
+            assert!(log.contains(part), "{signal:?}: {part}: {log}");
+        }
+    }
+}
+
+#[test]
+fn crash_reports_go_to_the_log_file_unless_they_are_switched_off() {
+    let settings = [("logfile", "own.log"), ("enable-debug-command", "yes")];
+    let log_of = |server: &Server| fs::read_to_string(server.dir().join("own.log")).expect("the log is there");
+    for (line, says) in [
+        ("DEBUG SEGFAULT", "crashed by signal: 11"),
+        ("DEBUG PANIC", "crashed by a panic in src/commands/debug.rs:"),
+    ] {
+        let mut server = Server::start_with(Binary::UnderTest, &settings);
+        let mut client = server.connect();
+        client.send(format!("{line}\r\n").as_bytes()).expect("it reads");
+        server.wait_for_exit(PATIENCE).expect("a child of ours");
+        let log = log_of(&server);
+        for part in [says, "The last command called: debug\n", "STACK TRACE"] {
+            assert!(log.contains(part), "{line}: {part}: {log}");
+        }
+    }
+    let mut server = Server::start_with(Binary::UnderTest, &settings);
+    server.connect().ask("CONFIG SET crash-log-enabled no");
+    report_of(&mut server, Signal::SEGV);
+    assert!(!log_of(&server).contains("BUG REPORT"), "{}", log_of(&server));
 }

@@ -9,6 +9,7 @@ use super::handlers::Family;
 use super::table::help::help;
 use crate::config::rewrite::Extent;
 use crate::config::{SetError, Setter, Settings};
+use crate::crash;
 use crate::log;
 use crate::reactor::{listener, process};
 use crate::resp::request::Args;
@@ -111,6 +112,9 @@ fn take_effect(core: &mut Core, changed: &[&'static str]) {
     }
     if has(&["maxmemory", "maxmemory-policy"]) {
         make_room(core);
+    }
+    if has(&["crash-log-enabled"]) {
+        crash::set_enabled(core.settings.crash_log_enabled);
     }
     if has(&["aof-disable-auto-gc"]) {
         core.remove_history();

@@ -43,6 +43,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         (b"loadaof", 2) => load_log(ctx),
         (b"log", 3) => log(ctx, args.at(2)),
         (b"object", 3) => object(ctx, args.at(2)),
+        (b"panic", 2) => panic!("somebody asked for it with DEBUG PANIC"),
         (b"pause-cron", 3) => pause_cron(ctx, args.at(2)),
         (b"populate", 3..=5) => populate(ctx, args),
         (b"protocol", 3) => protocol(args.at(2), &mut ctx.reply),
@@ -51,6 +52,10 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         (b"replybuffer", 4) if args.at(2).eq_ignore_ascii_case(b"resizing") => {
             // Reply buffers go from client to client and are never resized while a client has one.
             ctx.reply.ok();
+            Ok(())
+        }
+        (b"segfault", 2) => {
+            crate::crash::fault();
             Ok(())
         }
         (b"set-active-expire", 3) => set_active_expire(ctx, args.at(2)),
@@ -85,6 +90,8 @@ const HELP: &[&str] = &[
     "    Writes <message> to the log.",
     "OBJECT <key>",
     "    Shows how <key> and its value are stored.",
+    "PANIC",
+    "    Crashes the server as a mistake in its program would.",
     "PAUSE-CRON <0|1>",
     "    With 1, what is done once a second is not done: idle clients and soft limits of output are not looked at.",
     "POPULATE <count> [<prefix>] [<size>]",
@@ -99,6 +106,8 @@ const HELP: &[&str] = &[
     "    MERGE its keys take the place of those that are there; without, a key that is there is an error.",
     "REPLYBUFFER RESIZING <0|1>",
     "    Changes nothing: a client between requests has no reply buffer that could be resized.",
+    "SEGFAULT",
+    "    Crashes the server with the signal of an invalid access to memory.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    With 0, keys expire only when somebody looks at them.",
     "SET-SKIP-CHECKSUM-VALIDATION <0|1>",

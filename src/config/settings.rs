@@ -89,8 +89,7 @@ settings! {
     /// The syslog facility.
     "syslog-facility" syslog_facility: SyslogFacility = SyslogFacility::Local0, Any, Startup, SYSLOG;
     /// Whether a crash leaves a report in the log.
-    "crash-log-enabled" crash_log_enabled: bool =
-        true, Any, Runtime, Inert("a panic prints where it happened and ends the process");
+    "crash-log-enabled" crash_log_enabled: bool = true, Any, Runtime, Active;
     /// Whether a crash checks memory.
     "crash-memcheck-enabled" crash_memcheck_enabled: bool = true, Any, Runtime, Inert("a crash checks no memory");
     /// Whether a logo is shown even when the output is no terminal.

@@ -10,6 +10,7 @@ use super::slowlog;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::commands::table::CommandSpec;
 use crate::commands::table::flags::Flag;
+use crate::crash;
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
 
@@ -46,6 +47,7 @@ impl Core {
         let (database, no_touch) = (session.database as usize, session.no_touch);
         self.no_touch = no_touch && spec.name != "touch";
         self.writing = spec.flags.contains(Flag::Write);
+        crash::note_call(spec);
         let start_of_reply = reply.bytes.len();
         let dirty = self.begin_recording();
         let caller = self.caller.replace(index);
