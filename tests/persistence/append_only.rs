@@ -345,6 +345,37 @@ fn rounds() -> u64 {
         .unwrap_or(20)
 }
 
+/// Increments show both what is lost between a base and its increment and what stands in both.
+#[test]
+fn rewrites_amid_writes_lose_and_repeat_nothing() {
+    for preamble in ["yes", "no"] {
+        let settings = [("aof-use-rdb-preamble", preamble), ("rdb-key-save-delay", "100")];
+        let server = start(&settings, new_directory());
+        let mut control = server.connect();
+        control.ask("DEBUG POPULATE 500");
+        let mut writers: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+        let lines = "INCR n\r\n".repeat(50);
+        for round in 0..100 {
+            for writer in &mut writers {
+                writer.send(lines.as_bytes()).expect("it reads");
+            }
+            if round % 20 == 10 {
+                control.ask("BGREWRITEAOF");
+            }
+            for writer in &mut writers {
+                writer.read_replies(50).expect("it answers");
+            }
+        }
+        wait_for("the last rewrite ends", || {
+            info(&mut control, "aof_rewrite_in_progress") == "0"
+        });
+        assert_ne!(info(&mut control, "aof_rewrites"), "0", "{}", server.log());
+        assert_eq!(control.ask("GET n"), "$5\r\n20000\r\n");
+        let server = start(&settings, server.kill());
+        assert_eq!(server.connect().ask("GET n"), "$5\r\n20000\r\n", "{}", server.log());
+    }
+}
+
 #[test]
 fn a_full_disk_stops_writes_until_there_is_room() {
     let server = start(&[], new_directory());
