@@ -107,8 +107,8 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     // What the server holds before it serves anybody, the reactor's buffers included.
     reactor.core.facts.startup_bytes = memory::used();
     reactor.core.begin_loading()?;
-    reactor.core.begin_replication();
     if reactor.core.loading.is_none() {
+        reactor.core.begin_replication();
         log::notice("Ready to accept connections tcp");
     }
     reactor.run()?;

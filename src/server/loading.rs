@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::core::Core;
 use super::replay::Replay;
+use super::replication::roles::has_history;
 use super::stopwatch::Stopwatch;
 use crate::commands::values::load_limits;
 use crate::host::Input;
@@ -206,9 +207,9 @@ impl Core {
         let mut target = Target {
             keyspace: &mut self.keyspace,
             moment: &self.moment,
-            // What a log says behind its base may have kept a key alive that was to expire by now.
-            // A replica leaves all expiry to its primary.
-            drop_expired: !self.is_replaying && !self.replication.is_replica(),
+            // What a log says behind its base may have kept a key alive that was to expire by now. A replica leaves all
+            // expiry to its primary; and the replicas of a primary must hear of it.
+            drop_expired: !self.is_replaying && self.settings.replicaof.0.is_none() && !has_history(&loader.aux),
             duplicates,
         };
         for _ in 0..count {
@@ -239,12 +240,13 @@ impl Core {
         let took = self.monotonic.since(loading.began) as f64 / 1000.0;
         match loading.source {
             Source::Snapshot(loader) => {
-                self.note_loaded(loader);
+                let aux = self.note_loaded(loader);
                 if loading.is_from_primary {
                     self.dirty = 0;
                     self.primary_loaded(Ok(()));
                     return Ok(());
                 }
+                self.take_up_history(&aux);
                 log::notice(&format!("DB loaded from disk: {took:.3} seconds"));
             }
             Source::Log(replay) => {
@@ -259,11 +261,13 @@ impl Core {
             }
         }
         self.dirty = 0;
+        self.begin_replication();
         log::notice("Ready to accept connections tcp");
         Ok(())
     }
 
-    fn note_loaded(&mut self, loader: Loader) {
+    /// Notes what a snapshot has brought, and gives its remarks.
+    fn note_loaded(&mut self, loader: Loader) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.last_load = LastLoad {
             keys: loader.keys,
             expired: loader.expired,
@@ -277,6 +281,7 @@ impl Core {
             "Done loading RDB, keys loaded: {}, keys expired: {}{empty}.",
             loader.keys, loader.expired
         ));
+        loader.aux
     }
 
     /// Plays the append-only file in one go (DEBUG LOADAOF), in the place of all data.

@@ -47,6 +47,11 @@ impl Propagation {
         self.selected = None;
     }
 
+    /// The database in which whoever has read all of the stream is; `None` if the next unit says so first.
+    pub fn selected(&self) -> Option<usize> {
+        self.selected
+    }
+
     /// Adds a request to the unit.
     fn add<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) {
         if self.requests == 0 {

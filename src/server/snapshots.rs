@@ -101,10 +101,12 @@ impl Core {
     /// What the disk says, which is logged.
     pub fn save(&mut self) -> io::Result<()> {
         let path = self.snapshot_path();
-        let facts = Facts {
+        let history = self.history();
+        let mut facts = Facts {
             interrupt: self.interrupt.as_deref(),
             ..facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false)
         };
+        facts.aux.extend(history);
         let saved = snapshot::save(&mut *self.host, &path, &self.keyspace, &facts, &mut |_| {});
         if let Err(error) = saved {
             log::warning(&format!("Error saving the DB on disk ({}): {error}", path.display()));
@@ -131,7 +133,9 @@ impl Core {
     pub fn save_in_background(&mut self) -> io::Result<()> {
         let path = self.snapshot_path();
         let started = Stopwatch::read();
-        let facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
+        let history = self.history();
+        let mut facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
+        facts.aux.extend(history);
         let keyspace = &self.keyspace;
         let forked = self
             .host
@@ -155,7 +159,9 @@ impl Core {
     /// What the system says when it cannot fork.
     pub(super) fn snapshot_through_pipe(&mut self) -> io::Result<Box<dyn Pipe>> {
         let started = Stopwatch::read();
-        let facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
+        let history = self.history();
+        let mut facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
+        facts.aux.extend(history);
         let keyspace = &self.keyspace;
         let pipe = self.host.fork_piped(&mut |host, tell| {
             let out = io::BufWriter::with_capacity(PIPE_BLOCK, host.parent()?);

@@ -129,3 +129,52 @@ fn a_replica_keeps_its_own_log() {
     let replica = super::Server::start_in(OURS, &settings, dir);
     assert_eq!(digest(&replica), expected);
 }
+
+/// Who is started again from a snapshot goes on in the history that it tells of, at either end of the link.
+fn goes_on_after_a_restart(first: Binary, second: Binary) {
+    if !first.available() || !second.available() {
+        return;
+    }
+    let (primary, replica) = (start(first, &[]), start(second, &[]));
+    follow(&replica, &primary);
+    wait_until_up(&replica);
+    let load = Load::on(&primary, 5);
+    let mut client = replica.connect();
+    wait_until("it arrives", || number(&mut client, "master_repl_offset") > 20_000);
+    load.stop();
+    primary.connect().ask("SET short lived PX 1");
+    must_agree(&primary, &replica);
+
+    assert_eq!(replica.connect().ask("SAVE"), "+OK\r\n");
+    let dir = replica.kill();
+    primary.connect().ask("SET while away");
+    let address = format!("127.0.0.1 {}", primary.port());
+    let replica = super::Server::start_in(second, &[super::DEBUGGING, ("replicaof", &address)], dir);
+    wait_until_up(&replica);
+    must_agree(&primary, &replica);
+    let mut at_primary = primary.connect();
+    assert_eq!(number(&mut at_primary, "sync_full"), 1, "{}", primary.log());
+    assert_eq!(number(&mut at_primary, "sync_partial_ok"), 1);
+
+    assert_eq!(at_primary.ask("SAVE"), "+OK\r\n");
+    let dir = primary.kill();
+    let primary = super::Server::start_in(first, &[super::DEBUGGING], dir);
+    primary.connect().ask("SET new times");
+    follow(&replica, &primary);
+    wait_until_up(&replica);
+    must_agree(&primary, &replica);
+    let mut at_primary = primary.connect();
+    assert_eq!(number(&mut at_primary, "sync_full"), 0, "{}", primary.log());
+    assert_eq!(number(&mut at_primary, "sync_partial_ok"), 1);
+}
+
+#[test]
+fn ours_go_on_after_a_restart() {
+    goes_on_after_a_restart(OURS, OURS);
+}
+
+#[test]
+fn ours_and_a_real_one_go_on_after_a_restart() {
+    goes_on_after_a_restart(OURS, Binary::Redis);
+    goes_on_after_a_restart(Binary::Redis, OURS);
+}

@@ -16,13 +16,13 @@
 
 pub mod link;
 pub mod primary;
-mod roles;
+pub(super) mod roles;
 pub mod stream;
 mod transfer;
 
 use super::session::SessionIndex;
 use crate::timer::Millis;
-use link::PrimaryLink;
+use link::{Position, PrimaryLink};
 use stream::Stream;
 use transfer::Piped;
 
@@ -55,6 +55,8 @@ pub struct Replication {
     piped: Option<Piped>,
     /// The connection to the primary, while this server is a replica.
     pub link: Option<Box<PrimaryLink>>,
+    /// The history of the data that the server was started with.
+    restored: Option<Position>,
     /// The database in which the primary's stream is; kept while the link is down.
     pub(super) primary_database: u32,
 }

@@ -14,11 +14,84 @@ const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 const STALE: &str = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 const TOO_FEW: &str = "NOREPLICAS Not enough good replicas to write.";
 
+/// The history in a snapshot's remarks.
+fn read_history(aux: &[(Vec<u8>, Vec<u8>)]) -> Option<(Position, u32)> {
+    let text = |name: &[u8]| {
+        let found = aux.iter().find(|(remark, _)| remark == name);
+        found.and_then(|(_, value)| std::str::from_utf8(value).ok())
+    };
+    let id = text(b"repl-id").filter(|id| id.len() == 40)?;
+    let offset = text(b"repl-offset")?.parse().ok()?;
+    let database = text(b"repl-stream-db").and_then(|text| text.parse().ok()).unwrap_or(0);
+    Some((
+        Position {
+            id: id.to_owned(),
+            offset,
+        },
+        database,
+    ))
+}
+
+/// Whether a snapshot tells of a history.
+pub(in super::super) fn has_history(aux: &[(Vec<u8>, Vec<u8>)]) -> bool {
+    read_history(aux).is_some()
+}
+
 impl Core {
-    /// Follows the setting `replicaof` at the start.
+    /// What a snapshot says of the history its data belong to; nothing if there is none that anybody knows.
+    pub(in super::super) fn history(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let (position, database) = match &self.replication.link {
+            Some(link) if link.is_up() => (self.position(), Some(self.replication.primary_database as usize)),
+            Some(link) => match link.known() {
+                Some(known) => (known.clone(), Some(self.replication.primary_database as usize)),
+                None => return Vec::new(),
+            },
+            None if self.replication.stream.is_kept() => (self.position(), self.propagation.selected()),
+            None => return Vec::new(),
+        };
+        vec![
+            // Where none is selected the stream goes on with a SELECT.
+            ("repl-stream-db", database.unwrap_or(0).to_string().into_bytes()),
+            ("repl-id", position.id.into_bytes()),
+            ("repl-offset", position.offset.to_string().into_bytes()),
+        ]
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            id: self.replication.id.clone(),
+            offset: self.propagation.offset,
+        }
+    }
+
+    /// Takes up the history that a snapshot has told of, with which the server has just been started: a primary's
+    /// replicas can go on where they were, and a replica itself.
+    pub(in super::super) fn take_up_history(&mut self, aux: &[(Vec<u8>, Vec<u8>)]) {
+        let Some((position, database)) = read_history(aux) else {
+            return;
+        };
+        self.propagation.offset = position.offset;
+        self.replication.primary_database = database;
+        if self.settings.replicaof.0.is_some() {
+            self.replication.id.clone_from(&position.id);
+            self.replication.restored = Some(position);
+            return;
+        }
+        // What comes now is another history, which has the same beginning.
+        self.replication.former = Some(FormerId {
+            id: position.id,
+            until: position.offset,
+        });
+        self.replication.stream.begin(position.offset);
+        self.replication.alone_since = self.monotonic;
+        self.note_recording();
+    }
+
+    /// Follows the setting `replicaof`, once the data are loaded that were there at the start.
     pub fn begin_replication(&mut self) {
         if let Some(address) = self.settings.replicaof.0.clone() {
-            self.follow(address, None);
+            let known = self.replication.restored.take();
+            self.follow(address, known);
         }
     }
 
@@ -32,10 +105,7 @@ impl Core {
         // Own data may be what the other has, up to some point: it may know our history, if we were its primary.
         let known = match &self.replication.link {
             Some(link) if !link.is_up() => link.known().cloned(),
-            _ => Some(Position {
-                id: self.replication.id.clone(),
-                offset: self.propagation.offset,
-            }),
+            _ => Some(self.position()),
         };
         self.feed_stream();
         self.leave_primary();
