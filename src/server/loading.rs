@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::core::Core;
 use super::replay::Replay;
-use super::replication::roles::has_history;
+use super::replication::roles::{has_history, stream_database};
 use super::stopwatch::Stopwatch;
 use crate::commands::values::load_limits;
 use crate::host::Input;
@@ -208,11 +208,16 @@ impl Core {
             keyspace: &mut self.keyspace,
             moment: &self.moment,
             // What a log says behind its base may have kept a key alive that was to expire by now. A replica leaves all
-            // expiry to its primary; and the replicas of a primary must hear of it.
+            // expiry to its primary.
             drop_expired: !self.is_replaying && self.settings.replicaof.0.is_none() && !has_history(&loader.aux),
             duplicates,
         };
         for _ in 0..count {
+            // Where a history goes on, its replicas must hear of what expires. Remarks come before keys, but maybe in the
+            // same slice.
+            if loader.keys == 0 && has_history(&loader.aux) {
+                target.drop_expired = false;
+            }
             if !loader.step(&mut target)? {
                 return Ok(false);
             }
@@ -243,7 +248,7 @@ impl Core {
                 let aux = self.note_loaded(loader);
                 if loading.is_from_primary {
                     self.dirty = 0;
-                    self.primary_loaded(Ok(()));
+                    self.primary_loaded(Ok(stream_database(&aux)));
                     return Ok(());
                 }
                 self.take_up_history(&aux);

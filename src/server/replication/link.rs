@@ -574,7 +574,7 @@ impl Core {
     }
 
     /// The snapshot is loaded, or is no snapshot.
-    pub(in super::super) fn primary_loaded(&mut self, loaded: Result<(), String>) {
+    pub(in super::super) fn primary_loaded(&mut self, loaded: Result<u32, String>) {
         let link = self.replication.link.as_mut();
         let Some((id, offset)) = link.and_then(|link| match &mut link.state {
             State::Loading { id, offset } => Some((std::mem::take(id), *offset)),
@@ -582,17 +582,21 @@ impl Core {
         }) else {
             return;
         };
-        if let Err(error) = loaded {
-            self.empty_keyspace();
-            return self.drop_link(&format!(
-                "Failed trying to load the MASTER synchronization DB from disk, check server logs: {error}"
-            ));
-        }
+        let database = match loaded {
+            Ok(database) => database,
+            Err(error) => {
+                self.empty_keyspace();
+                return self.drop_link(&format!(
+                    "Failed trying to load the MASTER synchronization DB from disk, check server logs: {error}"
+                ));
+            }
+        };
         log::notice("MASTER <-> REPLICA sync: Finished with success");
         self.replication.former = None;
         self.replication.id = id;
         self.propagation.offset = offset;
-        self.replication.primary_database = 0;
+        // A primary says SELECT first, but a replica passes on a stream that has said it long ago.
+        self.replication.primary_database = database;
         self.resume_log();
         self.begin_streaming();
     }

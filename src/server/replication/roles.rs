@@ -32,6 +32,11 @@ fn read_history(aux: &[(Vec<u8>, Vec<u8>)]) -> Option<(Position, u32)> {
     ))
 }
 
+/// The database in which the stream is that belongs to a snapshot.
+pub(in super::super) fn stream_database(aux: &[(Vec<u8>, Vec<u8>)]) -> u32 {
+    read_history(aux).map_or(0, |(_, database)| database)
+}
+
 /// Whether a snapshot tells of a history.
 pub(in super::super) fn has_history(aux: &[(Vec<u8>, Vec<u8>)]) -> bool {
     read_history(aux).is_some()
