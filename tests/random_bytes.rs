@@ -337,10 +337,76 @@ fn no_log_brings_the_core_down() {
     for cut in 0..=log.len() {
         assert!(files::logs_play_or_are_refused(&log[..cut]), "{cut}");
     }
+    for at in 0..log.len() {
+        for byte in (0..=255u8).step_by(5).chain([1, 0x7F, 0x80]) {
+            let mut bytes = log.clone();
+            bytes[at] = byte;
+            files::logs_play_or_are_refused(&bytes);
+        }
+    }
     let mut random = Random::new(6);
     for _ in 0..3000 {
         let mut bytes = log.clone();
         spoil(&mut random, &mut bytes);
         files::logs_play_or_are_refused(&bytes);
+    }
+}
+
+/// A snapshot with a small value of every kind, as the server writes it.
+fn small_snapshot() -> Vec<u8> {
+    let lines = [
+        "SET string text",
+        "SET int 12345",
+        "SET volatile x PXAT 1700000100000",
+        "RPUSH list a 1 ccc",
+        "SADD ints 1 2 300",
+        "SADD set a b",
+        "HSET hash field value other 7",
+        "ZADD zset 1.5 a 2 b",
+        "XADD stream 1-1 field value",
+        "XADD stream 2-1 field other",
+        "XGROUP CREATE stream group 0",
+        "XREADGROUP GROUP group consumer COUNT 1 STREAMS stream >",
+        "SELECT 3",
+        "SET elsewhere 1",
+        "CONFIG SET hash-max-listpack-entries 1 set-max-listpack-entries 1 zset-max-listpack-entries 1 \
+         list-max-listpack-size 1 set-max-intset-entries 1",
+        "RPUSH nodes a bb",
+        "SADD table a b",
+        "HSET fields a 1 b 2",
+        "ZADD scores 1 a 2.5 b",
+    ];
+    files::snapshot_after(&lines)
+}
+
+/// With its checksum no byte of a snapshot can be another, and none can be missing.
+#[test]
+fn a_snapshot_cut_or_flipped_anywhere_is_refused() {
+    let whole = small_snapshot();
+    assert!(files::snapshots_load_or_are_refused(&whole));
+    for cut in 0..whole.len() {
+        assert!(!files::snapshots_load_or_are_refused(&whole[..cut]), "{cut}");
+    }
+    for at in 0..whole.len() {
+        for bits in [1, 0x10, 0x80, 0xFF] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= bits;
+            assert!(!files::snapshots_load_or_are_refused(&bytes), "{at} {bits:x}");
+        }
+    }
+}
+
+/// Without one any byte may be another, and what it makes is refused or sound.
+#[test]
+fn a_snapshot_without_checksum_may_say_anything() {
+    let mut whole = small_snapshot();
+    let end = whole.len() - 8;
+    whole[end..].fill(0);
+    for at in 0..end {
+        for byte in (0..=255u8).step_by(13).chain([1, 0x7F, 0x80, 0xFF]) {
+            let mut bytes = whole.clone();
+            bytes[at] = byte;
+            files::snapshots_load_or_are_refused(&bytes);
+        }
     }
 }

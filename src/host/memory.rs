@@ -1,7 +1,8 @@
 //! A machine in memory, for tests and simulations: files are bytes in a map, children run at once.
 //!
 //! Handles share the disk, so that what one host writes another finds, as after a restart. A disk has room for so many
-//! bytes; writing more fails as on a full one.
+//! bytes; writing more fails as on a full one. It can be told to fail otherwise ([`Faults`]), and to lose what was not
+//! synced, as it does when the machine loses power ([`MemoryHost::crash`]).
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,11 +12,53 @@ use std::rc::Rc;
 
 use super::{Exit, Host, Input, News, Output, Pipe, Progress, Work};
 
+#[derive(Debug, Default)]
+struct Stored {
+    bytes: Vec<u8>,
+    /// Bytes at the front that outlast a crash of the machine.
+    synced: usize,
+}
+
+/// Names and open handles share a file, whatever becomes of the names.
+type FileRef = Rc<RefCell<Stored>>;
+
+/// What goes wrong on a disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Bytes that one write takes at most.
+    pub write_most: Option<usize>,
+    /// After so many bytes more every write fails with an input/output error.
+    pub fail_after: Option<usize>,
+    /// Whether syncs fail, which keeps nothing.
+    pub fail_syncs: bool,
+    /// Whether files cannot be cut off.
+    pub fail_truncating: bool,
+    /// Whether syncs aside do not come to their end.
+    pub hold_syncs: bool,
+}
+
 #[derive(Debug)]
 struct Disk {
-    files: BTreeMap<PathBuf, Vec<u8>>,
+    files: BTreeMap<PathBuf, FileRef>,
     /// Bytes that all files together may have.
     room: usize,
+    faults: Faults,
+}
+
+/// What a broken disk says.
+fn broken() -> io::Error {
+    // EIO on every system there is.
+    io::Error::from_raw_os_error(5)
+}
+
+impl Disk {
+    fn find(&self, path: &Path) -> io::Result<&FileRef> {
+        self.files.get(path).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn used(&self) -> usize {
+        self.files.values().map(|file| file.borrow().bytes.len()).sum()
+    }
 }
 
 /// The number of a child.
@@ -63,6 +106,7 @@ impl Default for MemoryHost {
         let disk = Disk {
             files: BTreeMap::new(),
             room: usize::MAX,
+            faults: Faults::default(),
         };
         MemoryHost {
             disk: Rc::new(RefCell::new(disk)),
@@ -77,12 +121,40 @@ impl Default for MemoryHost {
 impl MemoryHost {
     /// What a file holds.
     pub fn bytes(&self, path: &str) -> Option<Vec<u8>> {
-        self.disk.borrow().files.get(Path::new(path)).cloned()
+        let disk = self.disk.borrow();
+        disk.find(Path::new(path)).ok().map(|file| file.borrow().bytes.clone())
     }
 
     /// Puts a file on the disk.
     pub fn put(&self, path: &str, bytes: &[u8]) {
-        self.disk.borrow_mut().files.insert(path.into(), bytes.to_vec());
+        let stored = Stored {
+            bytes: bytes.to_vec(),
+            synced: bytes.len(),
+        };
+        let file = Rc::new(RefCell::new(stored));
+        self.disk.borrow_mut().files.insert(path.into(), file);
+    }
+
+    /// Names of all files.
+    pub fn names(&self) -> Vec<String> {
+        let disk = self.disk.borrow();
+        disk.files.keys().map(|path| path.display().to_string()).collect()
+    }
+
+    /// Lets the disk fail.
+    pub fn set_faults(&self, faults: Faults) {
+        self.disk.borrow_mut().faults = faults;
+    }
+
+    /// The machine loses power: of every file stays what was synced, and of what was written behind that as much as
+    /// `lucky` says when it is told how much there is.
+    pub fn crash(&self, mut lucky: impl FnMut(usize) -> usize) {
+        for file in self.disk.borrow().files.values() {
+            let file = &mut *file.borrow_mut();
+            let unsynced = file.bytes.len() - file.synced;
+            file.bytes.truncate(file.synced + lucky(unsynced).min(unsynced));
+            file.synced = file.bytes.len();
+        }
     }
 
     /// Limits what all files together may hold.
@@ -93,23 +165,38 @@ impl MemoryHost {
 
 struct MemoryFile {
     disk: Rc<RefCell<Disk>>,
-    path: PathBuf,
-    /// Whether a sync has come to its end of which nobody was told.
-    is_synced: bool,
+    file: FileRef,
+    /// Up to where the sync goes that nobody was told the end of.
+    syncing: Option<usize>,
+}
+
+impl MemoryFile {
+    fn sync_up_to(&self, len: usize) -> io::Result<()> {
+        if self.disk.borrow().faults.fail_syncs {
+            return Err(broken());
+        }
+        let file = &mut *self.file.borrow_mut();
+        file.synced = len.min(file.bytes.len());
+        Ok(())
+    }
 }
 
 impl Write for MemoryFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let disk = &mut *self.disk.borrow_mut();
-        let used: usize = disk.files.values().map(Vec::len).sum();
-        let fits = bytes.len().min(disk.room.saturating_sub(used));
+        let mut fits = bytes.len().min(disk.room.saturating_sub(disk.used()));
         if fits == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        // A file that was removed meanwhile takes writes all the same.
-        if let Some(file) = disk.files.get_mut(&self.path) {
-            file.extend_from_slice(&bytes[..fits]);
+        fits = fits.min(disk.faults.write_most.unwrap_or(usize::MAX));
+        if let Some(left) = &mut disk.faults.fail_after {
+            fits = fits.min(*left);
+            *left -= fits;
+            if fits == 0 && !bytes.is_empty() {
+                return Err(broken());
+            }
         }
+        self.file.borrow_mut().bytes.extend_from_slice(&bytes[..fits]);
         Ok(fits)
     }
 
@@ -120,37 +207,44 @@ impl Write for MemoryFile {
 
 impl Output for MemoryFile {
     fn sync(&mut self) -> io::Result<()> {
-        Ok(())
+        let len = self.file.borrow().bytes.len();
+        self.sync_up_to(len)
     }
 
     fn begin_sync(&mut self) -> io::Result<()> {
-        self.is_synced = true;
+        self.syncing = Some(self.file.borrow().bytes.len());
         Ok(())
     }
 
     fn sync_outcome(&mut self) -> Option<io::Result<()>> {
-        std::mem::take(&mut self.is_synced).then_some(Ok(()))
+        if self.disk.borrow().faults.hold_syncs {
+            return None;
+        }
+        let len = self.syncing.take()?;
+        Some(self.sync_up_to(len))
     }
 }
 
 impl Host for MemoryHost {
     fn create(&mut self, path: &Path) -> io::Result<Box<dyn Output>> {
-        self.disk.borrow_mut().files.insert(path.to_owned(), Vec::new());
-        self.append(path)
+        let file = self.append(path)?;
+        if let Ok(stored) = self.disk.borrow().find(path) {
+            *stored.borrow_mut() = Stored::default();
+        }
+        Ok(file)
     }
 
     fn append(&mut self, path: &Path) -> io::Result<Box<dyn Output>> {
-        self.disk.borrow_mut().files.entry(path.to_owned()).or_default();
+        let file = self.disk.borrow_mut().files.entry(path.to_owned()).or_default().clone();
         Ok(Box::new(MemoryFile {
             disk: self.disk.clone(),
-            path: path.to_owned(),
-            is_synced: false,
+            file,
+            syncing: None,
         }))
     }
 
     fn open(&mut self, path: &Path) -> io::Result<Input> {
-        let disk = self.disk.borrow();
-        let bytes = disk.files.get(path).ok_or(io::ErrorKind::NotFound)?.clone();
+        let bytes = self.disk.borrow().find(path)?.borrow().bytes.clone();
         let len = bytes.len() as u64;
         Ok(Input {
             bytes: Box::new(Cursor::new(bytes)),
@@ -160,8 +254,8 @@ impl Host for MemoryHost {
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let files = &mut self.disk.borrow_mut().files;
-        let bytes = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        files.insert(to.to_owned(), bytes);
+        let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        files.insert(to.to_owned(), file);
         Ok(())
     }
 
@@ -175,9 +269,13 @@ impl Host for MemoryHost {
     }
 
     fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()> {
-        let files = &mut self.disk.borrow_mut().files;
-        let file = files.get_mut(path).ok_or(io::ErrorKind::NotFound)?;
-        file.truncate(len as usize);
+        let disk = self.disk.borrow();
+        if disk.faults.fail_truncating {
+            return Err(broken());
+        }
+        let file = &mut *disk.find(path)?.borrow_mut();
+        file.bytes.truncate(len as usize);
+        file.synced = file.bytes.len();
         Ok(())
     }
 

@@ -109,12 +109,16 @@ impl OsHost {
         }
         let (reports, pipe) = io::pipe()?;
         rustix::io::ioctl_fionbio(&reports, true)?;
+        let parent = std::process::id();
         // SAFETY: the one thread that serves calls this, and holds no lock: jemalloc's own are held by its handlers
         // across the fork, and the log's and the standard streams' are taken by this thread only. The child runs
         // nothing but `run_child`, which never returns.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
-            0 => run_child(pipe.into_raw_fd(), handover.map(IntoRawFd::into_raw_fd), work),
+            0 => {
+                let handover = handover.map(IntoRawFd::into_raw_fd);
+                run_child(parent, pipe.into_raw_fd(), handover, work)
+            }
             pid => {
                 self.child = Pid::from_raw(pid).map(|pid| Child {
                     pid,
@@ -281,8 +285,13 @@ fn read_reports(reports: &mut PipeReader) -> Option<Progress> {
 }
 
 /// The child's whole life.
-fn run_child(reports: i32, handover: Option<i32>, work: Work<'_>) -> ! {
+fn run_child(parent: u32, reports: i32, handover: Option<i32>, work: Work<'_>) -> ! {
     isolate(reports, handover);
+    if std::os::unix::process::parent_id() != parent {
+        // It ended before the child could ask to end with it.
+        // SAFETY: ends the process at once, before it has done anything.
+        unsafe { libc::_exit(1) }
+    }
     crate::log::set_role(b'C');
     // SAFETY: `isolate` has put the pipe there, and nobody else writes to it.
     let mut reports = unsafe { File::from_raw_fd(REPORT) };

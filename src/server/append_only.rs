@@ -108,8 +108,9 @@ pub struct AppendOnly {
     pub delayed: u64,
     /// How long to sleep before a write (DEBUG AOF-FLUSH-SLEEP), for tests of slow disks.
     pub write_delay: Duration,
-    /// Why the last write failed.
-    pub write_error: Option<String>,
+    /// Why the last write failed, and the last sync aside. A write that succeeds says nothing about syncs.
+    write_error: Option<String>,
+    sync_error: Option<String>,
     /// Bytes of all files, and of all of them when the last base was written.
     pub size: u64,
     pub base_size: u64,
@@ -149,6 +150,7 @@ impl Default for AppendOnly {
             delayed: 0,
             write_delay: Duration::ZERO,
             write_error: None,
+            sync_error: None,
             size: 0,
             base_size: 0,
             rewriting: None,
@@ -162,6 +164,13 @@ impl Default for AppendOnly {
             delay: 0,
             last_timestamp: 0,
         }
+    }
+}
+
+impl AppendOnly {
+    /// Why writes of clients are refused, if they are: what they change could not be kept.
+    pub fn error(&self) -> Option<&str> {
+        self.write_error.as_deref().or(self.sync_error.as_deref())
     }
 }
 
@@ -191,6 +200,7 @@ impl Core {
         self.host
             .create_directory(self.settings.appenddirname.as_path())
             .map_err(|error| told("Can't open or create append-only dir", &error))?;
+        self.remove_log_leftovers();
         if self.append_only.manifest.is_empty() {
             self.write_first_base()
                 .map_err(|error| told("Can't write the first base of the append-only file", &error))?;
@@ -201,6 +211,16 @@ impl Core {
         self.append_only.state = State::On;
         self.start_recording();
         Ok(())
+    }
+
+    /// Removes what a crash has left under a temporary name. A base or an increment that no manifest names stays until the
+    /// next of its number takes its place: it may be all there is when the manifest is the wrong one.
+    fn remove_log_leftovers(&mut self) {
+        for name in [format!("{TEMPORARY}{}", self.manifest_name()), self.waiting_name()] {
+            if self.host.remove(&self.log_path(&name)).is_ok() {
+                log::notice(&format!("Removed {name}, left behind by a process that is no more"));
+            }
+        }
     }
 
     fn start_recording(&mut self) {
@@ -323,12 +343,14 @@ impl Core {
         }
         log.closing.retain(|closing| closing.is_syncing || closing.is_unsynced);
         let is_all_synced = log.closing.is_empty() && !log.is_unsynced && !log.is_syncing;
-        let offset = log.written;
+        let (offset, is_closed) = (log.written, log.closing.is_empty());
         if is_all_synced && self.settings.appendfsync != AppendFsync::No {
             self.synced_up_to(offset);
         }
-        if let Some(error) = failed {
-            self.note_write_error(&error);
+        match failed {
+            Some(error) => self.note_sync_error(&error),
+            None if is_closed => self.forget_sync_error(),
+            None => {}
         }
     }
 
@@ -434,18 +456,14 @@ impl Core {
             );
         }
         log.waiting_since = None;
-        let outcome = self.write_pending();
-        match (outcome, policy) {
+        match (self.write_pending(), policy) {
             (Ok(()), AppendFsync::Always) => self.sync_log(),
             (Ok(()), _) => Ok(()),
-            (Err(error), AppendFsync::Always) => Err(format!(
-                "Can't recover from AOF write error when the AOF fsync policy is 'always': {}. Exiting...",
-                reason(&error)
-            )),
-            (Err(error), _) => {
-                self.note_write_error(&error);
-                Ok(())
+            (Err(_), AppendFsync::Always) => {
+                Err("Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...".to_owned())
             }
+            // It is logged, refuses writes of clients, and is tried again.
+            (Err(_), _) => Ok(()),
         }
     }
 
@@ -478,7 +496,9 @@ impl Core {
             }
         };
         if let Err(error) = outcome {
-            return Err(self.take_back(written, error));
+            self.note_write_error(&error, written);
+            self.take_back(written);
+            return Err(error);
         }
         log.file_size += written as u64;
         log.size += written as u64;
@@ -497,11 +517,11 @@ impl Core {
         Ok(())
     }
 
-    fn take_back(&mut self, written: usize, error: io::Error) -> io::Error {
-        if written == 0 {
-            return error;
-        }
+    fn take_back(&mut self, written: usize) {
         let size = self.append_only.file_size;
+        if written == 0 {
+            return;
+        }
         if let Err(failed) = self.host.truncate(&self.append_only.path, size) {
             log::warning(&format!(
                 "Could not remove short write from the append-only file: {}. Redis may refuse to load the AOF the next time \
@@ -513,16 +533,37 @@ impl Core {
             self.append_only.file_size += written as u64;
             self.append_only.size += written as u64;
         }
-        error
     }
 
-    fn note_write_error(&mut self, error: &io::Error) {
+    /// Refuses writes of clients from now on. The log is told once of the same error.
+    fn note_write_error(&mut self, error: &io::Error, written: usize) {
         let text = reason(error);
         if self.append_only.write_error.as_ref() != Some(&text) {
-            log::warning(&format!("Error writing to the AOF file: {text}"));
+            log::warning(&match written {
+                0 => format!("Error writing to the AOF file: {text}"),
+                _ => format!(
+                    "Short write while writing to the AOF file: (nwritten={written}, expected={})",
+                    self.append_only.pending.len()
+                ),
+            });
         }
         self.append_only.write_error = Some(text);
         self.note_hampering();
+    }
+
+    fn note_sync_error(&mut self, error: &io::Error) {
+        let text = reason(error);
+        if self.append_only.sync_error.as_ref() != Some(&text) {
+            log::warning(&format!("Fail to fsync the AOF file: {text}"));
+        }
+        self.append_only.sync_error = Some(text);
+        self.note_hampering();
+    }
+
+    fn forget_sync_error(&mut self) {
+        if self.append_only.sync_error.take().is_some() {
+            self.note_hampering();
+        }
     }
 
     /// Syncs while everybody waits.
@@ -556,11 +597,14 @@ impl Core {
         log.is_syncing = false;
         let offset = log.syncing;
         match outcome {
-            Ok(()) => self.synced_up_to(offset),
+            Ok(()) => {
+                self.forget_sync_error();
+                self.synced_up_to(offset);
+            }
             Err(error) => {
-                self.note_write_error(&error);
-                // Tried again in a second; a write that succeeds says nothing about it.
+                // Tried again in a second.
                 self.append_only.is_unsynced = true;
+                self.note_sync_error(&error);
             }
         }
     }
@@ -585,6 +629,10 @@ impl Core {
 
     fn sync_aside(&mut self) {
         let is_child_at_work = self.settings.no_appendfsync_on_rewrite && self.has_child();
+        if self.settings.appendfsync != AppendFsync::Everysec {
+            // Nobody will sync aside again and hear that it is over.
+            self.forget_sync_error();
+        }
         let log = &mut self.append_only;
         let wanted = self.settings.appendfsync == AppendFsync::Everysec && log.is_unsynced && !log.is_syncing;
         if !wanted || is_child_at_work || !log.closing.is_empty() {
@@ -594,7 +642,7 @@ impl Core {
         let begun = log.file.as_mut().map(|file| file.begin_sync());
         match begun {
             Some(Ok(())) => (log.is_syncing, log.is_unsynced) = (true, false),
-            Some(Err(error)) => self.note_write_error(&error),
+            Some(Err(error)) => self.note_sync_error(&error),
             None => {}
         }
     }
@@ -916,7 +964,7 @@ impl Core {
         log.state = State::Off;
         log.file = None;
         log.pending.clear();
-        log.write_error = None;
+        (log.write_error, log.sync_error) = (None, None);
         (log.is_scheduled, log.is_syncing, log.is_unsynced) = (false, false, false);
         log.manifest = Manifest::default();
         self.note_hampering();

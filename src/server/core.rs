@@ -438,7 +438,7 @@ impl Core {
     pub fn note_hampering(&mut self) {
         let by_role = self.replication.is_replica() || self.settings.min_replicas_to_write > 0;
         self.is_hampered =
-            by_role || self.loading.is_some() || !self.snapshots.is_ok || self.append_only.write_error.is_some();
+            by_role || self.loading.is_some() || !self.snapshots.is_ok || self.append_only.error().is_some();
     }
 
     // Lookups.

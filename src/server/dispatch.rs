@@ -339,9 +339,9 @@ impl<'a> Executor<'a> {
             return None;
         }
         let writes = |spec: &CommandSpec| spec.flags.contains(Flag::Write);
-        let is_refused = self.core.refuses_writes() || self.core.append_only.write_error.is_some();
+        let is_refused = self.core.refuses_writes() || self.core.append_only.error().is_some();
         if is_refused && (spec.name == "ping" || self.core.runs_any(index, spec, writes)) {
-            return Some(match &self.core.append_only.write_error {
+            return Some(match self.core.append_only.error() {
                 Some(error) if !self.core.refuses_writes() => {
                     format!("MISCONF Errors writing to the AOF file: {error}")
                 }

@@ -298,7 +298,9 @@ impl Core {
                     break;
                 }
             }
-            let command = run_one(&mut executor, reader.bytes(), words, seat)?;
+            let command = run_one(&mut executor, reader.bytes(), words, seat).map_err(|unknown| {
+                format!("Unknown command '{unknown}' reading the append only file {name} (offset {begin})")
+            })?;
             match command {
                 "multi" => *open_multi = Some(begin),
                 "exec" | "discard" => *open_multi = None,
@@ -319,7 +321,8 @@ impl Core {
             ReadError::Truncated => format!(
                 "Unexpected end of file reading the append only file {name}. You can: 1) Make a backup of your AOF file, \
                  then use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the \
-                 'aof-load-truncated' configuration option to yes and restart the server."
+                 'aof-load-truncated' configuration option to yes and restart the server. (offset {})",
+                reader.position()
             ),
             ReadError::Format => format!(
                 "Bad file format reading the append only file {name}: make a backup of your AOF file, then use \
@@ -365,7 +368,7 @@ fn requests(input: Box<dyn Read>, begun: Vec<u8>, position: u64) -> Part {
     }
 }
 
-/// Runs a request of the log and gives its command's name.
+/// Runs a request of the log and gives its command's name; if there is no such command, what the log calls it.
 fn run_one(
     executor: &mut Executor<'_>,
     bytes: &[u8],
@@ -375,8 +378,7 @@ fn run_one(
     let name = words.0.first().map_or(&[][..], |&(at, len)| &bytes[at..at + len]);
     // Records are as clients sent them, with names that `rename-command` gave, or the server's own.
     let Some(spec) = table::lookup(name).or_else(|| table::lookup_own(name)) else {
-        let name = String::from_utf8_lossy(name);
-        return Err(format!("Unknown command '{name}' reading the append only file"));
+        return Err(String::from_utf8_lossy(name).into_owned());
     };
     let mut bigs = Vec::new();
     let spans: Vec<Span> = words

@@ -28,6 +28,24 @@ fn digest_of(core: &Core) -> String {
     digest::of_keyspace(&core.keyspace).to_hex().to_string()
 }
 
+/// What a server saves that has played these requests.
+pub fn snapshot_after(lines: &[&str]) -> Vec<u8> {
+    let mut log = Vec::new();
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+        log.extend(format!("*{}\r\n", words.len()).bytes());
+        for word in words {
+            log.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
+        }
+    }
+    let host = MemoryHost::default();
+    host.put(MANIFEST, b"file appendonly.aof.1.incr.aof seq 1 type i\n");
+    host.put(INCREMENT, &log);
+    let mut core = start(&host, true).expect("the requests are sound");
+    core.save().expect("the disk has room");
+    host.bytes("dump.rdb").expect("it was just saved")
+}
+
 /// Bytes as a snapshot. True if they were loaded.
 pub fn snapshots_load_or_are_refused(bytes: &[u8]) -> bool {
     let host = MemoryHost::default();

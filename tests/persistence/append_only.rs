@@ -5,9 +5,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::support::PATIENCE;
 use super::support::client::Client;
 use super::support::os::limit_file_size;
-use super::support::random::Random;
 use super::support::server::{Binary, Server};
 use super::{DEBUGGING, digest, fill, info, wait_for};
 
@@ -310,44 +310,6 @@ fn a_torn_end_is_cut_off_and_nothing_else() {
     assert!(log.contains("Bad file format reading the append only file"), "{log}");
 }
 
-#[test]
-fn no_answered_write_is_lost_to_a_kill() {
-    let mut random = Random::new(20240601);
-    let settings = [("appendfsync", "always"), ("auto-aof-rewrite-min-size", "20kb")];
-    let (mut dir, mut answered) = (Some(new_directory()), 0u64);
-    for round in 0..rounds() {
-        let server = start(&settings, dir.take().expect("it is put back"));
-        let mut client = server.connect();
-        let kept: u64 = match client.ask("GET n").trim_end().rsplit("\r\n").next() {
-            Some("$-1") | None => 0,
-            Some(digits) => digits.parse().expect("a number"),
-        };
-        assert!(
-            kept == answered || kept == answered + 1,
-            "round {round}: {answered} were answered, {kept} are kept"
-        );
-        if random.below(3) == 0 {
-            client.ask("BGREWRITEAOF");
-        }
-        answered = kept;
-        for _ in 0..random.below(200) {
-            client.ask(&format!("SET filler:{} {answered}", random.below(100)));
-            answered = client.ask("INCR n").trim_end()[1..].parse().expect("a number");
-        }
-        // One more is under way when it is killed: it may be kept or not.
-        client.send(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n").expect("it is there");
-        dir = Some(server.kill());
-    }
-}
-
-/// How often the server is killed: AEOLUS_KILLS, or a few times.
-fn rounds() -> u64 {
-    std::env::var("AEOLUS_KILLS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(20)
-}
-
 /// Increments show both what is lost between a base and its increment and what stands in both.
 #[test]
 fn rewrites_amid_writes_lose_and_repeat_nothing() {
@@ -403,4 +365,30 @@ fn a_full_disk_stops_writes_until_there_is_room() {
     let before = digest(&server);
     let server = start(&[], server.kill());
     assert_eq!(digest(&server), before, "{}", server.log());
+}
+
+/// Under `always` nothing may be answered that is not on the disk, so the server ends.
+#[test]
+fn a_full_disk_ends_the_server_under_always() {
+    let mut server = start(&[("appendfsync", "always")], new_directory());
+    let mut client = server.connect();
+    client.ask("SET a 1");
+    let before = digest(&server);
+    let increment = server.dir().join("appendonlydir/appendonly.aof.1.incr.aof");
+    let whole = fs::read(&increment).expect("the increment");
+    // Room for the log of the server, which is a file too, and for a part of the record.
+    limit_file_size(server.pid(), 4000).expect("limits of one's own children may be lowered");
+    let reply = client.call(&["SET", "b", &"x".repeat(5000)]);
+    assert!(reply.is_err(), "nothing is answered");
+    let status = server.wait_for_exit(PATIENCE).expect("it was started here");
+    let (code, log) = (status.and_then(|status| status.code()), server.log());
+    assert_eq!(code, Some(1), "{log}");
+    assert!(
+        log.contains("Short write while writing to the AOF file: (nwritten=39")
+            && log.contains("Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting..."),
+        "{log}"
+    );
+    assert_eq!(fs::read(&increment).expect("the increment"), whole);
+    let server = start(&[], server.kill());
+    assert_eq!(digest(&server), before);
 }

@@ -2,6 +2,7 @@
 //! loaded here, always with the same DEBUG DIGEST.
 
 mod append_only;
+mod kills;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::support::client::Client;
 use super::support::os::{Signal, limit_file_size};
 use super::support::server::{Binary, Server};
 use super::{DEBUGGING, digest, fill, info, wait_for};
@@ -52,6 +53,36 @@ fn files_of_old_servers_are_kept_whole() {
     }
 }
 
+/// Deletes the hashes with a field that has a deadline, which Redis 7.0 does not know.
+fn delete_timed_hashes(client: &mut Client) {
+    let mut deleted = 0;
+    for database in 0..16 {
+        client.ask(&format!("SELECT {database}"));
+        for key in bulks(&client.ask("KEYS *")) {
+            if client.ask(&format!("TYPE {key}")) != "+hash\r\n" {
+                continue;
+            }
+            let fields = bulks(&client.ask(&format!("HKEYS {key}")));
+            let timed = fields.iter().any(|field| {
+                let field = field.as_bytes();
+                let reply = client.call(&[b"HPTTL".as_slice(), key.as_bytes(), b"FIELDS", b"1", field]);
+                reply.is_ok_and(|reply| reply != b"*1\r\n:-1\r\n")
+            });
+            if timed {
+                assert_eq!(client.ask(&format!("DEL {key}")), ":1\r\n");
+                deleted += 1;
+            }
+        }
+    }
+    assert!(deleted > 0);
+}
+
+/// The texts of an array of bulk strings without line ends.
+fn bulks(reply: &str) -> Vec<String> {
+    let lines = reply.split("\r\n").skip(2).step_by(2);
+    lines.map(str::to_owned).filter(|text| !text.is_empty()).collect()
+}
+
 /// Deadlines of fields have no form in version 10: with them a file is of version 12, without them it is not.
 #[test]
 fn fields_with_deadlines_are_kept() {
@@ -64,6 +95,16 @@ fn fields_with_deadlines_are_kept() {
         assert!(saved.starts_with(b"REDIS0012"), "{name}");
         let again = Server::start_in(Binary::UnderTest, &[DEBUGGING], server.kill());
         assert_eq!(digest(&again), loaded, "{name}");
+        // Without the hashes that have any, all the rest has its place in version 10.
+        delete_timed_hashes(&mut again.connect());
+        let rest = digest(&again);
+        assert_eq!(again.connect().ask("SAVE"), "+OK\r\n");
+        let saved = fs::read(again.dir().join("dump.rdb")).expect("it was just saved");
+        assert!(saved.starts_with(b"REDIS0010"), "{name}");
+        if Binary::Redis.available() {
+            let redis = Server::start_in(Binary::Redis, &[DEBUGGING], directory_with(&saved));
+            assert_eq!(digest(&redis), rest, "{name}");
+        }
     }
     let server = Server::start_with(Binary::UnderTest, &[DEBUGGING]);
     let mut client = server.connect();
@@ -269,6 +310,40 @@ fn a_file_that_is_not_whole_stops_the_start() {
         assert_eq!(output.status.code(), Some(1), "{log}");
         assert!(log.contains(message) && log.contains(end), "{log}");
         assert_eq!(fs::read(dir.path().join("dump.rdb")).expect("it is there"), bytes);
+    }
+}
+
+/// Wherever a file is cut, and whichever of its bytes is another.
+#[test]
+fn the_offset_of_what_is_wrong_is_told() {
+    let server = Server::start_with(Binary::UnderTest, &[]);
+    let mut client = server.connect();
+    for line in ["SET a x", "RPUSH l a 1", "HSET h f v", "ZADD z 1 m", "XADD s 1-1 f v"] {
+        client.ask(line);
+    }
+    client.ask("SAVE");
+    let whole = fs::read(server.dir().join("dump.rdb")).expect("it was just saved");
+    let dir = server.kill();
+    let file = dir.path().join("dump.rdb");
+    let offset = |text: &str| -> Option<usize> {
+        let (_, rest) = text.split_once("offset ")?;
+        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        for bytes in [&whole[..at], &flipped] {
+            fs::write(&file, bytes).expect("it is writable");
+            let args: &[&str] = match at % 2 {
+                0 => &["--port", "0", "--unixsocket", "socket"],
+                _ => &["check-rdb", "dump.rdb"],
+            };
+            let output = Binary::UnderTest.run_to_exit(dir.path(), args).expect("it exits");
+            let log = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(output.status.code(), Some(1), "{at}: {log}");
+            assert!(offset(&log).is_some_and(|offset| offset <= whole.len()), "{at}: {log}");
+            assert_eq!(output.stderr, b"", "{at}");
+        }
     }
 }
 
