@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::Read;
 
 use super::rdb::decode::Limits;
-use super::rdb::reader::{Broken, Item, Reader, Record};
+use super::rdb::reader::{Broken, Item, Part, Reader, Record};
 use super::rdb::{self, Value};
 use crate::hashing::hash_bytes;
 use crate::host::Input;
@@ -117,23 +117,28 @@ impl Loader {
         self.reader.broken.as_ref()
     }
 
-    /// Loads the next part of the file; false at its end. O(bytes of one key).
+    /// Loads the next part of the file, which may be some elements of a large value; false at its end. O(bytes of the key
+    /// or of these elements).
     ///
     /// # Errors
     /// What is wrong with the file. What was loaded before stays; nothing more can be.
     pub fn step(&mut self, target: &mut Target<'_>) -> Result<bool, LoadError> {
-        match self.reader.next_item()? {
-            None => {
+        let item = match self.reader.step()? {
+            Part::Item(item) => item,
+            Part::Unfinished => return Ok(true),
+            Part::End => {
                 while let Some((record, hash)) = self.ahead.pop_front() {
                     self.place(*record, hash, target)?;
                 }
                 return Ok(false);
             }
-            Some(Item::Aux { name, value }) => self.aux.push((name, value)),
-            Some(Item::Function(source)) => self.functions.push(source.into()),
-            Some(Item::Size { .. }) => {}
-            Some(Item::Key(record)) => self.read_ahead(record, target)?,
-            Some(Item::Empty { key }) => self.pass_over(&key),
+        };
+        match item {
+            Item::Aux { name, value } => self.aux.push((name, value)),
+            Item::Function(source) => self.functions.push(source.into()),
+            Item::Size { .. } => {}
+            Item::Key(record) => self.read_ahead(record, target)?,
+            Item::Empty { key } => self.pass_over(&key),
         }
         Ok(true)
     }

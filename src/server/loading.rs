@@ -21,8 +21,10 @@ use crate::timer::Millis;
 
 /// How long a tick may spend on loading, in ns. Clients wait so long for their -LOADING.
 const LOAD_TIME: u64 = 10_000_000;
-/// Keys loaded between two looks at the clock.
+/// Keys, parts of a large value, or requests of a log that are loaded between two looks at the clock, and the bytes of
+/// the file after which there are no more.
 const LOAD_SLICE: usize = 64;
+pub(super) const LOAD_BYTES: u64 = 256 * 1024;
 /// How often the log says how far it is, in ms.
 const LOG_STEP: i64 = 5000;
 
@@ -212,17 +214,24 @@ impl Core {
             drop_expired: !self.is_replaying && self.settings.replicaof.0.is_none() && !has_history(&loader.aux),
             duplicates,
         };
+        let begin = loader.position();
         for _ in 0..count {
             // Where a history goes on, its replicas must hear of what expires. Remarks come before keys, but maybe in the
             // same slice.
             if loader.keys == 0 && has_history(&loader.aux) {
                 target.drop_expired = false;
             }
+            let keys = loader.keys;
             if !loader.step(&mut target)? {
                 return Ok(false);
             }
-            // Nothing interrupts a load.
-            let _ = snapshot::delay(self.settings.key_load_delay, loader.keys, None);
+            if loader.keys != keys {
+                // Nothing interrupts a load.
+                let _ = snapshot::delay(self.settings.key_load_delay, loader.keys, None);
+            }
+            if loader.position() - begin >= LOAD_BYTES {
+                break;
+            }
         }
         Ok(true)
     }

@@ -10,13 +10,14 @@ use std::path::Path;
 
 use super::core::Core;
 use super::dispatch::{Executor, Request};
+use super::loading::LOAD_BYTES;
 use super::session::{ClientId, ReplyMode, Session, SessionIndex};
 use crate::commands::table;
 use crate::host::{Input, reason};
 use crate::log;
 use crate::persistence::aof::Manifest;
 use crate::persistence::aof::manifest::LogFile;
-use crate::persistence::aof::reader::{ReadError, Reader, Words};
+use crate::persistence::aof::reader::{Next, ReadError, Reader, Words};
 use crate::persistence::loader::{Duplicates, Loader};
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::Span;
@@ -282,17 +283,18 @@ impl Core {
         };
         let (mut pool, name) = (ReplyPool::default(), &current.file.name);
         let mut executor = Executor::new(self, &mut pool);
-        let mut end = None;
+        let (first, mut end) = (reader.position(), None);
         for _ in 0..count {
             let begin = reader.position();
-            match reader.next(words) {
-                Ok(true) => {}
-                Ok(false) if open_multi.is_some() => {
+            match reader.step(words) {
+                Ok(Next::Request) => {}
+                Ok(Next::Unfinished) => break,
+                Ok(Next::End) if open_multi.is_some() => {
                     log::warning("Revert incomplete MULTI/EXEC transaction from AOF file");
                     end = Some(ReadError::Truncated);
                     break;
                 }
-                Ok(false) => return Ok(false),
+                Ok(Next::End) => return Ok(false),
                 Err(error) => {
                     end = Some(error);
                     break;
@@ -305,6 +307,9 @@ impl Core {
                 "multi" => *open_multi = Some(begin),
                 "exec" | "discard" => *open_multi = None,
                 _ => {}
+            }
+            if reader.position() - first >= LOAD_BYTES {
+                break;
             }
         }
         executor.finish();

@@ -1,6 +1,7 @@
-//! The core with a clock of its own: what goes when memory runs out, what it does between requests, and what it makes of
-//! broken disks.
+//! The core with a clock of its own: what goes when memory runs out, what it does between requests, what it makes of
+//! broken disks, and how it loads.
 
 mod eviction;
 mod faults;
+mod loading;
 mod upkeep;

@@ -9,6 +9,8 @@ use std::io::{self, Read};
 
 /// Bytes asked of the file at a time.
 const STEP: usize = 256 * 1024;
+/// A buffer that has grown beyond this for one request is made small again.
+const KEPT: usize = 16 * STEP;
 /// The longest first line of anything; no number needs more.
 const LINE_MAX: usize = 1024;
 /// Arguments a request may have, as clients' may.
@@ -40,6 +42,17 @@ impl std::error::Error for ReadError {}
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words(pub Vec<(usize, usize)>);
 
+/// What one step of a reader comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next request has been found.
+    Request,
+    /// It is large, and there is more of it.
+    Unfinished,
+    /// The end of the file, and of the last request.
+    End,
+}
+
 /// Reads a file from front to end.
 pub struct Reader<R> {
     input: R,
@@ -48,6 +61,9 @@ pub struct Reader<R> {
     start: usize,
     /// Bytes of the file before the buffer.
     passed: u64,
+    /// Bytes that the buffer must have before it is looked at again. This doubles while a request is not whole, so that a
+    /// huge one is not looked through over and over.
+    wanted: usize,
     at_end: bool,
 }
 
@@ -59,6 +75,7 @@ impl<R: Read> Reader<R> {
             buffer: begun,
             start: 0,
             passed: position,
+            wanted: 0,
             at_end: false,
         }
     }
@@ -76,16 +93,34 @@ impl<R: Read> Reader<R> {
     /// Finds the next request; false at the end of the file. O(bytes of the request).
     pub fn next(&mut self, words: &mut Words) -> Result<bool, ReadError> {
         loop {
-            match self.parse(words)? {
-                Some(end) => {
-                    self.start = end;
-                    if !words.0.is_empty() {
-                        return Ok(true);
+            match self.step(words)? {
+                Next::Request => return Ok(true),
+                Next::Unfinished => {}
+                Next::End => return Ok(false),
+            }
+        }
+    }
+
+    /// The same, with no more than one read from the file. O(bytes of that), and amortised O(bytes of the request).
+    pub fn step(&mut self, words: &mut Words) -> Result<Next, ReadError> {
+        loop {
+            if self.at_end || self.buffer.len() >= self.wanted {
+                match self.parse(words)? {
+                    Some(end) => {
+                        (self.start, self.wanted) = (end, 0);
+                        if !words.0.is_empty() {
+                            return Ok(Next::Request);
+                        }
+                        continue;
                     }
+                    None if self.at_end && self.start == self.buffer.len() => return Ok(Next::End),
+                    None if self.at_end => return Err(ReadError::Truncated),
+                    None => self.wanted = 2 * (self.buffer.len() - self.start),
                 }
-                None if self.at_end && self.start == self.buffer.len() => return Ok(false),
-                None if self.at_end => return Err(ReadError::Truncated),
-                None => self.fill()?,
+            }
+            self.fill()?;
+            if self.buffer.len() < self.wanted && !self.at_end {
+                return Ok(Next::Unfinished);
             }
         }
     }
@@ -95,8 +130,10 @@ impl<R: Read> Reader<R> {
         self.passed += self.start as u64;
         self.start = 0;
         let len = self.buffer.len();
-        // As much again as is there already, so that a huge argument is not moved over and over.
-        self.buffer.resize(len + STEP.max(len), 0);
+        if self.buffer.capacity() > KEPT && len < STEP {
+            self.buffer.shrink_to(2 * STEP);
+        }
+        self.buffer.resize(len + STEP, 0);
         let read = loop {
             match self.input.read(&mut self.buffer[len..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -208,6 +245,30 @@ mod tests {
                 "{cut}"
             );
         }
+    }
+
+    #[test]
+    fn a_large_request_is_read_in_steps() {
+        let size = 20 * STEP;
+        let mut bytes = format!("*2\r\n$4\r\nECHO\r\n${size}\r\n").into_bytes();
+        bytes.resize(bytes.len() + size, b'x');
+        bytes.extend_from_slice(b"\r\n");
+        let small = 50 * STEP / b"*1\r\n$4\r\nPING\r\n".len();
+        bytes.extend(b"*1\r\n$4\r\nPING\r\n".repeat(small));
+        let (mut reader, mut words) = (Reader::new(&bytes[..], Vec::new(), 0), Words::default());
+        let mut steps = 0;
+        while reader.step(&mut words).expect("it is whole") == Next::Unfinished {
+            steps += 1;
+        }
+        assert!(steps >= 10, "{steps}");
+        assert_eq!(words.0[1].1, size);
+        for _ in 0..small {
+            assert!(reader.next(&mut words).expect("it is whole"));
+            assert_eq!(words.0.len(), 1);
+        }
+        assert!(!reader.next(&mut words).expect("it is whole"));
+        assert_eq!(reader.position(), bytes.len() as u64);
+        assert!(reader.buffer.capacity() <= KEPT);
     }
 
     #[test]

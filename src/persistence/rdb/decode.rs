@@ -4,18 +4,23 @@
 //! settings, else unpacked and built anew; what was written element by element is built in the form the settings ask
 //! for. These are the same choices as Redis makes, since they show in `OBJECT ENCODING`. Hashes that stay packed are
 //! written anew in this server's small form, in the same order.
+//!
+//! What was written element by element can be read in parts, see [`Elements`].
 
+mod elements;
 mod stream;
 
-use super::{Error, NODE_PACKED, NODE_PLAIN, Source, Value, ValueType, ziplist, zipmap};
+pub use elements::Elements;
+
+use super::{Error, Source, Value, ValueType, ziplist, zipmap};
 use crate::keyspace::Kind;
 use crate::timer::Millis;
 use crate::types::hash::{Hash, HashLimits, TimedHash, packed, pairs_are_sound, pairs_of, timed_packed};
 use crate::types::intset::{self, Intset};
 use crate::types::list::{End, Fill, List};
 use crate::types::listpack::{self, Element, Listpack};
-use crate::types::set::{Form, Set, SetBuilder, SetLimits, SetRef};
-use crate::types::zset::{self, Zset};
+use crate::types::set::{Set, SetLimits, SetRef};
+use crate::types::zset;
 
 /// Up to where values stay packed.
 #[derive(Clone, Copy, Debug)]
@@ -39,68 +44,55 @@ const DUPLICATE_FIELD: Error = Error::Corrupt("a hash has a field twice");
 const PACKED_DUPLICATE_FIELD: Error =
     Error::Corrupt("Hash integrity check failed: a field twice, listpack with dup elements");
 
-/// Reads the body of a value. O(bytes) but for packed forms, which are checked for duplicates in O(n log n).
+/// Reads the body of a value. O(bytes) but for packed forms, which are checked for duplicates in O(n log n), and sorted
+/// sets, which are sorted.
 pub fn value<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits) -> Result<Value, Error> {
+    let Some(mut elements) = Elements::begin(source, value_type, limits)? else {
+        return packed(source, value_type, limits);
+    };
+    while !elements.read(source, limits, u64::MAX)? {}
+    elements.finish(limits)
+}
+
+/// Reads a value whose body is one string. What [`Elements`] reads is none of these.
+pub fn packed<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits) -> Result<Value, Error> {
+    if value_type == ValueType::HashListpackExpiring {
+        // The earliest deadline, which the fields tell too.
+        source.millis()?;
+    }
+    let bytes = source.owned_string()?;
     match value_type {
-        ValueType::String => source.owned_string().map(Value::Str),
-        ValueType::List => list(source, limits),
-        ValueType::ListZiplist => list_ziplist(&source.owned_string()?, limits),
-        ValueType::ListQuicklist => quicklist(source, limits, ziplist_node),
-        ValueType::ListQuicklist2 => quicklist(source, limits, node),
-        ValueType::Set => set(source, limits),
-        ValueType::SetIntset => set_intset(source.owned_string()?, limits),
-        ValueType::SetListpack => set_listpack(source.owned_string()?, limits),
-        ValueType::ZsetText => zset(source, limits, text_score),
-        ValueType::Zset => zset(source, limits, |source| Ok(f64::from_le_bytes(source.bytes()?))),
+        ValueType::String => Ok(Value::Str(bytes)),
+        ValueType::ListZiplist => list_ziplist(&bytes, limits),
+        ValueType::SetIntset => set_intset(bytes, limits),
+        ValueType::SetListpack => set_listpack(bytes, limits),
         ValueType::ZsetZiplist => {
-            let pack = from_ziplist(&source.owned_string()?, "Zset ziplist integrity check failed")?;
+            let pack = from_ziplist(&bytes, "Zset ziplist integrity check failed")?;
             zset_listpack(pack, limits)
         }
-        ValueType::ZsetListpack => zset_listpack(source.owned_string()?, limits),
-        ValueType::Hash => hash(source, limits),
-        ValueType::HashZipmap => hash_zipmap(&source.owned_string()?, limits),
+        ValueType::ZsetListpack => zset_listpack(bytes, limits),
+        ValueType::HashZipmap => hash_zipmap(&bytes, limits),
         ValueType::HashZiplist => {
-            let pack = from_ziplist(&source.owned_string()?, "Hash ziplist integrity check failed")?;
+            let pack = from_ziplist(&bytes, "Hash ziplist integrity check failed")?;
             hash_listpack(&pack, limits)
         }
-        ValueType::HashListpack => hash_listpack(&source.owned_string()?, limits),
-        ValueType::HashExpiringDraft => {
-            let fields = expiring_fields(source, |source, fields| {
-                let deadline = source.length()?;
-                let field = source.owned_string()?;
-                push_field(fields, field, source.owned_string()?, deadline)
-            })?;
-            expiring_hash(fields, &limits.hash)
+        ValueType::HashListpack => hash_listpack(&bytes, limits),
+        ValueType::HashListpackExpiringDraft | ValueType::HashListpackExpiring => {
+            expiring_listpack(&bytes, &limits.hash)
         }
-        ValueType::HashExpiring => {
-            let earliest = source.millis()?;
-            let fields = expiring_fields(source, |source, fields| {
-                // Differences are written plus one, so that zero is left for "none".
-                let deadline = match source.length()? {
-                    0 => 0,
-                    behind => (behind - 1).wrapping_add(earliest as u64),
-                };
-                let field = source.owned_string()?;
-                push_field(fields, field, source.owned_string()?, deadline)
-            })?;
-            expiring_hash(fields, &limits.hash)
-        }
-        ValueType::HashExpiringValkey => {
-            let fields = expiring_fields(source, |source, fields| {
-                let (field, value) = (source.owned_string()?, source.owned_string()?);
-                let deadline = source.millis()?;
-                push_field(fields, field, value, if deadline == -1 { 0 } else { deadline as u64 })
-            })?;
-            maybe_expiring_hash(fields, &limits.hash)
-        }
-        ValueType::HashListpackExpiringDraft => expiring_listpack(&source.owned_string()?, &limits.hash),
-        ValueType::HashListpackExpiring => {
-            source.millis()?;
-            expiring_listpack(&source.owned_string()?, &limits.hash)
-        }
-        ValueType::Stream => stream::stream(source, stream::Generation::First),
-        ValueType::Stream2 => stream::stream(source, stream::Generation::Second),
-        ValueType::Stream3 => stream::stream(source, stream::Generation::Third),
+        ValueType::List
+        | ValueType::ListQuicklist
+        | ValueType::ListQuicklist2
+        | ValueType::Set
+        | ValueType::ZsetText
+        | ValueType::Zset
+        | ValueType::Hash
+        | ValueType::HashExpiringDraft
+        | ValueType::HashExpiring
+        | ValueType::HashExpiringValkey
+        | ValueType::Stream
+        | ValueType::Stream2
+        | ValueType::Stream3 => Err(Error::Corrupt("no packed value")),
     }
 }
 
@@ -125,15 +117,6 @@ fn from_ziplist(bytes: &[u8], wrong: &'static str) -> Result<Vec<u8>, Error> {
 
 // Lists.
 
-fn list<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
-    let (mut list, mut text) = (List::new(limits.list), Vec::new());
-    for _ in 0..count(source)? {
-        source.string(&mut text)?;
-        list.push(End::Tail, &text);
-    }
-    Ok(finish_list(list))
-}
-
 /// Stays a quicklist even if small, for no reason but that Redis leaves it so.
 fn list_ziplist(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
     let mut list = List::new(limits.list);
@@ -147,71 +130,7 @@ fn list_ziplist(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
     Ok(Value::List(Box::new(list)))
 }
 
-fn quicklist<S: Source>(
-    source: &mut S,
-    limits: &Limits,
-    append: impl Fn(&mut S, &mut List) -> Result<(), Error>,
-) -> Result<Value, Error> {
-    let mut list = List::new(limits.list);
-    for _ in 0..count(source)? {
-        append(source, &mut list)?;
-    }
-    if list.is_empty() {
-        return Err(Error::Empty);
-    }
-    Ok(finish_list(list))
-}
-
-fn ziplist_node<S: Source>(source: &mut S, list: &mut List) -> Result<(), Error> {
-    let pack = from_ziplist(&source.owned_string()?, "Quicklist ziplist integrity check failed")?;
-    list.append_listpack(Listpack::new(&pack));
-    Ok(())
-}
-
-fn node<S: Source>(source: &mut S, list: &mut List) -> Result<(), Error> {
-    let container = source.length()?;
-    let bytes = source.owned_string()?;
-    match container {
-        _ if bytes.is_empty() => return Err(Error::Corrupt("a list has a node without bytes")),
-        NODE_PLAIN => list.append_plain(&bytes),
-        NODE_PACKED => {
-            list.append_listpack(checked_listpack(&bytes, "Quicklist listpack integrity check failed")?);
-        }
-        _ => return Err(Error::Corrupt("unknown kind of list node")),
-    }
-    Ok(())
-}
-
-fn finish_list(list: List) -> Value {
-    if list.fits_listpack() {
-        Value::Packed(Kind::ListPacked, list.to_listpack())
-    } else {
-        Value::List(Box::new(list))
-    }
-}
-
 // Sets.
-
-fn set<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
-    let count = count(source)?;
-    let form = if count > (limits.set.intset_entries as u64).min(INTSET_MOST) {
-        Form::Table
-    } else {
-        Form::Intset
-    };
-    let (mut builder, mut member) = (SetBuilder::new(form), Vec::new());
-    for _ in 0..count {
-        source.string(&mut member)?;
-        if !builder.add(&member, &limits.set) {
-            return Err(DUPLICATE_MEMBER);
-        }
-    }
-    Ok(match builder {
-        SetBuilder::Intset(bytes) => Value::Packed(Kind::SetInts, bytes),
-        SetBuilder::Packed(bytes) => Value::Packed(Kind::SetPacked, bytes),
-        SetBuilder::Table(set) => Value::Set(set),
-    })
-}
 
 fn set_intset(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
     let set = intset::validate(&bytes).ok_or(Error::Corrupt("Intset integrity check failed"))?;
@@ -240,31 +159,6 @@ fn set_listpack(bytes: Vec<u8>, limits: &Limits) -> Result<Value, Error> {
 }
 
 // Sorted sets.
-
-fn zset<S: Source>(
-    source: &mut S,
-    limits: &Limits,
-    score: impl Fn(&mut S) -> Result<f64, Error>,
-) -> Result<Value, Error> {
-    let (mut zset, mut member, mut longest) = (Zset::new(), Vec::new(), 0);
-    for _ in 0..count(source)? {
-        source.string(&mut member)?;
-        let score = score(source)?;
-        if score.is_nan() {
-            return Err(Error::Corrupt("a sorted set has a score that is no number"));
-        }
-        if zset.insert(&member, score).is_some() {
-            return Err(Error::Corrupt("a sorted set has a member twice"));
-        }
-        longest = longest.max(member.len());
-    }
-    // Now that it is known what there is.
-    if limits.zset.allow(zset.len(), longest) {
-        Ok(Value::Packed(Kind::ZsetPacked, zset::pack(&zset)))
-    } else {
-        Ok(Value::Zset(Box::new(zset)))
-    }
-}
 
 /// A score as text, as it was written up to Redis 3.2.
 fn text_score<S: Source>(source: &mut S) -> Result<f64, Error> {
@@ -350,18 +244,6 @@ fn packed_hash(pack: Listpack<'_>) -> Value {
     Value::Packed(Kind::HashPacked, packed::from_listpack(pack))
 }
 
-fn hash<S: Source>(source: &mut S, limits: &Limits) -> Result<Value, Error> {
-    let count = count(source)?;
-    let mut builder = HashBuilder::new(count, &limits.hash);
-    let (mut field, mut value) = (Vec::new(), Vec::new());
-    for _ in 0..count {
-        source.string(&mut field)?;
-        source.string(&mut value)?;
-        builder.add(&field, &value, &limits.hash)?;
-    }
-    builder.finish()
-}
-
 /// One without pairs was never written, and is refused as in Redis.
 fn hash_zipmap(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
     let pairs = zipmap::pairs(bytes).filter(|pairs| !pairs.is_empty());
@@ -409,17 +291,6 @@ fn push_field(fields: &mut Vec<ExpiringField>, field: Vec<u8>, value: Vec<u8>, d
         deadline: (deadline != 0).then_some(Millis(deadline as i64)),
     });
     Ok(())
-}
-
-fn expiring_fields<S: Source>(
-    source: &mut S,
-    read: impl Fn(&mut S, &mut Vec<ExpiringField>) -> Result<(), Error>,
-) -> Result<Vec<ExpiringField>, Error> {
-    let mut fields = Vec::new();
-    for _ in 0..count(source)? {
-        read(source, &mut fields)?;
-    }
-    Ok(fields)
 }
 
 /// Stays packed within all limits. Of several fields with one deadline the last read stands first, as if they had been
@@ -472,16 +343,4 @@ fn finish_expiring(fields: Vec<ExpiringField>, limits: &HashLimits, packed: bool
         hash.insert(&field.field, &field.value, field.deadline);
     }
     Ok(Value::TimedHash(hash))
-}
-
-/// An ordinary hash if no field has a deadline after all, for those who have no form of their own for the others.
-fn maybe_expiring_hash(fields: Vec<ExpiringField>, limits: &HashLimits) -> Result<Value, Error> {
-    if fields.iter().any(|field| field.deadline.is_some()) {
-        return expiring_hash(fields, limits);
-    }
-    let mut builder = HashBuilder::new(fields.len() as u64, limits);
-    for field in &fields {
-        builder.add(&field.field, &field.value, limits)?;
-    }
-    builder.finish()
 }

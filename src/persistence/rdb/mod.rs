@@ -30,6 +30,8 @@ pub mod payload;
 pub mod reader;
 mod source;
 #[cfg(test)]
+mod step_tests;
+#[cfg(test)]
 mod tests;
 mod value;
 pub mod writer;

@@ -16,7 +16,7 @@
 use std::fmt;
 use std::io::Read;
 
-use super::decode::{self, Limits};
+use super::decode::{self, Elements, Limits};
 use super::{Dialect, Error, Input, Source, Value, ValueType};
 use crate::timer::Millis;
 
@@ -87,6 +87,35 @@ impl fmt::Display for Broken {
     }
 }
 
+/// What one step of a reader comes to.
+pub enum Part {
+    /// The next part of the file is whole.
+    Item(Item),
+    /// A large value is being read, and there is more of it.
+    Unfinished,
+    /// The end, with the checksum compared.
+    End,
+}
+
+/// Elements read in one step.
+const ELEMENTS: u64 = 128;
+
+/// A key whose value is being read.
+struct Unfinished {
+    facts: Facts,
+    key: Vec<u8>,
+    code: u8,
+    elements: Elements,
+}
+
+/// What stands before a key.
+#[derive(Clone, Copy, Default)]
+struct Facts {
+    deadline: Option<Millis>,
+    idle: Option<u64>,
+    frequency: Option<u8>,
+}
+
 /// Reads a file from front to end.
 pub struct Reader<R> {
     input: Input<R>,
@@ -95,6 +124,7 @@ pub struct Reader<R> {
     dialect: Dialect,
     database: u64,
     ended: bool,
+    unfinished: Option<Box<Unfinished>>,
     /// Which key the reading ended at, if it was one's value that could not be read.
     pub broken: Option<Broken>,
 }
@@ -126,6 +156,7 @@ impl<R: Read> Reader<R> {
             dialect,
             database: 0,
             ended: false,
+            unfinished: None,
             broken: None,
         })
     }
@@ -149,14 +180,28 @@ impl<R: Read> Reader<R> {
     /// The next part of the file; `None` at its end, once the checksum has been compared. After an error there is
     /// nothing more to read.
     pub fn next_item(&mut self) -> Result<Option<Item>, Error> {
-        let (mut deadline, mut idle, mut frequency) = (None, None, None);
+        loop {
+            match self.step()? {
+                Part::Item(item) => return Ok(Some(item)),
+                Part::Unfinished => {}
+                Part::End => return Ok(None),
+            }
+        }
+    }
+
+    /// The same in bounded steps: no more than some elements of a value are read in one, each with all its bytes.
+    pub fn step(&mut self) -> Result<Part, Error> {
+        if let Some(unfinished) = self.unfinished.take() {
+            return self.go_on(unfinished);
+        }
+        let mut facts = Facts::default();
         while !self.ended {
             let input = &mut self.input;
             match input.byte()? {
-                DEADLINE_MS => deadline = Some(Millis(input.millis()?)),
-                DEADLINE => deadline = Some(Millis(i64::from(i32::from_le_bytes(input.bytes()?)) * 1000)),
-                IDLE => idle = Some(input.length()?),
-                FREQUENCY => frequency = Some(input.byte()?),
+                DEADLINE_MS => facts.deadline = Some(Millis(input.millis()?)),
+                DEADLINE => facts.deadline = Some(Millis(i64::from(i32::from_le_bytes(input.bytes()?)) * 1000)),
+                IDLE => facts.idle = Some(input.length()?),
+                FREQUENCY => facts.frequency = Some(input.byte()?),
                 SELECT => self.database = input.length()?,
                 SLOT => {
                     for _ in 0..3 {
@@ -164,47 +209,96 @@ impl<R: Read> Reader<R> {
                     }
                 }
                 RESIZE => {
-                    return Ok(Some(Item::Size {
+                    return Ok(Part::Item(Item::Size {
                         database: self.database,
                         keys: input.length()?,
                         volatile: input.length()?,
                     }));
                 }
                 AUX => {
-                    return Ok(Some(Item::Aux {
+                    return Ok(Part::Item(Item::Aux {
                         name: input.owned_string()?,
                         value: input.owned_string()?,
                     }));
                 }
-                FUNCTION => return Ok(Some(Item::Function(input.owned_string()?))),
+                FUNCTION => return Ok(Part::Item(Item::Function(input.owned_string()?))),
                 FUNCTION_DRAFT => return Err(Error::Unsupported("a function of a release candidate")),
                 MODULE_AUX => skip_module_aux(input)?,
                 END => self.finish()?,
                 code if MODULES.contains(&code) => return Err(Error::Unsupported("a module's value")),
-                code => {
-                    let value_type = ValueType::from_code(code, self.dialect).ok_or(Error::UnknownCode(code))?;
-                    let key = input.owned_string()?;
-                    let value = match decode::value(input, value_type, &self.limits) {
-                        Ok(value) => value,
-                        Err(Error::Empty) => return Ok(Some(Item::Empty { key })),
-                        Err(error) => {
-                            let database = self.database;
-                            self.broken = Some(Broken { database, key, code });
-                            return Err(error);
-                        }
-                    };
-                    return Ok(Some(Item::Key(Box::new(Record {
-                        database: self.database,
-                        key,
-                        value,
-                        deadline,
-                        idle,
-                        frequency,
-                    }))));
-                }
+                code => return self.key(code, facts),
             }
         }
-        Ok(None)
+        Ok(Part::End)
+    }
+
+    /// Reads a key and the front of its value, mostly all of it.
+    fn key(&mut self, code: u8, facts: Facts) -> Result<Part, Error> {
+        let (input, limits) = (&mut self.input, &self.limits);
+        let value_type = ValueType::from_code(code, self.dialect).ok_or(Error::UnknownCode(code))?;
+        let key = input.owned_string()?;
+        match Elements::begin(input, value_type, limits) {
+            Ok(None) => {
+                let value = decode::packed(input, value_type, limits);
+                self.item(facts, key, code, value)
+            }
+            Ok(Some(mut elements)) => match elements.read(input, limits, ELEMENTS) {
+                Ok(false) => {
+                    self.unfinished = Some(Box::new(Unfinished {
+                        facts,
+                        key,
+                        code,
+                        elements,
+                    }));
+                    Ok(Part::Unfinished)
+                }
+                read => {
+                    let value = read.and_then(|_| elements.finish(limits));
+                    self.item(facts, key, code, value)
+                }
+            },
+            Err(error) => self.item(facts, key, code, Err(error)),
+        }
+    }
+
+    /// Reads the next elements of a value that is being read.
+    fn go_on(&mut self, mut unfinished: Box<Unfinished>) -> Result<Part, Error> {
+        match unfinished.elements.read(&mut self.input, &self.limits, ELEMENTS) {
+            Ok(false) => {
+                self.unfinished = Some(unfinished);
+                Ok(Part::Unfinished)
+            }
+            read => {
+                let Unfinished {
+                    facts,
+                    key,
+                    code,
+                    elements,
+                } = *unfinished;
+                let value = read.and_then(|_| elements.finish(&self.limits));
+                self.item(facts, key, code, value)
+            }
+        }
+    }
+
+    /// What a value comes to that was read to its end, or cannot be.
+    fn item(&mut self, facts: Facts, key: Vec<u8>, code: u8, value: Result<Value, Error>) -> Result<Part, Error> {
+        let database = self.database;
+        match value {
+            Ok(value) => Ok(Part::Item(Item::Key(Box::new(Record {
+                database,
+                key,
+                value,
+                deadline: facts.deadline,
+                idle: facts.idle,
+                frequency: facts.frequency,
+            })))),
+            Err(Error::Empty) => Ok(Part::Item(Item::Empty { key })),
+            Err(error) => {
+                self.broken = Some(Broken { database, key, code });
+                Err(error)
+            }
+        }
     }
 
     fn finish(&mut self) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use crate::types::stream::{NodeLimits, Stream, StreamId};
 use crate::types::testing::{Rng, from_hex};
 use crate::types::zset::{self, Zset};
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         list: Fill::from_setting(-2),
         set: SetLimits {

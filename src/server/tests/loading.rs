@@ -1,0 +1,81 @@
+//! Clients are answered while data is loaded, also amid a single value of any size.
+
+use crate::commands::digest;
+use crate::host::memory::MemoryHost;
+use crate::server::testing::Server;
+
+fn figure(server: &mut Server, field: &str) -> u64 {
+    let text = server.ask("INFO");
+    let line = text
+        .split('|')
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+/// Adds `count` elements to a value that these words change, with `#` for a number.
+fn grow(server: &mut Server, line: &str, count: usize) {
+    for chunk in 0..count / 1000 {
+        let mut words: Vec<String> = Vec::new();
+        let (head, element) = line.split_once(" | ").expect("a command and an element");
+        words.extend(head.split(' ').map(str::to_owned));
+        for n in 0..1000 {
+            let n = (chunk * 1000 + n).to_string();
+            words.extend(element.split(' ').map(|word| word.replace('#', &n)));
+        }
+        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+        let reply = server.run(&words);
+        assert!(!reply.starts_with('-'), "{head}: {reply}");
+    }
+}
+
+/// One key, so that all slices but one end amid its value.
+fn check(host: &MemoryHost, before: &str, appendonly: bool, what: &str) {
+    let mut server = Server::on(host.clone());
+    server.core.settings.appendonly = appendonly;
+    server.core.begin_loading().expect("there is data");
+    let (mut slices, mut furthest) = (0, 0);
+    while server.core.load_slice().expect("it is whole") {
+        slices += 1;
+        assert_eq!(server.ask("GET x"), "-LOADING Redis is loading the dataset in memory|");
+        let loaded = figure(&mut server, "loading_loaded_bytes");
+        assert!(loaded > furthest, "{what}: slices get further");
+        furthest = loaded;
+        assert_eq!(figure(&mut server, "loading"), 1);
+    }
+    assert!(slices >= 2, "{what}: {slices} slices");
+    let digest = digest::of_keyspace(&server.core.keyspace).to_hex().to_string();
+    assert_eq!(digest, before, "{what}");
+}
+
+#[test]
+fn one_value_is_loaded_in_slices() {
+    for (line, count) in [
+        ("RPUSH k | element:#", 1_000_000),
+        ("SADD k | member:#", 300_000),
+        ("HSET k | field:# value", 300_000),
+        ("ZADD k | # member:#", 200_000),
+    ] {
+        let mut server = Server::start();
+        grow(&mut server, line, count);
+        let before = digest::of_keyspace(&server.core.keyspace).to_hex().to_string();
+        assert_eq!(server.ask("SAVE"), "+OK|");
+        check(&server.host, &before, false, line);
+    }
+}
+
+#[test]
+fn a_log_is_played_in_slices() {
+    let host = MemoryHost::default();
+    let mut server = Server::on(host.clone());
+    server.core.settings.appendonly = true;
+    server.core.begin_loading().expect("a log is begun");
+    grow(&mut server, "ZADD k | # member:#", 200_000);
+    assert_eq!(server.core.propagate(), Ok(()));
+    let before = digest::of_keyspace(&server.core.keyspace).to_hex().to_string();
+    check(&host, &before, true, "requests");
+    // The same from a base of requests.
+    server.core.settings.aof_use_rdb_preamble = false;
+    server.ask("BGREWRITEAOF");
+    server.core.look_at_child();
+    check(&host, &before, true, "a base");
+}
