@@ -269,6 +269,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_loaded_takes_no_more_memory_than_it_did() {
+        let mut server = Server::start();
+        server.core.settings.enable_debug_command = Permission::Yes;
+        let mixed: Vec<u8> = (0..150_000_u32)
+            .flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes())
+            .collect();
+        let texts = [&b"y".repeat(4000)[..], &mixed[..4000], &b"y".repeat(300_000), &mixed];
+        let names = ["packed", "plain", "packed:large", "plain:large"];
+        for (name, text) in names.into_iter().zip(texts) {
+            assert_eq!(server.run(&[b"SET", name.as_bytes(), text]), "+OK|");
+        }
+        let usage = |server: &mut Server| names.map(|name| server.ask(&format!("MEMORY USAGE {name}")));
+        let before = usage(&mut server);
+        assert_eq!(server.ask("DEBUG RELOAD"), "+OK|");
+        assert_eq!(usage(&mut server), before);
+    }
+
+    #[test]
     fn reloading_keeps_everything() {
         let mut server = Server::start();
         server.core.settings.enable_debug_command = Permission::Yes;

@@ -90,8 +90,10 @@ const AHEAD: usize = 16;
 impl Loader {
     /// Reads the head of a file.
     pub fn new(input: Input, limits: Limits, checksum: bool) -> Result<Self, LoadError> {
+        let mut reader = Reader::new(input.bytes, limits, checksum)?;
+        reader.set_len(input.len);
         Ok(Loader {
-            reader: Reader::new(input.bytes, limits, checksum)?,
+            reader,
             total: input.len,
             keys: 0,
             expired: 0,

@@ -184,11 +184,14 @@ impl<'o> Pieces<'o> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorruptLzf;
 
+/// Bytes that a byte of input stands for at most: three are a copy of the longest kind.
+const MOST_A_BYTE: usize = COPY_MAX / 3 + 1;
+
 /// Appends the `len` bytes that `input` stands for to `out`. O(len); a forged length costs no more memory than the
 /// input can stand for.
 pub fn decompress(input: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), CorruptLzf> {
     let (start, mut rest) = (out.len(), input);
-    out.reserve(len.min(input.len().saturating_mul(4)));
+    out.reserve_exact(len.min(input.len().saturating_mul(MOST_A_BYTE)));
     while let Some((&control, behind)) = rest.split_first() {
         let control = usize::from(control);
         let count = if control < LITERAL_MAX {

@@ -161,6 +161,11 @@ impl<R: Read> Reader<R> {
         })
     }
 
+    /// Says how many bytes the file has, so that a long string is given its size at once.
+    pub fn set_len(&mut self, len: u64) {
+        self.input.set_len(len);
+    }
+
     pub fn version(&self) -> u16 {
         self.version
     }

@@ -26,8 +26,17 @@ pub trait Source {
         Ok(self.bytes::<1>()?[0])
     }
 
-    /// Appends the next `len` bytes to `out`, which grows with what comes and not with what was promised.
+    /// Bytes that are known to be there still.
+    fn known(&self) -> u64 {
+        0
+    }
+
+    /// Appends the next `len` bytes to `out`, which grows with what comes and not with what was promised, unless it is
+    /// known that as much is there: then it has its size at once, and does not move as it grows.
     fn append(&mut self, len: u64, out: &mut Vec<u8>) -> Result<(), Error> {
+        if len > STEP as u64 && len <= self.known() {
+            out.reserve_exact(len as usize);
+        }
         let mut left = len;
         while left > 0 {
             let step = left.min(STEP as u64) as usize;
@@ -123,6 +132,8 @@ pub struct Input<R> {
     digest: Option<Digest>,
     /// Bytes taken and no longer in the buffer.
     passed: u64,
+    /// Bytes there are in all, as far as is known.
+    len: u64,
 }
 
 impl<R: Read> Input<R> {
@@ -136,7 +147,13 @@ impl<R: Read> Input<R> {
             summed: 0,
             digest: checksum.then(Digest::default),
             passed: 0,
+            len: 0,
         }
+    }
+
+    /// Says how many bytes there are in all.
+    pub fn set_len(&mut self, len: u64) {
+        self.len = len;
     }
 
     /// The bytes that were not taken, and the reader behind them.
@@ -181,6 +198,10 @@ impl<R: Read> Input<R> {
 }
 
 impl<R: Read> Source for Input<R> {
+    fn known(&self) -> u64 {
+        self.len.saturating_sub(self.position())
+    }
+
     fn fill(&mut self, mut out: &mut [u8]) -> Result<(), Error> {
         loop {
             let count = out.len().min(self.end - self.start);

@@ -25,10 +25,14 @@ impl Value {
     /// Hands the value to what puts it into a database.
     pub fn store<R>(self, put: impl FnOnce(NewValue<'_>) -> R) -> R {
         match self {
-            Value::Str(text) => match parse_i64(&text) {
+            Value::Str(mut text) => match parse_i64(&text) {
                 Some(value) => put(NewValue::Int(value)),
                 None if text.len() <= STRING_INLINE_MAX => put(NewValue::Str(&text)),
-                None => put(NewValue::boxed(Box::new(text))),
+                None => {
+                    // It grew as its bytes came, or were unpacked.
+                    text.shrink_to_fit();
+                    put(NewValue::boxed(Box::new(text)))
+                }
             },
             Value::Packed(kind, bytes) => put(NewValue::Inline(kind, &bytes)),
             Value::List(list) => put(NewValue::boxed(list)),
