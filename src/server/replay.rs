@@ -17,7 +17,7 @@ use crate::host::{Input, reason};
 use crate::log;
 use crate::persistence::aof::Manifest;
 use crate::persistence::aof::manifest::LogFile;
-use crate::persistence::aof::reader::{Next, ReadError, Reader, Words};
+use crate::persistence::aof::reader::{Next, Place, ReadError, Reader, Words};
 use crate::persistence::loader::{Duplicates, Loader};
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::Span;
@@ -226,7 +226,7 @@ impl Core {
                     replay.current = Some(Current {
                         file,
                         len,
-                        part: requests(input, begun, position),
+                        part: requests(input, begun, position, len),
                     });
                 }
                 Part::Requests { .. } => {
@@ -261,7 +261,7 @@ impl Core {
                 format!("Error reading the RDB preamble of the AOF file {}: {error}", file.name)
             })?))
         } else {
-            requests(bytes, head, 0)
+            requests(bytes, head, 0, len)
         };
         Ok(Current { file, len, part })
     }
@@ -300,7 +300,7 @@ impl Core {
                     break;
                 }
             }
-            let command = run_one(&mut executor, reader.bytes(), words, seat).map_err(|unknown| {
+            let command = run_one(&mut executor, reader, words, seat).map_err(|unknown| {
                 format!("Unknown command '{unknown}' reading the append only file {name} (offset {begin})")
             })?;
             match command {
@@ -365,9 +365,12 @@ impl Core {
     }
 }
 
-fn requests(input: Box<dyn Read>, begun: Vec<u8>, position: u64) -> Part {
+/// Requests from byte `position` of a file of `len` bytes on, of which `begun` was read already.
+fn requests(input: Box<dyn Read>, begun: Vec<u8>, position: u64, len: u64) -> Part {
+    let mut reader = Box::new(Reader::new(input, begun, position));
+    reader.set_len(len);
     Part::Requests {
-        reader: Box::new(Reader::new(input, begun, position)),
+        reader,
         words: Words::default(),
         open_multi: None,
     }
@@ -376,25 +379,31 @@ fn requests(input: Box<dyn Read>, begun: Vec<u8>, position: u64) -> Part {
 /// Runs a request of the log and gives its command's name; if there is no such command, what the log calls it.
 fn run_one(
     executor: &mut Executor<'_>,
-    bytes: &[u8],
+    reader: &mut Reader<Box<dyn Read>>,
     words: &Words,
     session: SessionIndex,
 ) -> Result<&'static str, String> {
-    let name = words.0.first().map_or(&[][..], |&(at, len)| &bytes[at..at + len]);
+    let mut bigs = reader.take_apart();
+    let bytes = reader.bytes();
+    let name = match words.0.first() {
+        Some(&Place::Within { at, len }) => &bytes[at..at + len],
+        // No command has a name that long.
+        Some(Place::Apart(_)) | None => &[],
+    };
     // Records are as clients sent them, with names that `rename-command` gave, or the server's own.
     let Some(spec) = table::lookup(name).or_else(|| table::lookup_own(name)) else {
         return Err(String::from_utf8_lossy(name).into_owned());
     };
-    let mut bigs = Vec::new();
     let spans: Vec<Span> = words
         .0
         .iter()
-        .map(|&(at, len)| match at < SPAN_MAX {
-            true => Span::new(at, len),
-            false => {
+        .map(|&place| match place {
+            Place::Within { at, len } if at < SPAN_MAX => Span::new(at, len),
+            Place::Within { at, len } => {
                 bigs.push(bytes[at..at + len].to_vec());
                 Span::big(bigs.len() - 1, len)
             }
+            Place::Apart(index) => Span::big(index, bigs[index].len()),
         })
         .collect();
     executor.run(Request {

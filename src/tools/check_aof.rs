@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use super::{ProgressLine, check_rdb};
 use crate::persistence::aof::Manifest;
-use crate::persistence::aof::reader::{ReadError, Reader, Words};
+use crate::persistence::aof::reader::{Place, ReadError, Reader, Words};
 
 const USAGE: &str = "Usage: aeolus check-aof [--fix] <file.manifest|file.aof>";
 
@@ -121,10 +121,10 @@ fn read_to_end(reader: &mut Reader<File>, len: u64) -> (u64, Option<String>) {
                 return (open_multi.unwrap_or(position), Some(error));
             }
         }
-        let name = words
-            .0
-            .first()
-            .map_or(&[][..], |&(at, len)| &reader.bytes()[at..at + len]);
+        let name = match words.0.first() {
+            Some(&Place::Within { at, len }) => &reader.bytes()[at..at + len],
+            Some(Place::Apart(_)) | None => &[],
+        };
         if name.eq_ignore_ascii_case(b"multi") {
             open_multi = Some(position);
         } else if name.eq_ignore_ascii_case(b"exec") {

@@ -38,9 +38,28 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// A request: its arguments' places in the reader's buffer.
+/// Where an argument stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the reader's buffer.
+    Within { at: usize, len: usize },
+    /// In a buffer of its own, the one of this number.
+    Apart(usize),
+}
+
+/// A request: its arguments' places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Words(pub Vec<(usize, usize)>);
+pub struct Words(pub Vec<Place>);
+
+/// What stands at the front of a reader's buffer.
+enum Found {
+    /// A request or an annotation, up to here.
+    Whole(usize),
+    /// One that is not whole.
+    Part,
+    /// The same up to an argument of this length, which begins here and is better read apart.
+    Long { at: usize, len: usize },
+}
 
 /// What one step of a reader comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +84,16 @@ pub struct Reader<R> {
     /// huge one is not looked through over and over.
     wanted: usize,
     at_end: bool,
+    /// Bytes there are in all, as far as is known.
+    len: u64,
+    /// Long arguments of the request, which are read into buffers of their own and do not stand in the buffer, and where
+    /// there they belong.
+    apart: Vec<Vec<u8>>,
+    apart_at: Vec<usize>,
+    /// The length of the last of them, while it is not whole.
+    filling: Option<usize>,
+    /// Whether the request was handed out.
+    is_told: bool,
 }
 
 impl<R: Read> Reader<R> {
@@ -77,7 +106,17 @@ impl<R: Read> Reader<R> {
             passed: position,
             wanted: 0,
             at_end: false,
+            len: 0,
+            apart: Vec::new(),
+            apart_at: Vec::new(),
+            filling: None,
+            is_told: false,
         }
+    }
+
+    /// Says how many bytes the file has, so that a long argument is given its size at once.
+    pub fn set_len(&mut self, len: u64) {
+        self.len = len;
     }
 
     /// Where the next request begins: everything before is whole.
@@ -88,6 +127,11 @@ impl<R: Read> Reader<R> {
     /// The bytes that [`Words`] are places in, until the next is asked for.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer
+    }
+
+    /// The arguments that stand apart, to be taken before the next request is asked for.
+    pub fn take_apart(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.apart)
     }
 
     /// Finds the next request; false at the end of the file. O(bytes of the request).
@@ -103,19 +147,35 @@ impl<R: Read> Reader<R> {
 
     /// The same, with no more than one read from the file. O(bytes of that), and amortised O(bytes of the request).
     pub fn step(&mut self, words: &mut Words) -> Result<Next, ReadError> {
+        if std::mem::take(&mut self.is_told) {
+            self.apart.clear();
+            self.apart_at.clear();
+        }
         loop {
+            if let Some(len) = self.filling {
+                self.fill_apart(len)?;
+                if self.filling.is_some() {
+                    return Ok(Next::Unfinished);
+                }
+            }
             if self.at_end || self.buffer.len() >= self.wanted {
                 match self.parse(words)? {
-                    Some(end) => {
+                    Found::Whole(end) => {
                         (self.start, self.wanted) = (end, 0);
                         if !words.0.is_empty() {
+                            self.passed += self.apart.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+                            self.is_told = true;
                             return Ok(Next::Request);
                         }
                         continue;
                     }
-                    None if self.at_end && self.start == self.buffer.len() => return Ok(Next::End),
-                    None if self.at_end => return Err(ReadError::Truncated),
-                    None => self.wanted = 2 * (self.buffer.len() - self.start),
+                    Found::Part if self.at_end && self.start == self.buffer.len() => return Ok(Next::End),
+                    Found::Part | Found::Long { .. } if self.at_end => return Err(ReadError::Truncated),
+                    Found::Part => self.wanted = 2 * (self.buffer.len() - self.start),
+                    Found::Long { at, len } => {
+                        self.read_apart(at, len);
+                        continue;
+                    }
                 }
             }
             self.fill()?;
@@ -125,60 +185,117 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Begins a buffer for the argument that begins at `at`, with what is there of it.
+    fn read_apart(&mut self, at: usize, len: usize) {
+        let before: usize = self.apart.iter().map(Vec::len).sum();
+        let left = self.len.saturating_sub(self.passed + (before + at) as u64);
+        let is_there = len as u64 <= left;
+        let mut bytes = Vec::with_capacity(if is_there { len } else { STEP });
+        let begun = at + len.min(self.buffer.len() - at);
+        bytes.extend_from_slice(&self.buffer[at..begun]);
+        self.buffer.drain(at..begun);
+        self.apart.push(bytes);
+        self.apart_at.push(at);
+        (self.filling, self.wanted) = (Some(len), 0);
+    }
+
+    /// Reads the next bytes of the last argument that stands apart.
+    fn fill_apart(&mut self, len: usize) -> Result<(), ReadError> {
+        let Some(bytes) = self.apart.last_mut() else {
+            return Ok(());
+        };
+        let have = bytes.len();
+        if have < len {
+            bytes.resize(len.min(have + STEP), 0);
+            let read = read_some(&mut self.input, &mut bytes[have..]);
+            bytes.truncate(have + *read.as_ref().unwrap_or(&0));
+            if read.map_err(ReadError::Io)? == 0 {
+                self.at_end = true;
+                return Err(ReadError::Truncated);
+            }
+        }
+        if bytes.len() == len {
+            self.filling = None;
+        }
+        Ok(())
+    }
+
     fn fill(&mut self) -> Result<(), ReadError> {
         self.buffer.drain(..self.start);
         self.passed += self.start as u64;
+        self.apart_at.iter_mut().for_each(|at| *at -= self.start);
         self.start = 0;
         let len = self.buffer.len();
         if self.buffer.capacity() > KEPT && len < STEP {
             self.buffer.shrink_to(2 * STEP);
         }
         self.buffer.resize(len + STEP, 0);
-        let read = loop {
-            match self.input.read(&mut self.buffer[len..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => break outcome,
-            }
-        };
+        let read = read_some(&mut self.input, &mut self.buffer[len..]);
         self.buffer.truncate(len + *read.as_ref().unwrap_or(&0));
         self.at_end = read.map_err(ReadError::Io)? == 0;
         Ok(())
     }
 
-    /// Looks for a whole request or annotation in the buffer and gives its end; an annotation has no words.
-    fn parse(&self, words: &mut Words) -> Result<Option<usize>, ReadError> {
+    /// Looks for a whole request or annotation at the front of the buffer; an annotation has no words.
+    fn parse(&self, words: &mut Words) -> Result<Found, ReadError> {
         words.0.clear();
+        let found = self.find_words(words)?;
+        if !matches!(found, Found::Whole(_)) {
+            words.0.clear();
+        }
+        Ok(found)
+    }
+
+    fn find_words(&self, words: &mut Words) -> Result<Found, ReadError> {
         let bytes = &self.buffer;
-        let mut at = self.start;
+        let (mut at, mut apart) = (self.start, self.apart_at.iter().enumerate().peekable());
         match bytes.get(at) {
-            None => return Ok(None),
-            Some(b'#') => return Ok(memchr::memchr(b'\n', &bytes[at..]).map(|len| at + len + 1)),
+            None => return Ok(Found::Part),
+            Some(b'#') => {
+                let end = memchr::memchr(b'\n', &bytes[at..]);
+                return Ok(end.map_or(Found::Part, |len| Found::Whole(at + len + 1)));
+            }
             Some(_) => {}
         }
         let Some(count) = number(bytes, &mut at, b'*')? else {
-            return Ok(None);
+            return Ok(Found::Part);
         };
         if !(1..=ARGUMENTS_MAX).contains(&count) {
             return Err(ReadError::Format);
         }
         for _ in 0..count {
             let Some(len) = number(bytes, &mut at, b'$')? else {
-                words.0.clear();
-                return Ok(None);
+                return Ok(Found::Part);
             };
             let len = usize::try_from(len).map_err(|_| ReadError::Format)?;
-            let end = at.checked_add(len).ok_or(ReadError::Format)?;
+            let is_apart = apart.next_if(|&(_, &place)| place == at);
+            let place = is_apart.map_or(Place::Within { at, len }, |(index, _)| Place::Apart(index));
+            let end = match place {
+                Place::Within { .. } => at.checked_add(len).ok_or(ReadError::Format)?,
+                Place::Apart(_) => at,
+            };
             let Some(line_end) = bytes.get(end..end.saturating_add(2)) else {
-                words.0.clear();
-                return Ok(None);
+                return Ok(match place {
+                    Place::Within { .. } if len >= STEP => Found::Long { at, len },
+                    _ => Found::Part,
+                });
             };
             if line_end != b"\r\n" {
                 return Err(ReadError::Format);
             }
-            words.0.push((at, len));
+            words.0.push(place);
             at = end + 2;
         }
-        Ok(Some(at))
+        Ok(Found::Whole(at))
+    }
+}
+
+fn read_some(input: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match input.read(out) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }
 
@@ -213,8 +330,12 @@ mod tests {
         loop {
             match reader.next(&mut words) {
                 Ok(true) => {
-                    let text = |&(at, len): &(usize, usize)| {
-                        String::from_utf8_lossy(&reader.bytes()[at..at + len]).into_owned()
+                    let apart = reader.take_apart();
+                    let text = |place: &Place| match *place {
+                        Place::Within { at, len } => {
+                            String::from_utf8_lossy(&reader.bytes()[at..at + len]).into_owned()
+                        }
+                        Place::Apart(index) => String::from_utf8_lossy(&apart[index]).into_owned(),
                     };
                     found.push(words.0.iter().map(text).collect());
                 }
@@ -247,28 +368,64 @@ mod tests {
         }
     }
 
+    /// Long arguments stand apart, wherever they are in a request; many short ones make the buffer grow.
     #[test]
     fn a_large_request_is_read_in_steps() {
-        let size = 20 * STEP;
-        let mut bytes = format!("*2\r\n$4\r\nECHO\r\n${size}\r\n").into_bytes();
-        bytes.resize(bytes.len() + size, b'x');
-        bytes.extend_from_slice(b"\r\n");
-        let small = 50 * STEP / b"*1\r\n$4\r\nPING\r\n".len();
-        bytes.extend(b"*1\r\n$4\r\nPING\r\n".repeat(small));
-        let (mut reader, mut words) = (Reader::new(&bytes[..], Vec::new(), 0), Words::default());
-        let mut steps = 0;
-        while reader.step(&mut words).expect("it is whole") == Next::Unfinished {
-            steps += 1;
+        let (long, short) = (vec![b'x'; 20 * STEP], b"$4\r\nPING\r\n");
+        let many = 10 * STEP / short.len();
+        let mut bytes = b"#TS:1\r\n*3\r\n$4\r\nMSET\r\n".to_vec();
+        let lens = [long.len(), long.len() + 1];
+        for len in lens {
+            bytes.extend_from_slice(format!("${len}\r\n").as_bytes());
+            bytes.resize(bytes.len() + len, b'x');
+            bytes.extend_from_slice(b"\r\n");
         }
-        assert!(steps >= 10, "{steps}");
-        assert_eq!(words.0[1].1, size);
-        for _ in 0..small {
-            assert!(reader.next(&mut words).expect("it is whole"));
-            assert_eq!(words.0.len(), 1);
+        bytes.extend_from_slice(format!("*{many}\r\n").as_bytes());
+        bytes.extend(short.repeat(many));
+        let one = [b"*1\r\n", &short[..]].concat();
+        let small = 50 * STEP / one.len();
+        let before = bytes.len();
+        bytes.extend(one.repeat(small));
+        for known in [0, bytes.len() as u64] {
+            let (mut reader, mut words) = (Reader::new(&bytes[..], Vec::new(), 0), Words::default());
+            reader.set_len(known);
+            let mut steps = 0;
+            while reader.step(&mut words).expect("it is whole") == Next::Unfinished {
+                steps += 1;
+            }
+            assert!(steps >= 35, "{steps}");
+            assert_eq!(words.0[1..], [Place::Apart(0), Place::Apart(1)]);
+            let apart = reader.take_apart();
+            assert_eq!([apart[0].len(), apart[1].len()], lens);
+            assert_eq!(apart[0].capacity() == lens[0], known > 0);
+            assert!(reader.buffer.capacity() <= KEPT);
+            steps = 0;
+            while reader.step(&mut words).expect("it is whole") == Next::Unfinished {
+                steps += 1;
+            }
+            assert!(steps >= 3, "{steps}");
+            assert_eq!((words.0.len(), reader.position()), (many, before as u64));
+            for _ in 0..small {
+                assert!(reader.next(&mut words).expect("it is whole"));
+                assert_eq!(words.0.len(), 1);
+            }
+            assert!(!reader.next(&mut words).expect("it is whole"));
+            assert_eq!(reader.position(), bytes.len() as u64);
+            assert!(reader.buffer.capacity() <= KEPT);
         }
-        assert!(!reader.next(&mut words).expect("it is whole"));
-        assert_eq!(reader.position(), bytes.len() as u64);
-        assert!(reader.buffer.capacity() <= KEPT);
+        // Cut anywhere in it, the request is not there, and where it began is told.
+        for cut in [30, 40, STEP, before / 2, 20 * STEP + 60, before - 1] {
+            let (mut reader, mut words) = (Reader::new(&bytes[..cut], Vec::new(), 0), Words::default());
+            let mut end = reader.next(&mut words);
+            if cut == before - 1 {
+                assert!(matches!(end, Ok(true)));
+                end = reader.next(&mut words);
+            }
+            assert!(matches!(end, Err(ReadError::Truncated)), "{cut}");
+        }
+        let (mut reader, mut words) = (Reader::new(&bytes[..before / 4], Vec::new(), 0), Words::default());
+        assert!(reader.next(&mut words).is_err());
+        assert_eq!(reader.position(), "#TS:1\r\n".len() as u64);
     }
 
     #[test]

@@ -70,6 +70,15 @@ fn a_log_is_played_in_slices() {
     server.core.settings.appendonly = true;
     server.core.begin_loading().expect("a log is begun");
     grow(&mut server, "ZADD k | # member:#", 200_000);
+    // Long arguments have buffers of their own.
+    let long: Vec<u8> = (0..700_000_u32).flat_map(u32::to_be_bytes).collect();
+    for words in [
+        &[&b"SET"[..], b"string", &long, b"EX", b"1000"][..],
+        &[b"RPUSH", b"list", &long[1..], b"short", &long[2..]],
+        &[b"MSET", &long[3..], &long[4..], b"last", b"1"],
+    ] {
+        assert!(!server.run(words).starts_with('-'));
+    }
     assert_eq!(server.core.propagate(), Ok(()));
     let before = digest::of_keyspace(&server.core.keyspace).to_hex().to_string();
     check(&host, &before, true, "requests");
