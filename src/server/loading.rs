@@ -21,10 +21,12 @@ use crate::timer::Millis;
 
 /// How long a tick may spend on loading, in ns. Clients wait so long for their -LOADING.
 const LOAD_TIME: u64 = 10_000_000;
-/// Keys, parts of a large value, or requests of a log that are loaded between two looks at the clock, and the bytes of
-/// the file after which there are no more.
+/// Keys or requests of a log that are loaded between two looks at the clock, and the bytes of the file after which there
+/// are no more.
 const LOAD_SLICE: usize = 64;
-pub(super) const LOAD_BYTES: u64 = 256 * 1024;
+pub(super) const LOAD_BYTES: u64 = 64 * 1024;
+/// How many keys a part of a large value counts for.
+const PART_WEIGHT: usize = 8;
 /// How often the log says how far it is, in ms.
 const LOG_STEP: i64 = 5000;
 
@@ -214,8 +216,8 @@ impl Core {
             drop_expired: !self.is_replaying && self.settings.replicaof.0.is_none() && !has_history(&loader.aux),
             duplicates,
         };
-        let begin = loader.position();
-        for _ in 0..count {
+        let (begin, mut done) = (loader.position(), 0);
+        while done < count {
             // Where a history goes on, its replicas must hear of what expires. Remarks come before keys, but maybe in the
             // same slice.
             if loader.keys == 0 && has_history(&loader.aux) {
@@ -225,6 +227,7 @@ impl Core {
             if !loader.step(&mut target)? {
                 return Ok(false);
             }
+            done = done.saturating_add(if loader.keys == keys { PART_WEIGHT } else { 1 });
             if loader.keys != keys {
                 // Nothing interrupts a load.
                 let _ = snapshot::delay(self.settings.key_load_delay, loader.keys, None);
