@@ -77,21 +77,24 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     crash::set_enabled(settings.crash_log_enabled);
     crash::report_to(logfile.as_ref()).map_err(|error| format!("Can't have crashes reported: {error}"))?;
     log::set_role(b'M');
-    log::notice(&format!(
-        "Aeolus version {} is starting, PID: {}",
-        env!("CARGO_PKG_VERSION"),
-        std::process::id()
-    ));
+    log::notice(&format!("Aeolus version {} is starting", env!("CARGO_PKG_VERSION")));
     for warning in warnings {
         log::warning(&warning);
     }
     settings.maxclients = process::fit_descriptor_limit(settings.maxclients as u64) as _;
+    let listeners = process::open_listeners(&settings).map_err(|error| error.0)?;
+    let signals = process::Signals::new().map_err(|error| format!("Can't listen for signals: {error}"))?;
+    // Whoever waits for the number of the process connects when there is one, and it stays another's if that one has the
+    // port.
     let pidfile = process::pidfile(&settings);
     if let Some(path) = &pidfile {
         process::write_pidfile(path);
     }
-    let listeners = process::open_listeners(&settings).map_err(|error| error.0)?;
-    let signals = process::Signals::new().map_err(|error| format!("Can't listen for signals: {error}"))?;
+    log::notice(&format!(
+        "Running mode=standalone, port={}. PID: {}",
+        settings.port,
+        std::process::id()
+    ));
     Handlers::shared().announce();
     let mut core = Core::new(settings, process::unix_now(), Box::new(OsHost::default()));
     core.facts.config_file = config_file
