@@ -3,8 +3,11 @@
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use crate::config::compound::ShutdownOptions;
+use crate::keyspace::Type;
 use crate::resp::request::Args;
+use crate::server::blocking::{Nothing, SHUTDOWN_FAILED, Wait};
 use crate::server::failure::Failure;
+use crate::server::shutdown::Ending;
 use crate::server::{Context, Effect, Outcome, info, os};
 
 pub const COMMANDS: Family = &[
@@ -73,20 +76,32 @@ impl Shutdown {
 }
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
-///
-/// There are no replicas to wait for, so a shutdown is over at once and there is never one to abort.
 fn shutdown(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = match Shutdown::parse(args)? {
+        Shutdown::Abort if ctx.core.abort_shutdown() => {
+            ctx.reply.ok();
+            return Ok(());
+        }
         Shutdown::Abort => return Err("ERR No shutdown in progress.".into()),
         Shutdown::Exit(options) => options,
     };
-    if !ctx.core.prepare_shutdown(options) {
-        return Err("ERR Errors trying to SHUTDOWN. Check logs.".into());
+    match ctx.core.begin_shutdown(options) {
+        Ending::Ready => {
+            ctx.core.effects.push(Effect::Shutdown);
+            // The connection closes instead of a reply, and what the client sent behind SHUTDOWN no longer runs.
+            ctx.session().closing = true;
+            Ok(())
+        }
+        Ending::Waits => ctx.wait(Wait {
+            keys: Vec::new(),
+            for_type: Type::String,
+            timeout: None,
+            when_gone: false,
+            on_timeout: Nothing::Never,
+            argv: None,
+        }),
+        Ending::Failed => Err(SHUTDOWN_FAILED.into()),
     }
-    ctx.core.effects.push(Effect::Shutdown);
-    // The connection closes instead of a reply, and what the client sent behind SHUTDOWN no longer runs.
-    ctx.session().closing = true;
-    Ok(())
 }
 
 #[cfg(test)]

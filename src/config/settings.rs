@@ -109,7 +109,7 @@ settings! {
     "dynamic-hz" dynamic_hz: bool =
         true, Any, Runtime, Inert("housekeeping is driven by deadlines, not by a fixed rate");
     /// Seconds a shutdown waits for replicas that lag.
-    "shutdown-timeout" shutdown_timeout: i32 = 10, Whole(0, INT_MAX), Runtime, REPLICATION;
+    "shutdown-timeout" shutdown_timeout: i32 = 10, Whole(0, INT_MAX), Runtime, Active;
     /// How SIGINT shuts the server down.
     "shutdown-on-sigint" shutdown_on_sigint: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Active;
     /// How SIGTERM shuts the server down.

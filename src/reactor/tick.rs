@@ -39,6 +39,7 @@ use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
 use crate::server::session::{ReplyMode, SessionIndex};
+use crate::server::shutdown::Ending;
 use crate::server::stopwatch::Stopwatch;
 use crate::server::upkeep::SETTLE_STEP;
 use crate::timer::Millis;
@@ -173,6 +174,7 @@ impl Reactor {
             self.execute();
             self.advance()?;
             self.core.propagate()?;
+            self.end_shutdown();
             self.flush();
             self.housekeep();
             if let Some(reason) = self.failure.take() {
@@ -314,18 +316,42 @@ impl Reactor {
         }
     }
 
-    /// Saves as the settings say and ends the loop, or goes on if that fails.
+    /// Begins a shutdown. While one goes on, a second interrupt is an impatient user's and ends the process.
     fn shut_down(&mut self, signal: &str, options: ShutdownOptions) {
+        if self.core.shutdown.is_some() {
+            if signal == "SIGINT" {
+                self.insist();
+            }
+            return;
+        }
         crate::log::warning(&format!("Received {signal} scheduling shutdown..."));
+        if self.core.rounds_paused {
+            self.core.hold_shutdown(options);
+        } else {
+            self.shut_down_interruptibly(|core| core.begin_shutdown(options));
+        }
+    }
+
+    /// Goes on with a shutdown that waited, once it need not any longer.
+    fn end_shutdown(&mut self) {
+        if self.core.is_shutdown_due() {
+            self.shut_down_interruptibly(Core::finish_shutdown);
+        }
+    }
+
+    /// Saving takes long; another signal cuts it short.
+    fn shut_down_interruptibly(&mut self, step: impl FnOnce(&mut Core) -> Ending) {
         let insisted = self.signals.next();
         self.core.interrupt = Some(insisted.clone());
-        self.shutting_down = self.core.prepare_shutdown(options);
+        self.shutting_down |= step(&mut self.core) == Ending::Ready;
         self.core.interrupt = None;
         if insisted.load(Ordering::Relaxed) {
-            self.failure = Some(format!("You insist... exiting now ({signal})."));
-        } else if !self.shutting_down {
-            crate::log::warning("Errors trying to shut down the server. Check the logs for more information.");
+            self.insist();
         }
+    }
+
+    fn insist(&mut self) {
+        self.failure = Some("You insist... exiting now.".to_owned());
     }
 
     fn accept(&mut self, at: usize) {

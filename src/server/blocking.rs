@@ -34,7 +34,8 @@ const LEFTOVERS_MIN: usize = 4096;
 
 /// What a command waits for.
 pub struct Wait {
-    /// Woken when any of these gets a value of `for_type`. Without any it is woken when a write has become safe.
+    /// Woken when any of these gets a value of `for_type`. Without any it is woken when a write has become safe, or never
+    /// if the end of the server is waited for.
     pub keys: Vec<Box<[u8]>>,
     pub for_type: Type,
     /// How long from now, in ms; `None`: for ever.
@@ -70,6 +71,8 @@ pub enum Nothing {
     Replicas,
     /// Whether the write is safe here, and on how many replicas (WAITAOF).
     SafePlaces,
+    /// There is no timeout, and no key: the end of the server is waited for (SHUTDOWN).
+    Never,
 }
 
 impl Nothing {
@@ -77,6 +80,7 @@ impl Nothing {
         match self {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
+            Nothing::Never => {}
             Nothing::Replicas => reply.len(safety.replicas),
             Nothing::SafePlaces => {
                 reply.array(2);
@@ -105,6 +109,8 @@ pub enum Unblock {
     Error,
     /// The server has become a replica.
     RoleChange,
+    /// The server goes on.
+    ShutdownFailed,
 }
 
 /// A client's place among those that wait: lower turns are served first.
@@ -156,6 +162,8 @@ pub struct WaitingRoom {
     turns: BTreeMap<Turn, (SessionIndex, Option<Millis>)>,
     /// Those who wait for no key but for a write to become safe.
     for_safety: BTreeMap<Turn, SessionIndex>,
+    /// Those who wait for the server to end.
+    for_shutdown: BTreeMap<Turn, SessionIndex>,
     last_turn: Turn,
     /// Keys that changed while somebody waited for them.
     ready: VecDeque<Place>,
@@ -230,8 +238,15 @@ impl WaitingRoom {
         !self.for_safety.is_empty()
     }
 
+    /// Those who wait for the server to end.
+    pub fn for_shutdown(&self) -> Vec<SessionIndex> {
+        self.for_shutdown.values().copied().collect()
+    }
+
     fn enter(&mut self, index: SessionIndex, waiting: &Waiting, now: Millis) {
-        if waiting.keys.is_empty() {
+        if waiting.on_timeout == Nothing::Never {
+            self.for_shutdown.insert(waiting.turn, index);
+        } else if waiting.keys.is_empty() {
             self.for_safety.insert(waiting.turn, index);
         }
         if self.queues.len() <= waiting.database {
@@ -252,6 +267,7 @@ impl WaitingRoom {
     fn leave(&mut self, waiting: &Waiting) {
         self.turns.remove(&waiting.turn);
         self.for_safety.remove(&waiting.turn);
+        self.for_shutdown.remove(&waiting.turn);
         for key in &waiting.keys {
             let Some(queue) = self.queues[waiting.database].get_mut(key) else {
                 continue; // a key that was named twice
@@ -460,8 +476,10 @@ impl Core {
         let spec = waiting.request.spec;
         self.stats.total_commands_processed += 1;
         self.stats_of(spec.id).calls += 1;
-        if why != Unblock::Timeout {
-            self.count_error(Some(spec), b"UNBLOCKED", false);
+        match why {
+            Unblock::Timeout => {}
+            Unblock::ShutdownFailed => self.count_error(Some(spec), b"ERR", false),
+            Unblock::Error | Unblock::RoleChange => self.count_error(Some(spec), b"UNBLOCKED", false),
         }
         let safety = self.safety_of(index);
         let session = self.session(index);
@@ -470,6 +488,7 @@ impl Core {
             match why {
                 Unblock::Timeout => waiting.on_timeout.write(&mut session.reply, safety),
                 Unblock::RoleChange => session.reply.error(ROLE_CHANGE),
+                Unblock::ShutdownFailed => session.reply.error(SHUTDOWN_FAILED),
                 Unblock::Error => session.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
             }
         }
@@ -497,6 +516,8 @@ impl Core {
     }
 }
 
+/// What SHUTDOWN answers when the server goes on.
+pub const SHUTDOWN_FAILED: &str = "ERR Errors trying to SHUTDOWN. Check logs.";
 const ROLE_CHANGE: &str =
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 const OUT_OF_RANGE: &str = "ERR timeout is out of range";

@@ -18,6 +18,7 @@ use super::propagation::Propagation;
 use super::pubsub::PubSub;
 use super::replication::Replication;
 use super::session::{ClientId, Session, SessionIndex};
+use super::shutdown::Shutdown;
 use super::slowlog::Slowlog;
 use super::snapshots::Snapshots;
 use super::stats::{CommandStats, Rate, Stats};
@@ -134,6 +135,8 @@ pub struct Core {
     pub(super) client_limit: usize,
     pub(super) clients_weight: usize,
     pub pause: Option<Pause>,
+    /// A shutdown that goes on.
+    pub shutdown: Option<Box<Shutdown>>,
     pub effects: Vec<Effect>,
     /// Sessions with replies that wait for the flush.
     pub outgoing: Vec<SessionIndex>,
@@ -213,6 +216,7 @@ impl Core {
             client_limit: 0,
             clients_weight: 0,
             pause: None,
+            shutdown: None,
             effects: Vec::new(),
             outgoing: Vec::new(),
             pushes: 0,

@@ -23,6 +23,7 @@ pub mod pubsub;
 pub mod replay;
 pub mod replication;
 pub mod session;
+pub mod shutdown;
 pub mod slowlog;
 pub mod snapshots;
 pub mod stats;

@@ -12,7 +12,6 @@ use super::stopwatch::{Stopwatch, Ticks};
 use crate::config::REDIS_VERSION;
 use crate::config::Settings;
 use crate::config::choice::MaxmemoryPolicy;
-use crate::config::compound::ShutdownOptions;
 use crate::host::{Exit, Host, Pipe, Progress};
 use crate::keyspace::Keyspace;
 use crate::keyspace::database::Moment;
@@ -316,28 +315,6 @@ impl Core {
     #[inline]
     pub fn refuses_writes(&self) -> bool {
         !self.snapshots.is_ok && self.settings.stop_writes_on_bgsave_error && !self.settings.save.0.is_empty()
-    }
-
-    /// Does what must be done before the process ends: true if it may.
-    pub fn prepare_shutdown(&mut self, options: ShutdownOptions) -> bool {
-        log::warning("User requested shutdown...");
-        self.stop_snapshot();
-        self.stop_rewrite();
-        self.finish_log();
-        let wanted = options.save || !self.settings.save.0.is_empty() && !options.nosave;
-        if !wanted || self.loading.is_some() {
-            return true;
-        }
-        log::notice("Saving the final RDB snapshot before exiting.");
-        if self.save().is_ok() {
-            return true;
-        }
-        if options.force {
-            log::warning("Error trying to save the DB, but exit all the same as it was asked for.");
-            return true;
-        }
-        log::warning("Error trying to save the DB, can't exit.");
-        false
     }
 }
 

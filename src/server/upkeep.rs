@@ -271,7 +271,7 @@ impl Core {
 
     /// Ends CLIENT PAUSE and lets the held commands run.
     pub fn unpause(&mut self) {
-        self.pause = None;
+        self.pause = self.pause_left();
         let mut held = Vec::new();
         for session in self.sessions_mut() {
             if session.blocked == Some(Blocked::Paused) {

@@ -11,8 +11,11 @@ use crate::timer::Millis;
 
 // Writing to a String cannot fail, so the results of `write!` are dropped throughout.
 
-/// Addresses listened on, one line a kind of socket.
+/// How long a shutdown will wait, if one does, and the addresses listened on, one line a kind of socket.
 pub fn listeners(view: &View<'_>, out: &mut String) {
+    if let Some(left) = view.core.shutdown_in() {
+        let _ = write!(out, "shutdown_in_milliseconds:{left}\r\n");
+    }
     let settings = &view.core.settings;
     let mut kinds = Vec::new();
     if settings.port != 0 {

@@ -125,7 +125,7 @@ fn supervisor(supervised: Supervised) -> &'static str {
 }
 
 const CLIENTS: &[Item] = items! { view;
-    "connected_clients" => view.core.session_count(),
+    "connected_clients" => view.core.session_count().saturating_sub(view.core.replication.replicas.len()),
     "cluster_connections" => NONE,
     "maxclients" => view.core.settings.maxclients,
     "client_recent_max_input_buffer" => view.core.sessions().map(|session| session.input_bytes).max().unwrap_or(0),
