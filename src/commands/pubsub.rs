@@ -107,6 +107,8 @@ fn confirm(ctx: &mut Context<'_>, topic: Topic, event: &str, name: Option<&[u8]>
 /// PUBLISH channel message
 fn publish(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let receivers = ctx.core.publish(args.at(1), args.at(2));
+    let words: [&[u8]; 3] = [b"PUBLISH", args.at(1), args.at(2)];
+    ctx.core.record_for_replicas(ctx.database, &words);
     ctx.reply.len(receivers);
     Ok(())
 }
@@ -114,6 +116,8 @@ fn publish(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// SPUBLISH shardchannel message
 fn spublish(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let receivers = ctx.core.publish_in_shard(args.at(1), args.at(2));
+    let words: [&[u8]; 3] = [b"SPUBLISH", args.at(1), args.at(2)];
+    ctx.core.record_for_replicas(ctx.database, &words);
     ctx.reply.len(receivers);
     Ok(())
 }

@@ -67,7 +67,7 @@ impl Core {
         if self.propagation.is_on {
             self.record_call(spec, database, args, dirty);
             if caller.is_none() {
-                self.end_recording(index);
+                self.end_recording(spec, index);
             }
         }
         if self.is_replaying {

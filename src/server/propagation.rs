@@ -7,8 +7,12 @@
 //!
 //! What one command or one EXEC has caused is a *unit*; if it is more than one request, MULTI and EXEC stand around it,
 //! so that a reader gets it whole or not at all.
+//!
+//! Replicas and the log are told the same, except for what changes no data: messages that are published reach the clients
+//! of replicas, but a log has nobody to hear them.
 
 use std::io::Write;
+use std::ops::Range;
 
 use super::core::Core;
 use super::session::SessionIndex;
@@ -25,6 +29,9 @@ pub struct Propagation {
     /// The present unit's requests, with SELECT where the database changes.
     unit: Vec<u8>,
     requests: usize,
+    /// Where in the unit, and in the stream, stand requests that are for replicas alone.
+    unit_for_replicas: Vec<Range<usize>>,
+    for_replicas: Vec<Range<usize>>,
     /// The databases of the unit's first and last request.
     first_database: usize,
     database: usize,
@@ -52,8 +59,8 @@ impl Propagation {
         self.selected
     }
 
-    /// Adds a request to the unit.
-    fn add<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) {
+    /// Adds a request to the unit; tells where in the unit it begins, behind its SELECT.
+    fn add<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) -> usize {
         if self.requests == 0 {
             self.first_database = database;
         } else if self.database != database {
@@ -61,11 +68,24 @@ impl Propagation {
         }
         self.database = database;
         self.requests += 1;
+        let begin = self.unit.len();
         encode::request(&mut self.unit, words, args);
+        begin
+    }
+
+    /// Adds a request that the log has no use for. A SELECT before it is for both, or the log would miss it later.
+    fn add_for_replicas(&mut self, database: usize, words: &[&[u8]]) {
+        let begin = self.add(database, words.len(), words.iter().copied());
+        self.unit_for_replicas.push(begin..self.unit.len());
     }
 
     /// Ends the unit; from here on its requests go out as they are.
     pub fn end_unit(&mut self) {
+        self.end_requests(true);
+    }
+
+    /// Ends what is gathered; its requests are a transaction if they belong together and are several.
+    fn end_requests(&mut self, belong_together: bool) {
         if self.requests == 0 {
             return;
         }
@@ -73,10 +93,13 @@ impl Propagation {
         if self.selected != Some(self.first_database) {
             select(&mut self.stream, self.first_database);
         }
-        let several = self.requests > 1;
+        let several = belong_together && self.requests > 1;
         if several {
             self.stream.extend_from_slice(b"*1\r\n$5\r\nMULTI\r\n");
         }
+        let begin = self.stream.len();
+        let moved = |range: Range<usize>| range.start + begin..range.end + begin;
+        self.for_replicas.extend(self.unit_for_replicas.drain(..).map(moved));
         self.stream.append(&mut self.unit);
         if several {
             self.stream.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
@@ -88,15 +111,25 @@ impl Propagation {
         }
     }
 
-    /// Takes the units that are whole.
+    /// Takes the units that are whole for the log, without what is for replicas alone.
     pub fn take_stream(&mut self, into: &mut Vec<u8>) {
-        into.append(&mut self.stream);
-        self.fed = 0;
+        if self.for_replicas.is_empty() {
+            into.append(&mut self.stream);
+        } else {
+            let mut from = 0;
+            for range in &self.for_replicas {
+                into.extend_from_slice(&self.stream[from..range.start]);
+                from = range.end;
+            }
+            into.extend_from_slice(&self.stream[from..]);
+        }
+        self.clear_stream();
     }
 
     /// Forgets the units that are whole.
     pub fn clear_stream(&mut self) {
         self.stream.clear();
+        self.for_replicas.clear();
         self.fed = 0;
     }
 }
@@ -131,9 +164,11 @@ impl Core {
 
     /// Ends the unit of what a client has caused, and remembers for WAITAOF where it ends.
     #[cold]
-    pub(super) fn end_recording(&mut self, index: SessionIndex) {
+    pub(super) fn end_recording(&mut self, spec: &CommandSpec, index: SessionIndex) {
         let before = self.propagation.offset;
-        self.propagation.end_unit();
+        // These come upon expired keys that have nothing to do with each other.
+        let is_random = matches!(spec.name, "scan" | "randomkey");
+        self.propagation.end_requests(!is_random);
         let offset = self.propagation.offset;
         if offset != before {
             self.session(index).write_offset = offset;
@@ -146,6 +181,13 @@ impl Core {
         if self.propagation.is_on {
             self.propagation.is_replaced = true;
             self.propagation.add(database, words.len(), words.iter().copied());
+        }
+    }
+
+    /// Records a request for replicas alone.
+    pub fn record_for_replicas(&mut self, database: usize, words: &[&[u8]]) {
+        if self.replication.stream.is_kept() && !self.propagation.is_foreign {
+            self.propagation.add_for_replicas(database, words);
         }
     }
 
@@ -194,8 +236,13 @@ mod tests {
 
     /// What was recorded since it was last asked for, a word of each request behind the other.
     fn recorded(server: &mut Server) -> String {
-        let bytes = std::mem::take(&mut server.core.propagation.stream);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let bytes = server.core.propagation.stream.clone();
+        server.core.propagation.clear_stream();
+        told(&bytes)
+    }
+
+    fn told(bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes).into_owned();
         let mut requests = Vec::new();
         for line in text.split("\r\n") {
             match line.as_bytes().first() {
@@ -303,6 +350,56 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_happen_to_be_found_expired_are_no_transaction() {
+        let mut server = recording();
+        server.ask("SET a 1 PX 10");
+        server.ask("SET b 1 PX 10");
+        recorded(&mut server);
+        server.at(20);
+        server.ask("SCAN 0");
+        let mut gone: Vec<String> = recorded(&mut server).split("; ").map(str::to_owned).collect();
+        gone.sort();
+        assert_eq!(gone, ["DEL a", "DEL b"]);
+    }
+
+    #[test]
+    fn messages_are_for_replicas_alone() {
+        let mut server = recording();
+        server.ask("PUBLISH c m");
+        assert_eq!(recorded(&mut server), "", "nobody asks for them");
+        server.core.replication.stream.begin(0);
+        check(
+            &mut server,
+            &[
+                ("PUBLISH c m", "SELECT 0; PUBLISH c m"),
+                ("SPUBLISH c m", "SPUBLISH c m"),
+            ],
+        );
+        for line in [
+            "SELECT 2",
+            "PUBLISH c m",
+            "MULTI",
+            "SET a 1",
+            "SELECT 3",
+            "PUBLISH c n",
+            "SET b 1",
+            "EXEC",
+        ] {
+            server.ask(line);
+        }
+        let mut log = Vec::new();
+        let stream = server.core.propagation.stream.clone();
+        server.core.propagation.take_stream(&mut log);
+        assert_eq!(
+            told(&stream),
+            "SELECT 2; PUBLISH c m; MULTI; SET a 1; SELECT 3; PUBLISH c n; SET b 1; EXEC"
+        );
+        assert_eq!(told(&log), "SELECT 2; MULTI; SET a 1; SELECT 3; SET b 1; EXEC");
+        server.ask("SET c 1");
+        assert_eq!(recorded(&mut server), "SET c 1");
+    }
+
+    #[test]
     fn deadlines_of_fields_are_recorded() {
         let mut server = recording();
         server.ask("HSET h a 1 b 2 c 3");
@@ -388,7 +485,7 @@ mod tests {
         assert_eq!(recorded(&mut server), "RPUSH l x; LMOVE l m RIGHT LEFT");
         server.ask_as(waiter, "BZMPOP 0 2 y z MIN COUNT 2");
         server.ask("ZADD z 1 a");
-        assert_eq!(recorded(&mut server), "ZADD z 1 a; ZPOPMIN z");
+        assert_eq!(recorded(&mut server), "ZADD z 1 a; ZPOPMIN z 1");
     }
 
     #[test]
