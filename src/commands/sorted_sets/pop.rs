@@ -66,19 +66,20 @@ fn pop(ctx: &mut Context<'_>, args: Args<'_>, extreme: Extreme) -> Outcome {
     };
     let (key, most) = (ctx.key(&args, 1), count.unwrap_or(1) as usize);
     let begin = |reply: &mut Reply, popped| shape.begin(reply, popped);
-    if !pop_from(ctx, key, extreme, most, shape, begin)? {
+    if !pop_from(ctx, key, extreme, most, count.is_some(), shape, begin)? {
         ctx.reply.array(0);
     }
     Ok(())
 }
 
 /// Takes up to `most` members off one end and writes them, after what `begin` writes, which is told how many come. False if
-/// there is no such key.
+/// there is no such key. `counts` says whether the record has a count, also of one.
 fn pop_from(
     ctx: &mut Context<'_>,
     key: Key<'_>,
     extreme: Extreme,
     most: usize,
+    counts: bool,
     shape: Shape,
     begin: impl FnOnce(&mut Reply, usize),
 ) -> Result<bool, Failure> {
@@ -108,9 +109,9 @@ fn pop_from(
         delete_emptied(ctx, key);
     }
     let (name, mut digits) = (extreme.command(), itoa::Buffer::new());
-    match popped {
-        1 => ctx.record(&[name, key.bytes]),
-        _ => ctx.record(&[name, key.bytes, digits.format(popped).as_bytes()]),
+    match counts {
+        false => ctx.record(&[name, key.bytes]),
+        true => ctx.record(&[name, key.bytes, digits.format(popped).as_bytes()]),
     }
     Ok(true)
 }
@@ -159,7 +160,7 @@ impl ManyPop {
                 reply.bulk(key.bytes);
                 reply.array(popped);
             };
-            if pop_from(ctx, key, self.extreme, self.most, Shape::Pairs, begin)? {
+            if pop_from(ctx, key, self.extreme, self.most, true, Shape::Pairs, begin)? {
                 return Ok(true);
             }
         }
@@ -203,7 +204,7 @@ fn blocking_pop(ctx: &mut Context<'_>, args: Args<'_>, extreme: Extreme) -> Outc
             reply.array(3);
             reply.bulk(key.bytes);
         };
-        if pop_from(ctx, key, extreme, 1, Shape::Flat, begin)? {
+        if pop_from(ctx, key, extreme, 1, false, Shape::Flat, begin)? {
             return Ok(());
         }
     }
