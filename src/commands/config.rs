@@ -124,7 +124,7 @@ fn take_effect(core: &mut Core, changed: &[&'static str]) {
     }
 }
 
-/// Starts evicting at once if the new limit is below what is in use.
+/// Starts evicting if the new limit is below what is in use: soon, so that no eviction becomes part of a transaction.
 fn make_room(core: &mut Core) {
     let (limit, used) = (core.settings.maxmemory, core.used_memory() as u64);
     if limit > 0 && used > limit {
@@ -133,7 +133,7 @@ fn make_room(core: &mut Core) {
              maxmemory-policy says."
         ));
     }
-    core.make_room();
+    core.make_room_soon();
 }
 
 /// CONFIG REWRITE

@@ -78,6 +78,12 @@ impl Core {
         true
     }
 
+    /// The same when the present command is over.
+    pub fn make_room_soon(&mut self) {
+        self.evicting = true;
+        self.told_of_evictions = 0;
+    }
+
     /// Evicts a key; gives the bytes it took to tell clients of it, or nothing if there is no key to evict.
     fn evict_one(&mut self, policy: MaxmemoryPolicy) -> Option<usize> {
         let samples = self.settings.maxmemory_samples as usize;
