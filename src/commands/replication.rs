@@ -90,7 +90,13 @@ fn role(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
 
 /// PSYNC replicationid offset
 fn psync(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let offset = integer(args.at(2))?;
+    let Ok(offset) = integer(args.at(2)) else {
+        let name = ctx.core.replica_name(ctx.session);
+        log::warning(&format!(
+            "Replica {name} asks for synchronization but with a wrong offset"
+        ));
+        return Err("ERR value is not an integer or out of range".into());
+    };
     begin(ctx, Some((args.at(1), offset)))
 }
 

@@ -1,6 +1,7 @@
 //! From a request to its command: the checks every command passes, the call, and what the call is counted as.
 
 use super::call::Call;
+use super::client_line::client_line;
 use super::core::Core;
 use super::owned::OwnedRequest;
 use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SHORT_REPLY, SessionIndex};
@@ -96,6 +97,9 @@ impl<'a> Executor<'a> {
         if pushed {
             self.core.take_pushed(index, &mut self.reply);
         }
+        if !self.core.replication.replicas.is_empty() && self.reply.bytes.len() > before {
+            self.silence_replica(index, spec, before);
+        }
         if self.core.waiting.has_ready() {
             self.core.serve_waiting();
             // What those who were served tell this client.
@@ -105,6 +109,36 @@ impl<'a> Executor<'a> {
             self.core.set_aside(index, std::mem::take(&mut self.reply.bytes));
         }
         verdict
+    }
+
+    /// Takes back what a command of a replica's is answered, and lets the replica go: it would take the answer for a part of
+    /// the stream.
+    #[cold]
+    fn silence_replica(&mut self, index: SessionIndex, spec: Option<&'static CommandSpec>, before: usize) {
+        let is_asking = spec.is_some_and(|spec| matches!(spec.name, "psync" | "sync"));
+        let now = self.core.moment.now;
+        let session = self.core.session(index);
+        if is_asking || !session.replica.as_ref().is_some_and(|replica| replica.is_bound()) {
+            return;
+        }
+        // A subcommand is known when it has run, whatever was refused before.
+        let command = spec.filter(|spec| !spec.is_container()).or(session.last_command);
+        let name = command.map_or("<unknown>", |spec| spec.name);
+        let client = client_line(session, now);
+        let reply = &self.reply.bytes[before..];
+        if let Some(error) = reply.strip_prefix(b"-") {
+            let error = String::from_utf8_lossy(error);
+            log::warning(&format!(
+                "== CRITICAL == This master is sending an error to its replica: '{}' after processing the command \
+                 '{name}'",
+                error.trim_end()
+            ));
+        }
+        log::warning(&format!(
+            "Replica generated a reply to command '{name}', disconnecting it: {client}"
+        ));
+        self.reply.bytes.truncate(before);
+        self.core.ask_close(index, true);
     }
 
     /// Tells a client that caches what it has changed itself, and forgets its CLIENT CACHING once that was for a command.
@@ -310,7 +344,8 @@ impl<'a> Executor<'a> {
                 spec.name
             ));
         }
-        if session.monitor && (may_write(spec) || spec.flags.contains(Flag::ReadOnly)) {
+        let is_replica = session.replica.as_ref().is_some_and(|replica| replica.is_bound());
+        if (session.monitor || is_replica) && (may_write(spec) || spec.flags.contains(Flag::ReadOnly)) {
             return Some("ERR Replica can't interact with the keyspace".into());
         }
         if spec.flags.contains(Flag::NoMulti) && session.is_queueing() {

@@ -4,4 +4,5 @@
 mod eviction;
 mod faults;
 mod loading;
+mod replicas;
 mod upkeep;

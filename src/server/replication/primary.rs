@@ -95,6 +95,11 @@ impl Replica {
         matches!(self.phase, Phase::Online)
     }
 
+    /// Whether it has asked for the stream, so that nothing else may go to its socket.
+    pub fn is_bound(&self) -> bool {
+        !matches!(self.phase, Phase::Greeting)
+    }
+
     /// Whether the stream is kept for it.
     fn reads_stream(&self) -> bool {
         matches!(
