@@ -6,16 +6,13 @@ mod roles;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-use support::client::Client;
 use support::random::Random;
+use support::replicas::{digest, follow, info, must_agree, number, wait_until_up};
 use support::server::{Binary, Server};
-use support::{PATIENCE, wait_until};
 
 const DEBUGGING: (&str, &str) = ("enable-debug-command", "yes");
 
@@ -26,82 +23,6 @@ fn start(binary: Binary, settings: &[(&str, &str)]) -> Server {
         .chain(settings.iter().copied())
         .collect();
     Server::start_with(binary, &all)
-}
-
-/// A field of INFO.
-fn info(client: &mut Client, field: &str) -> String {
-    let text = client.ask("INFO everything");
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.unwrap_or_default().trim_end().to_owned()
-}
-
-fn number(client: &mut Client, field: &str) -> u64 {
-    info(client, field).parse().unwrap_or(0)
-}
-
-fn follow(replica: &Server, primary: &Server) {
-    let mut client = replica.connect();
-    let answer = client.ask(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
-    assert_eq!(answer, "+OK\r\n");
-}
-
-fn wait_until_up(replica: &Server) {
-    let mut client = replica.connect();
-    let until = Instant::now() + PATIENCE;
-    while info(&mut client, "master_link_status") != "up" {
-        assert!(Instant::now() < until, "the link is not up:\n{}", replica.log());
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn digest(server: &Server) -> String {
-    server.connect().ask("DEBUG DIGEST")
-}
-
-/// Waits until both are at the same offset, and compares their data. Nobody may be writing.
-fn must_agree(primary: &Server, replica: &Server) {
-    let (mut one, mut other) = (primary.connect(), replica.connect());
-    wait_until("both are at one offset", || {
-        info(&mut one, "master_repl_offset") == info(&mut other, "master_repl_offset")
-    });
-    // A key that has expired at the primary may be one that its next tick deletes at the replica.
-    let until = Instant::now() + PATIENCE;
-    while digest(primary) != digest(replica) {
-        let differences = || differences(&mut primary.connect(), &mut replica.connect());
-        assert!(Instant::now() < until, "{}", differences());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// The keys in which two servers differ, and what each says of them.
-fn differences(one: &mut Client, other: &mut Client) -> String {
-    let mut out = String::new();
-    for database in 0..3 {
-        let mut keys = BTreeSet::new();
-        for client in [&mut *one, &mut *other] {
-            client.ask(&format!("SELECT {database}"));
-            let reply = client.ask("KEYS *");
-            keys.extend(
-                reply
-                    .lines()
-                    .filter(|line| !line.starts_with(['*', '$']))
-                    .map(str::to_owned),
-            );
-        }
-        for key in keys {
-            let says = |client: &mut Client| {
-                let lines = ["DEBUG DIGEST-VALUE", "TYPE", "PEXPIRETIME", "DUMP"];
-                lines.map(|line| client.ask(&format!("{line} {key}")))
-            };
-            let (here, there) = (says(one), says(other));
-            if here[..3] != there[..3] {
-                out += &format!("{database} {key}:\n  {here:?}\n  {there:?}\n");
-            }
-        }
-    }
-    out
 }
 
 /// Writes of every kind, from a thread of its own until it is stopped.

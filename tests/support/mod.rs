@@ -11,6 +11,7 @@ pub mod chunks;
 pub mod client;
 pub mod os;
 pub mod random;
+pub mod replicas;
 pub mod reply;
 pub mod server;
 

@@ -122,6 +122,18 @@ impl Server {
 
     fn try_start_in(binary: Binary, settings: &[(&str, &str)], dir: TempDir) -> Result<Server, String> {
         let port = free_port().map_err(|error| error.to_string())?;
+        Server::try_start_at(port, binary, settings, dir)
+    }
+
+    /// Starts `binary` where a server that was killed has listened.
+    pub fn start_again(port: u16, binary: Binary, settings: &[(&str, &str)], dir: TempDir) -> Server {
+        match Server::try_start_at(port, binary, settings, dir) {
+            Ok(server) => server,
+            Err(reason) => panic!("{} did not start again:\n{reason}", binary.path().display()),
+        }
+    }
+
+    fn try_start_at(port: u16, binary: Binary, settings: &[(&str, &str)], dir: TempDir) -> Result<Server, String> {
         let config = dir.path().join("server.conf");
         fs::write(&config, configuration(port, dir.path(), settings)).map_err(|error| error.to_string())?;
         let log = fs::File::create(dir.path().join("server.log")).map_err(|error| error.to_string())?;
