@@ -296,9 +296,26 @@ impl Core {
         self.replication.stream.trim(history, needed);
     }
 
+    /// Drops of the stream what nobody needs any more.
+    fn trim_stream(&mut self) {
+        let position = |index: &SessionIndex| {
+            let replica = self.sessions.get(index.0)?.as_ref()?.replica.as_ref()?;
+            replica.reads_stream().then_some(replica.position)
+        };
+        let positions = self.replication.replicas.iter().filter_map(position);
+        let needed = positions.min().unwrap_or(self.replication.stream.end());
+        let history = self.settings.repl_backlog_size;
+        self.replication.stream.trim(history, needed);
+    }
+
     /// Closes a replica that has more to take than the output limit of its class allows.
     fn lags_too_far(&mut self, index: SessionIndex, owed: u64) -> bool {
         let limit = self.settings.client_output_buffer_limit.replica;
+        // A replica that goes on from the backlog may owe all of it, and what it owes is kept for the backlog anyway.
+        let hard = match limit.hard {
+            0 => u64::MAX,
+            hard => hard.max(self.settings.repl_backlog_size),
+        };
         let now = self.monotonic;
         let Some(session) = self.find_session(index) else {
             return false;
@@ -315,7 +332,7 @@ impl Core {
             }
         };
         let too_long = is_soft && now.since(since) > i64::from(limit.soft_seconds) * 1000;
-        let too_much = limit.hard > 0 && owed >= limit.hard;
+        let too_much = owed >= hard;
         if !too_long && !too_much {
             return false;
         }
@@ -738,5 +755,7 @@ impl Core {
         }
         // The others need not wait for it any more.
         self.pump_pipe();
+        // The stream may have been kept for it.
+        self.trim_stream();
     }
 }

@@ -120,6 +120,9 @@ impl Stream {
         {
             self.blocks.pop_front();
         }
+        if self.blocks.capacity() > 4 * self.blocks.len() + 8 {
+            self.blocks.shrink_to(2 * self.blocks.len());
+        }
     }
 }
 
