@@ -24,14 +24,17 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// Reads what stands behind the `$`.
+    /// Reads what stands behind the `$`. No snapshot is empty.
     pub fn parse(header: &[u8]) -> Option<Extent> {
         if let Some(mark) = header.strip_prefix(b"EOF:") {
             let mark = mark.try_into().ok()?;
             return Some(Extent::Until { mark, held: Vec::new() });
         }
         let length = crate::format::number::parse_i64(header)?;
-        u64::try_from(length).ok().map(Extent::Left)
+        u64::try_from(length)
+            .ok()
+            .filter(|&length| length > 0)
+            .map(Extent::Left)
     }
 }
 
@@ -235,6 +238,7 @@ mod tests {
             let header = [b"EOF:", &mark[..]].concat();
             assert_eq!(send(&header, &marked, step), (data.clone(), 0, true));
         }
-        assert!(Extent::parse(b"-1").is_none() && Extent::parse(b"EOF:short").is_none());
+        assert!(Extent::parse(b"-1").is_none() && Extent::parse(b"0").is_none());
+        assert!(Extent::parse(b"EOF:short").is_none());
     }
 }
