@@ -833,6 +833,9 @@ impl Reactor {
     /// Answers a malformed request behind all that came before it, and closes.
     fn protocol_error(&mut self, index: usize, error: &crate::resp::request::ProtocolError) {
         self.run_batch();
+        if self.core.replication.is_primary(SessionIndex(index)) {
+            return self.core.primary_broke_protocol(error);
+        }
         let now = self.core.moment.now;
         let session = self.core.session(SessionIndex(index));
         if !session.is_runnable() {

@@ -421,7 +421,7 @@ impl Core {
         self.stop_monitoring(index);
         self.forget_replica(index);
         if self.replication.is_primary(index) {
-            self.link_closed();
+            self.link_lost();
         }
     }
 

@@ -1,6 +1,7 @@
 //! Servers of ours among other programs: failover by Redis Sentinel, sharding and routing by proxies, and whatever else
 //! may be at the other end of a replication link. The programs run with the configuration files of docs/scaling.
 
+mod bad_primary;
 mod proxies;
 mod sentinel;
 #[path = "../support/mod.rs"]

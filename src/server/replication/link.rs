@@ -24,6 +24,7 @@ use crate::log;
 use crate::persistence::loader::Loader;
 use crate::resp::encode;
 use crate::resp::reply::Reply;
+use crate::resp::request::ProtocolError;
 use crate::timer::Millis;
 
 /// Bytes of a line in the handshake; a primary has nothing longer to say.
@@ -283,8 +284,32 @@ impl Core {
         }
     }
 
-    /// The same; also when it is somebody else who closes its session.
-    pub(in super::super) fn link_closed(&mut self) {
+    /// The link's session is closed by somebody else: the primary, or CLIENT KILL.
+    pub(in super::super) fn link_lost(&mut self) {
+        match self.replication.link.as_ref().map(|link| &link.state) {
+            Some(State::Greeting | State::Authenticating | State::Announcing { .. } | State::Asking) => {
+                log::warning("Connection with MASTER lost during the handshake");
+            }
+            Some(State::Receiving { .. }) => {
+                log::warning("Connection with MASTER lost while the snapshot was received");
+            }
+            // The stream's end is told by who ends it.
+            Some(State::Idle { .. } | State::Dialling | State::Loading { .. } | State::Streaming) | None => {}
+        }
+        self.link_closed();
+    }
+
+    /// What should be the stream is none. Who knows what came before it, so nothing goes on from there: the next attempt
+    /// asks for a snapshot. It comes later, as after any failure, or a primary that is broken would keep both busy.
+    pub fn primary_broke_protocol(&mut self, error: &ProtocolError) {
+        log::warning(&format!("Protocol error from MASTER: {error}"));
+        self.leave_primary();
+        if let Some(link) = &mut self.replication.link {
+            link.known = None;
+        }
+    }
+
+    fn link_closed(&mut self) {
         let was_up = self.replication.is_link_up();
         self.leave_primary();
         if was_up {
@@ -363,8 +388,9 @@ impl Core {
         let is_error = line[0] == b'-';
         match &mut link.state {
             State::Greeting => {
-                let lets_in = ["-NOAUTH", "-NOPERM", "-ERR operation not permitted"];
-                if is_error && !lets_in.iter().any(|start| text.starts_with(start)) {
+                // With an error of these it has understood, and waits for the password.
+                let lets_in = ["+", "-NOAUTH", "-NOPERM", "-ERR operation not permitted"];
+                if !lets_in.iter().any(|start| text.starts_with(start)) {
                     return self.drop_link(&format!("Error reply to PING from master: '{text}'"));
                 }
                 log::notice("Master replied to PING, replication can continue...");
@@ -701,7 +727,9 @@ impl Core {
 
 fn parse_position(text: &str) -> Option<Position> {
     let (id, offset) = text.split_once(' ')?;
-    let offset = offset.trim().parse().ok()?;
+    // Beyond the largest signed number no offset can be told to anybody.
+    let offset: i64 = offset.trim().parse().ok()?;
+    let offset = u64::try_from(offset).ok()?;
     (id.len() == 40).then(|| Position {
         id: id.to_owned(),
         offset,
