@@ -2,6 +2,7 @@
 //! may be at the other end of a replication link. The programs run with the configuration files of docs/scaling.
 
 mod bad_primary;
+mod bad_replica;
 mod proxies;
 mod sentinel;
 #[path = "../support/mod.rs"]

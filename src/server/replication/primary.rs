@@ -193,14 +193,14 @@ impl Core {
 
     /// Where the stream goes on for somebody with that history; `None` if that is not kept, or is another's.
     fn position_in_stream(&self, id: &[u8], offset: i64) -> Option<u64> {
-        let wanted = u64::try_from(offset).ok()?.checked_sub(1)?;
+        let wanted = u64::try_from(offset).ok().and_then(|offset| offset.checked_sub(1));
         let stream = &self.replication.stream;
         let is_ours = id == self.replication.id.as_bytes();
         let was_ours = self
             .replication
             .former
             .as_ref()
-            .is_some_and(|former| id == former.id.as_bytes() && wanted <= former.until);
+            .is_some_and(|former| id == former.id.as_bytes() && wanted.is_none_or(|wanted| wanted <= former.until));
         if !is_ours && !was_ours {
             if id != b"?" {
                 log::notice(&format!(
@@ -212,13 +212,14 @@ impl Core {
             }
             return None;
         }
-        let is_kept = stream.is_kept() && wanted >= stream.first() && wanted <= stream.end();
-        if !is_kept {
+        let is_kept = |wanted: &u64| stream.is_kept() && *wanted >= stream.first() && *wanted <= stream.end();
+        let kept = wanted.filter(is_kept);
+        if kept.is_none() {
             log::notice(&format!(
                 "Unable to partial resync with replica for lack of backlog (Replica request was: {offset})."
             ));
         }
-        is_kept.then_some(wanted)
+        kept
     }
 
     /// How the log names a replica: its address and the port where it listens.
@@ -602,10 +603,18 @@ impl Core {
 
     /// REPLCONF ACK: a replica has everything up to `offset`, and on its disk up to `synced`.
     pub fn replica_acked(&mut self, index: SessionIndex, offset: u64, synced: Option<u64>) {
-        let now = self.moment.now;
+        let (now, said) = (self.moment.now, self.replication.stream.end());
         let Some(replica) = self.session(index).replica.as_mut() else {
             return;
         };
+        // WAIT would promise what nobody has.
+        if offset > said {
+            let name = self.replica_name(index);
+            log::warning(&format!(
+                "Replica {name} acknowledges offset {offset}, but nothing was said beyond {said}: not counted"
+            ));
+            return;
+        }
         replica.acked = replica.acked.max(offset);
         replica.synced = replica.synced.max(synced.unwrap_or(0));
         replica.acked_at = now;
