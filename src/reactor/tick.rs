@@ -173,6 +173,7 @@ impl Reactor {
             self.read();
             self.execute();
             self.advance()?;
+            self.core.make_wanted_room();
             self.core.propagate()?;
             self.end_shutdown();
             self.flush();

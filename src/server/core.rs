@@ -128,6 +128,8 @@ pub struct Core {
     pub(super) settled: Millis,
     /// Whether memory is above `maxmemory` and eviction goes on in the background.
     pub evicting: bool,
+    /// Whether keys may have to be evicted when the present command is over.
+    pub(super) wants_room: bool,
     /// Bytes of messages to clients about evictions since that began.
     pub(super) told_of_evictions: usize,
     pub memory_peak: usize,
@@ -211,6 +213,7 @@ impl Core {
             settling_until: Millis(0),
             settled: Millis(0),
             evicting: false,
+            wants_room: false,
             told_of_evictions: 0,
             memory_peak: 0,
             client_limit: 0,

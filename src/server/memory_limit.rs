@@ -78,10 +78,18 @@ impl Core {
         true
     }
 
-    /// The same when the present command is over.
+    /// The same when the tick's commands are over, for a limit that has changed. It must not wait until replies are
+    /// written: what clients are told of evictions would still take memory when the next command looks.
     pub fn make_room_soon(&mut self) {
-        self.evicting = true;
-        self.told_of_evictions = 0;
+        self.wants_room = true;
+    }
+
+    /// Does so.
+    #[inline]
+    pub fn make_wanted_room(&mut self) {
+        if std::mem::take(&mut self.wants_room) {
+            self.make_room();
+        }
     }
 
     /// Evicts a key; gives the bytes it took to tell clients of it, or nothing if there is no key to evict.

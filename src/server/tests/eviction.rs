@@ -247,3 +247,15 @@ fn tenacity_says_how_much_a_command_waits_for() {
     assert!(!server.core.evicting && !server.core.over_limit());
     server.core.settings.maxmemory = 0;
 }
+
+#[test]
+fn a_new_limit_takes_nothing_from_under_the_rest_of_a_transaction() {
+    let mut server = Server::start();
+    server.ask("CONFIG SET maxmemory-policy allkeys-lru");
+    for line in ["MULTI", "INCR x", "CONFIG SET maxmemory 1", "INCR x"] {
+        server.ask(line);
+    }
+    assert_eq!(server.ask("EXEC"), "*3|:1|+OK|:2|");
+    server.core.make_wanted_room();
+    assert_eq!(server.core.stats.evicted_keys, 1);
+}
