@@ -155,7 +155,15 @@ impl<'a> Executor<'a> {
     }
 
     fn switch(&mut self, to: SessionIndex) {
+        let from = self.current;
         self.finish();
+        if self.core.weighs_clients()
+            && let Some(from) = from
+        {
+            // Whoever asks next must not see a client that its last reply has made too heavy.
+            self.core.weigh(from);
+            self.core.evict_clients();
+        }
         let now = self.core.moment.now;
         // What the primary has not deleted yet was there when its next request was made.
         self.core.moment.expired_by = match self.core.replication.is_primary(to) {
