@@ -74,7 +74,7 @@ fn lastsave(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::choice::Permission;
+    use crate::config::choice::{AppendFsync, Permission};
     use crate::host::memory::MemoryHost;
     use crate::server::testing::Server;
 
@@ -195,36 +195,23 @@ mod tests {
         );
     }
 
-    /// A server with an append-only file on a machine that may have one already.
-    fn logging(host: &MemoryHost, at: i64) -> Server {
-        let mut server = Server::on(host.clone());
-        server.core.settings.appendonly = true;
-        server
-            .at(at)
-            .core
-            .begin_loading()
-            .expect("the log can be begun or read");
-        while server.core.load_slice().expect("the log is whole") {}
-        server
-    }
-
     #[test]
     fn a_key_that_lived_on_behind_the_base_is_played_though_its_old_deadline_is_past() {
         let host = MemoryHost::default();
-        let mut server = logging(&host, 0);
+        let mut server = Server::logging(&host, 0, AppendFsync::Everysec);
         server.ask("SET a x PX 1000");
         server.ask("BGREWRITEAOF");
         server.core.look_at_child();
         server.ask("PERSIST a");
         assert_eq!(server.core.propagate(), Ok(()));
-        let mut again = logging(&host, 5000);
+        let mut again = Server::logging(&host, 5000, AppendFsync::Everysec);
         assert_eq!(again.ask("GET a"), "$1|x|");
     }
 
     #[test]
     fn a_base_of_requests_says_when_it_was_written_if_records_do() {
         let host = MemoryHost::default();
-        let mut server = logging(&host, 0);
+        let mut server = Server::logging(&host, 0, AppendFsync::Everysec);
         server.ask("CONFIG SET aof-use-rdb-preamble no aof-timestamp-enabled yes");
         server.ask("SET a x");
         server.at(3000).ask("BGREWRITEAOF");
@@ -233,12 +220,15 @@ mod tests {
         let base = base.expect("the rewrite succeeded");
         let annotation = format!("#TS:{}\r\n*2\r\n$6\r\nSELECT", server.core.moment.now.as_secs());
         assert!(base.starts_with(annotation.as_bytes()), "{}", base.escape_ascii());
-        assert_eq!(logging(&host, 5000).ask("GET a"), "$1|x|");
+        assert_eq!(
+            Server::logging(&host, 5000, AppendFsync::Everysec).ask("GET a"),
+            "$1|x|"
+        );
     }
 
     #[test]
     fn rewrites_that_keep_failing_are_put_off_from_the_first_that_would_begin_by_itself() {
-        let mut server = logging(&MemoryHost::default(), 0);
+        let mut server = Server::logging(&MemoryHost::default(), 0, AppendFsync::Everysec);
         server.ask("CONFIG SET auto-aof-rewrite-min-size 1 auto-aof-rewrite-percentage 100");
         server.run(&[b"SET", b"s", &b"x".repeat(10_000)[..]]);
         assert_eq!(server.core.propagate(), Ok(()));

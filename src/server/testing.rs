@@ -5,6 +5,7 @@ use super::dispatch::{Executor, Request, Verdict, look_up};
 use super::pubsub::Topic;
 use super::session::SessionIndex;
 use crate::config::Settings;
+use crate::config::choice::AppendFsync;
 use crate::config::compound::KeyspaceEvents;
 use crate::host::memory::MemoryHost;
 use crate::resp::pool::ReplyPool;
@@ -39,6 +40,20 @@ impl Server {
             host,
             pool: ReplyPool::default(),
         }
+    }
+
+    /// A server with an append-only file on a machine that may have one already, with its data loaded.
+    pub fn logging(host: &MemoryHost, at: i64, policy: AppendFsync) -> Self {
+        let mut server = Server::on(host.clone());
+        server.core.settings.appendonly = true;
+        server.core.settings.appendfsync = policy;
+        server
+            .at(at)
+            .core
+            .begin_loading()
+            .expect("the log can be begun or read");
+        while server.core.load_slice().expect("the log is whole") {}
+        server
     }
 
     /// Sets the clock to so many milliseconds after [`START`].

@@ -7,20 +7,6 @@ use crate::server::testing::Server;
 
 const INCREMENT: &str = "appendonlydir/appendonly.aof.1.incr.aof";
 
-/// A server with an append-only file on a machine that may have one already.
-fn logging(host: &MemoryHost, at: i64, policy: AppendFsync) -> Server {
-    let mut server = Server::on(host.clone());
-    server.core.settings.appendonly = true;
-    server.core.settings.appendfsync = policy;
-    server
-        .at(at)
-        .core
-        .begin_loading()
-        .expect("the log can be begun or read");
-    while server.core.load_slice().expect("the log is whole") {}
-    server
-}
-
 fn digest(server: &Server) -> String {
     let digest = crate::commands::digest::of_keyspace(&server.core.keyspace);
     digest.to_hex().to_string()
@@ -67,7 +53,7 @@ fn count(server: &mut Server) -> i64 {
 fn power_may_fail_at_any_moment_under_always() {
     let (host, mut lots, mut now) = (MemoryHost::default(), Lots(1), 0);
     for round in 0..150 {
-        let mut server = logging(&host, now, AppendFsync::Always);
+        let mut server = Server::logging(&host, now, AppendFsync::Always);
         for _ in 0..lots.below(30) {
             now += 100;
             server.at(now);
@@ -96,7 +82,7 @@ fn power_may_fail_at_any_moment_under_always() {
         }
         let with_last = digest(&server);
         host.crash(|unsynced| lots.below(unsynced + 1));
-        let kept = digest(&logging(&host, now, AppendFsync::Always));
+        let kept = digest(&Server::logging(&host, now, AppendFsync::Always));
         assert!(
             kept == answered || kept == with_last,
             "round {round}, unanswered: {unanswered}"
@@ -110,7 +96,7 @@ fn power_that_fails_under_everysec_takes_the_last_second() {
     const TICK: i64 = 100;
     let (host, mut lots, mut now) = (MemoryHost::default(), Lots(2), 0);
     for round in 0..100 {
-        let mut server = logging(&host, now, AppendFsync::Everysec);
+        let mut server = Server::logging(&host, now, AppendFsync::Everysec);
         let mut counts = Vec::new();
         for tick in 1..lots.below(50) {
             now += TICK;
@@ -130,7 +116,7 @@ fn power_that_fails_under_everysec_takes_the_last_second() {
         // What was there before this start had been synced by then, or was lost.
         let safe = counts.len().checked_sub(11).map_or(0, |tick| counts[tick]);
         host.crash(|unsynced| lots.below(unsynced + 1));
-        let kept = count(&mut logging(&host, now, AppendFsync::Everysec));
+        let kept = count(&mut Server::logging(&host, now, AppendFsync::Everysec));
         assert!(
             counts.is_empty() || (safe..=written).contains(&kept),
             "round {round}: {kept} of {written}, {safe} of them over a second old"
@@ -166,7 +152,7 @@ fn a_write_that_fails_under_always_ends_the_server() {
         ),
     ] {
         let host = MemoryHost::default();
-        let mut server = logging(&host, 0, AppendFsync::Always);
+        let mut server = Server::logging(&host, 0, AppendFsync::Always);
         server.ask("SET a 1");
         assert_eq!(server.core.propagate(), Ok(()));
         let (before, whole) = (digest(&server), host.bytes(INCREMENT));
@@ -176,7 +162,7 @@ fn a_write_that_fails_under_always_ends_the_server() {
         if !faults.fail_syncs {
             // What was written in part was taken back.
             assert_eq!(host.bytes(INCREMENT), whole);
-            assert_eq!(digest(&logging(&host, 0, AppendFsync::Always)), before);
+            assert_eq!(digest(&Server::logging(&host, 0, AppendFsync::Always)), before);
         }
     }
 }
@@ -187,7 +173,7 @@ fn a_broken_disk_stops_writes_until_it_is_mended() {
     for fail_after in 0..60 {
         for fail_truncating in [false, true] {
             let host = MemoryHost::default();
-            let mut server = logging(&host, 0, AppendFsync::Everysec);
+            let mut server = Server::logging(&host, 0, AppendFsync::Everysec);
             host.set_faults(Faults {
                 fail_after: Some(fail_after),
                 fail_truncating,
@@ -212,7 +198,7 @@ fn a_broken_disk_stops_writes_until_it_is_mended() {
             assert_eq!(server.ask("SET b 1"), "+OK|");
             assert!(server.ask("INFO persistence").contains("|aof_last_write_status:ok|"));
             assert_eq!(server.core.propagate(), Ok(()));
-            let again = logging(&host, 1000, AppendFsync::Everysec);
+            let again = Server::logging(&host, 1000, AppendFsync::Everysec);
             assert_eq!(digest(&again), digest(&server), "{fail_after} {fail_truncating}");
         }
     }
@@ -222,7 +208,7 @@ fn a_broken_disk_stops_writes_until_it_is_mended() {
 #[test]
 fn a_sync_that_fails_aside_stops_writes_until_one_succeeds() {
     let host = MemoryHost::default();
-    let mut server = logging(&host, 0, AppendFsync::Everysec);
+    let mut server = Server::logging(&host, 0, AppendFsync::Everysec);
     let refusal = "-MISCONF Errors writing to the AOF file: Input/output error|";
     server.ask("SET a 1");
     assert_eq!(server.core.propagate(), Ok(()));
@@ -318,7 +304,7 @@ fn a_rewrite_that_breaks_off_anywhere_leaves_a_whole_log() {
     for as_snapshot in [true, false] {
         for fail_after in 0.. {
             let host = MemoryHost::default();
-            let mut server = logging(&host, 0, AppendFsync::Always);
+            let mut server = Server::logging(&host, 0, AppendFsync::Always);
             server.core.settings.aof_use_rdb_preamble = as_snapshot;
             for line in ["SET a 1", "RPUSH l a b c", "HSET h f v"] {
                 server.ask(line);
@@ -336,7 +322,7 @@ fn a_rewrite_that_breaks_off_anywhere_leaves_a_whole_log() {
             assert_eq!(server.core.propagate(), Ok(()));
             let before = digest(&server);
             host.crash(|_| 0);
-            let mut again = logging(&host, 0, AppendFsync::Always);
+            let mut again = Server::logging(&host, 0, AppendFsync::Always);
             assert_eq!(digest(&again), before, "{fail_after}");
             // And on from there.
             again.ask("BGREWRITEAOF");
@@ -345,7 +331,7 @@ fn a_rewrite_that_breaks_off_anywhere_leaves_a_whole_log() {
             again.ask("SET c 1");
             assert_eq!(again.core.propagate(), Ok(()));
             let before = digest(&again);
-            let again = logging(&host, 0, AppendFsync::Always);
+            let again = Server::logging(&host, 0, AppendFsync::Always);
             assert_eq!(digest(&again), before, "{fail_after}");
             assert_eq!(host.names().len(), 3, "{:?}", host.names());
             if done {
