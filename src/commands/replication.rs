@@ -50,7 +50,7 @@ fn replicaof(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         host: Text::from(args.at(1)),
         port,
     };
-    let shown = show(&address);
+    let shown = format!("{}:{}", address.host, address.port);
     if !ctx.core.replicate(address) {
         log::notice(
             "REPLICAOF would result into synchronization with the master we are already connected with. No operation performed.",
@@ -61,10 +61,6 @@ fn replicaof(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     log::notice(&format!("REPLICAOF {shown} enabled (user request from '{client}')"));
     ctx.reply.ok();
     Ok(())
-}
-
-fn show(address: &PrimaryAddress) -> String {
-    format!("{}:{}", address.host, address.port)
 }
 
 /// ROLE

@@ -5,7 +5,7 @@
 //! read        every ready socket, once, into the arena
 //! execute     parse into batches; hash and prefetch their keys; run the commands in order
 //! advance     keys that expire now, CLIENT PAUSE's end, the once-a-second round
-//! propagate   what has changed, to the append-only file
+//! propagate   what has changed, to the append-only file and to replicas
 //! flush       one write per connection that has something to say
 //! housekeep   a bounded slice of freeing, evicting and sweeping the wheels
 //! ```

@@ -159,8 +159,8 @@ pub struct Core {
     /// DEBUG PAUSE-CRON 1 stops the rounds of once a second.
     pub rounds_paused: bool,
     pub facts: ProcessFacts,
-    /// Whether the disk or the role may forbid commands: data is being loaded, or cannot be saved, or is a primary's. One flag for the common case that
-    /// nothing of the kind is so, see [`Core::note_hampering`].
+    /// Whether the disk or the role may forbid commands: data is being loaded, or cannot be saved, or is a primary's. One
+    /// flag for the common case that nothing of the kind is so, see [`Core::note_hampering`].
     pub(super) is_hampered: bool,
     /// Files and children.
     pub host: Box<dyn Host>,

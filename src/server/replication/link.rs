@@ -147,11 +147,6 @@ impl PrimaryLink {
     }
 }
 
-/// A request as it goes over the wire.
-fn request(out: &mut Vec<u8>, words: &[&[u8]]) {
-    encode::request(out, words.len(), words.iter().copied());
-}
-
 impl Core {
     /// Whether what this session's socket has must wait: the primary's stream does while its snapshot is loaded.
     pub fn must_not_read(&self, index: SessionIndex) -> bool {
@@ -233,7 +228,7 @@ impl Core {
             return;
         };
         for words in requests {
-            request(&mut session.reply.bytes, words);
+            encode::request(&mut session.reply.bytes, words.len(), words.iter().copied());
         }
         self.mark_outgoing(index);
     }

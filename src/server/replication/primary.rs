@@ -273,7 +273,6 @@ impl Core {
     /// nobody needs. O(replicas).
     pub(super) fn feed_replicas(&mut self) {
         let end = self.replication.stream.end();
-        let mut needed = end;
         let mut at = 0;
         while let Some(&index) = self.replication.replicas.get(at) {
             at += 1;
@@ -288,13 +287,11 @@ impl Core {
                 at -= 1;
                 continue;
             }
-            needed = needed.min(position);
             if is_online && position < end && !waits {
                 self.mark_outgoing(index);
             }
         }
-        let history = self.settings.repl_backlog_size;
-        self.replication.stream.trim(history, needed);
+        self.trim_stream();
     }
 
     /// Drops of the stream what nobody needs any more.
@@ -502,11 +499,13 @@ impl Core {
         }
         let next = self.replication.piped.as_mut().map_or(Next::Failed, Piped::advance);
         match next {
-            Next::Wait => self.set_sent(&takers),
-            Next::Chunk => {
+            // While there is no chunk, everybody has all of it.
+            Next::Wait | Next::Chunk => {
                 for &index in &takers {
                     self.replica_of(index).phase = Phase::Piping { sent: 0 };
-                    self.mark_outgoing(index);
+                    if next == Next::Chunk {
+                        self.mark_outgoing(index);
+                    }
                 }
             }
             Next::End => {
@@ -527,13 +526,6 @@ impl Core {
                 self.replication.piped = None;
                 takers.into_iter().for_each(|index| self.close_replica(index));
             }
-        }
-    }
-
-    /// There is no chunk for now, and everybody has all of it.
-    fn set_sent(&mut self, takers: &[SessionIndex]) {
-        for &index in takers {
-            self.replica_of(index).phase = Phase::Piping { sent: 0 };
         }
     }
 
