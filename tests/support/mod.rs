@@ -18,7 +18,7 @@ pub mod server;
 use std::time::{Duration, Instant};
 
 /// How long any single condition may take before a test gives up: generous, since test machines are shared.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Polls `condition` every millisecond until it holds; panics with `what` after [`PATIENCE`].
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -219,6 +220,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if std::thread::panicking() && self.dir.is_some() {
+            // What a test that fails once in a hundred times leaves to be understood by.
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let end = &lines[lines.len().saturating_sub(40)..];
+            eprintln!("the end of the log of port {}:\n{}", self.port, end.join("\n"));
+        }
         // The child may have exited already: there is nothing to end then, and wait() still reaps it.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -251,8 +259,22 @@ fn configuration(port: u16, dir: &Path, settings: &[(&str, &str)]) -> String {
     text
 }
 
-/// A port nobody listens on, as the kernel picks it. Another process may take it before it is used: see
+/// A port nobody listens on, below those that the kernel gives to outgoing connections: one of those would be taken by a
+/// passing client between now and the server's start, or while a server that was killed is to come back. Each call gives
+/// another, since programs started together must not get the same. Another process may take it before it is used: see
 /// [`Server::start_with`].
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test programs that run at the same time begin far from each other.
+    let begin = std::process::id().wrapping_mul(7919);
+    for _ in 0..COUNT {
+        let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = (FIRST + next % COUNT) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(io::Error::other("every port is taken"))
 }
