@@ -7,12 +7,13 @@ mod roles;
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use support::random::Random;
 use support::replicas::{digest, follow, info, must_agree, number, wait_until_up};
 use support::server::{Binary, Server};
+use support::wait_until;
 
 const DEBUGGING: (&str, &str) = ("enable-debug-command", "yes");
 
@@ -28,30 +29,37 @@ fn start(binary: Binary, settings: &[(&str, &str)]) -> Server {
 /// Writes of every kind, from a thread of its own until it is stopped.
 struct Load {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
+    count: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
 }
 
 impl Load {
     fn on(server: &Server, seed: u64) -> Load {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (mut client, stopped) = (server.connect(), stop.clone());
+        let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (mut client, stopped, written) = (server.connect(), stop.clone(), count.clone());
         let thread = std::thread::spawn(move || {
-            let (mut random, mut count) = (Random::new(seed), 0);
+            let mut random = Random::new(seed);
             while !stopped.load(Ordering::Relaxed) {
-                for line in write(&mut random, count) {
+                for line in write(&mut random, written.load(Ordering::Relaxed)) {
                     client.ask(&line);
                 }
-                count += 1;
+                written.fetch_add(1, Ordering::Relaxed);
             }
-            count
         });
-        Load { stop, thread }
+        Load { stop, count, thread }
     }
 
-    /// Ends it, and gives how many writes there were.
-    fn stop(self) -> usize {
+    /// Waits until there are so many writes.
+    fn wait_for(&self, count: usize) {
+        wait_until("the load has written enough", || {
+            self.count.load(Ordering::Relaxed) >= count
+        });
+    }
+
+    /// Ends it.
+    fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the load goes on until it is stopped")
+        self.thread.join().expect("the load goes on until it is stopped");
     }
 }
 

@@ -11,21 +11,20 @@ fn cell(primary: Binary, replica: Binary, diskless: &str) {
     if !primary.available() || !replica.available() {
         return;
     }
-    let setting = [("repl-diskless-sync", diskless)];
+    // A machine may keep a server waiting for its disk for many seconds, and no more than partial resyncs are wanted then.
+    let setting = [("repl-diskless-sync", diskless), ("repl-backlog-size", "512mb")];
     let (primary, replica) = (start(primary, &setting), start(replica, &setting));
     replica.connect().ask("SET old data");
     let load = Load::on(&primary, 1);
     let mut client = primary.connect();
-    wait_until("there are data", || {
-        number(&mut client, "total_commands_processed") > 1000
-    });
+    load.wait_for(1000);
     follow(&replica, &primary);
     wait_until_up(&replica);
     let full = number(&mut client, "sync_full");
     for cut in 0..CUTS {
         cut_link(&primary, &replica, cut);
     }
-    assert!(load.stop() > 1000);
+    load.stop();
     must_agree(&primary, &replica);
     // Each time it went on where it was.
     assert_eq!(number(&mut client, "sync_full"), full, "{}", primary.log());
@@ -72,6 +71,13 @@ fn ours_of_a_real_primary_by_disk() {
 #[test]
 fn ours_of_a_real_primary_diskless() {
     cell(Binary::Redis, Binary::UnderTest, "yes");
+}
+
+/// What the other cells ask for, the real servers do themselves.
+#[test]
+fn real_ones_among_themselves() {
+    cell(Binary::Redis, Binary::Redis, "no");
+    cell(Binary::Redis, Binary::Redis, "yes");
 }
 
 #[test]
