@@ -8,8 +8,8 @@ use crate::resp::request::Args;
 use crate::server::blocking::Unblock;
 use crate::server::client_line::client_line;
 use crate::server::context::integer;
-use crate::server::core::Pause;
 use crate::server::failure::Failure;
+use crate::server::pause::Pause;
 use crate::server::session::{ClientId, ReplyMode, Session};
 use crate::server::{Context, Core, Outcome, SessionIndex};
 use crate::timer::Millis;
@@ -269,7 +269,7 @@ fn kill_fitting(ctx: &mut Context<'_>, filter: &KillFilter<'_>) -> usize {
     fitting.len()
 }
 
-/// CLIENT PAUSE timeout [WRITE | ALL]. A second pause may prolong the first or make it stricter, never the reverse.
+/// CLIENT PAUSE timeout [WRITE | ALL]
 fn pause(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let all = match args.get(3) {
         _ if args.len() > 4 => return Err(wrong_form("PAUSE")),
@@ -280,11 +280,7 @@ fn pause(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let timeout = parse_timeout(args.at(2), ctx.now())?;
     let until = ctx.core.monotonic.saturating_add(timeout);
-    let former = ctx.core.pause.filter(|pause| pause.until > ctx.core.monotonic);
-    ctx.core.pause = Some(Pause {
-        until: former.map_or(until, |pause| pause.until.max(until)),
-        all: all || former.is_some_and(|pause| pause.all),
-    });
+    ctx.core.pause_clients(Pause { until, all });
     ctx.reply.ok();
     Ok(())
 }
@@ -432,7 +428,7 @@ mod tests {
             })
         };
         assert_eq!(server.core.pause, pause(1000, false));
-        server.core.pause = pause(1000, true);
+        server.ask("CLIENT PAUSE 1000");
         assert_eq!(server.at(2000).ask("CLIENT PAUSE 5 WRITE"), "+OK|");
         assert_eq!(server.core.pause, pause(2005, false));
     }

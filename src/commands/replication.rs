@@ -8,11 +8,13 @@ use crate::log;
 use crate::resp::request::Args;
 use crate::server::client_line::client_line;
 use crate::server::context::{int32, integer};
+use crate::server::replication::failover::Request;
 use crate::server::replication::link;
 use crate::server::replication::primary::Answer;
-use crate::server::{Context, Outcome};
+use crate::server::{Context, Failure, Outcome};
 
 pub const COMMANDS: Family = &[
+    ("failover", failover),
     ("psync", psync),
     ("replconf", replconf),
     ("replicaof", replicaof),
@@ -24,6 +26,9 @@ pub const COMMANDS: Family = &[
 /// REPLICAOF host port, REPLICAOF NO ONE
 fn replicaof(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let is_no_one = args.at(1).eq_ignore_ascii_case(b"no") && args.at(2).eq_ignore_ascii_case(b"one");
+    if ctx.core.replication.failover.is_some() {
+        return Err("ERR REPLICAOF not allowed while failing over.".into());
+    }
     let now = ctx.now();
     let client = client_line(ctx.session(), now);
     if is_no_one {
@@ -84,7 +89,51 @@ fn role(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// PSYNC replicationid offset
+/// FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]
+fn failover(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if args.len() == 2 && args.at(1).eq_ignore_ascii_case(b"abort") {
+        if !ctx.core.abort_failover() {
+            return Err("ERR No failover in progress.".into());
+        }
+        ctx.reply.ok();
+        return Ok(());
+    }
+    let request = parse_failover(args)?;
+    ctx.core.begin_failover(request)?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn parse_failover(args: Args<'_>) -> Result<Request, Failure> {
+    let mut request = Request::default();
+    let mut at = 1;
+    while at < args.len() {
+        let (option, left) = (args.at(at), args.len() - at - 1);
+        if option.eq_ignore_ascii_case(b"timeout") && left >= 1 && request.timeout.is_none() {
+            let timeout = integer(args.at(at + 1))?;
+            if timeout <= 0 {
+                return Err("ERR FAILOVER timeout must be greater than 0".into());
+            }
+            request.timeout = Some(timeout);
+            at += 2;
+        } else if option.eq_ignore_ascii_case(b"to") && left >= 2 && request.target.is_none() {
+            request.target = Some(PrimaryAddress {
+                host: Text::from(args.at(at + 1)),
+                // No replica listens on what is no port.
+                port: u16::try_from(integer(args.at(at + 2))?).unwrap_or(0),
+            });
+            at += 3;
+        } else if option.eq_ignore_ascii_case(b"force") && !request.is_forced {
+            request.is_forced = true;
+            at += 1;
+        } else {
+            return Err("ERR syntax error".into());
+        }
+    }
+    Ok(request)
+}
+
+/// PSYNC replicationid offset [FAILOVER]
 fn psync(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let Ok(offset) = integer(args.at(2)) else {
         let name = ctx.core.replica_name(ctx.session);
@@ -93,6 +142,11 @@ fn psync(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ));
         return Err("ERR value is not an integer or out of range".into());
     };
+    if args.get(3).is_some_and(|word| word.eq_ignore_ascii_case(b"failover")) {
+        let now = ctx.now();
+        let client = client_line(ctx.session(), now);
+        ctx.core.replace_primary(args.at(1), &client)?;
+    }
     begin(ctx, Some((args.at(1), offset)))
 }
 

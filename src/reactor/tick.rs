@@ -269,6 +269,13 @@ impl Reactor {
         let pause = self.core.pause.map_or(second, |pause| monotonic.until(pause.until));
         let waiting = self.core.waiting.next_due();
         let pause = waiting.map_or(pause, |due| pause.min(monotonic.until(due)));
+        let failover = self
+            .core
+            .replication
+            .failover
+            .as_ref()
+            .and_then(|failover| failover.until());
+        let pause = failover.map_or(pause, |due| pause.min(monotonic.until(due)));
         let due = match self.core.next_due() {
             // Rounded up to whole milliseconds: waking before the deadline would only mean waking twice.
             Some(due) => unix_now().until(due),
@@ -997,6 +1004,7 @@ impl Reactor {
             self.core.serve_waiting();
         }
         self.core.hear_acks();
+        self.core.tend_failover();
         if self.core.awaits_replication() {
             self.core.store_snapshot();
             busy |= self.core.loading.is_some();

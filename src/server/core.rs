@@ -14,6 +14,7 @@ use super::blocking::WaitingRoom;
 use super::latency::LatencyMonitor;
 use super::loading::{LastLoad, Loading};
 use super::notify::Class;
+use super::pause::{Pause, Pauses};
 use super::propagation::Propagation;
 use super::pubsub::PubSub;
 use super::replication::Replication;
@@ -60,13 +61,6 @@ pub enum Effect {
     Shutdown,
     /// The server must not go on, for this reason.
     Abort(String),
-}
-
-/// CLIENT PAUSE: until when, and whether reads wait too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause {
-    pub until: Millis,
-    pub all: bool,
 }
 
 /// Facts of the process that INFO tells and the core cannot know.
@@ -136,7 +130,9 @@ pub struct Core {
     /// `maxmemory-clients` in bytes, 0 for no limit; and what all clients weigh, kept only while there is one.
     pub(super) client_limit: usize,
     pub(super) clients_weight: usize,
+    /// What [`Pauses`] come to.
     pub pause: Option<Pause>,
+    pub(super) pauses: Pauses,
     /// A shutdown that goes on.
     pub shutdown: Option<Box<Shutdown>>,
     pub effects: Vec<Effect>,
@@ -219,6 +215,7 @@ impl Core {
             client_limit: 0,
             clients_weight: 0,
             pause: None,
+            pauses: Pauses::default(),
             shutdown: None,
             effects: Vec::new(),
             outgoing: Vec::new(),

@@ -18,6 +18,7 @@ pub mod notify;
 pub mod observers;
 pub mod os;
 pub mod owned;
+pub mod pause;
 pub mod propagation;
 pub mod pubsub;
 pub mod replay;

@@ -7,7 +7,8 @@
 
 use super::append_only::State;
 use super::blocking::Unblock;
-use super::core::{Core, Pause};
+use super::core::Core;
+use super::pause::Holder;
 use crate::config::compound::ShutdownOptions;
 use crate::log;
 use crate::timer::Millis;
@@ -29,15 +30,7 @@ pub struct Shutdown {
     /// Up to when replicas are waited for, on the monotonic clock; `None` while it is not begun, which DEBUG PAUSE-CRON
     /// keeps a signal from.
     until: Option<Millis>,
-    /// What CLIENT PAUSE had asked for before.
-    former_pause: Option<Pause>,
 }
-
-/// Writes wait until the shutdown has failed.
-const WRITES: Pause = Pause {
-    until: Millis::MAX,
-    all: false,
-};
 
 impl Core {
     /// Begins a shutdown, and ends it if there is nothing to wait for.
@@ -55,23 +48,18 @@ impl Core {
         self.shutdown = Some(Box::new(Shutdown {
             options,
             until: Some(until),
-            former_pause: self.pause,
         }));
         if !waits {
             return self.finish_shutdown();
         }
-        self.pause = Some(WRITES);
+        self.hold_writes(Holder::Shutdown);
         log::notice("Waiting for replicas before shutting down.");
         Ending::Waits
     }
 
     /// Keeps a shutdown for when rounds are no longer paused.
     pub fn hold_shutdown(&mut self, options: ShutdownOptions) {
-        self.shutdown = Some(Box::new(Shutdown {
-            options,
-            until: None,
-            former_pause: self.pause,
-        }));
+        self.shutdown = Some(Box::new(Shutdown { options, until: None }));
     }
 
     /// Whether a shutdown goes on that need not wait any longer. O(replicas) while one does.
@@ -115,21 +103,11 @@ impl Core {
 
     /// Lets everybody go on. O(clients that wait).
     fn cancel_shutdown(&mut self) {
-        let Some(shutdown) = self.shutdown.take() else { return };
-        match shutdown.former_pause.filter(|pause| pause.until > self.monotonic) {
-            Some(former) => self.pause = Some(former),
-            None => self.unpause(),
-        }
+        self.shutdown = None;
+        self.release_writes(Holder::Shutdown);
         for index in self.waiting.for_shutdown() {
             self.unblock(index, Unblock::ShutdownFailed);
         }
-    }
-
-    /// CLIENT UNPAUSE: what a shutdown pauses stays so.
-    pub(super) fn pause_left(&mut self) -> Option<Pause> {
-        let shutdown = self.shutdown.as_mut()?;
-        shutdown.former_pause = None;
-        shutdown.until.map(|_| WRITES)
     }
 
     fn do_replicas_have_all(&self) -> bool {

@@ -1,9 +1,8 @@
 //! What the core does between requests: expiry, freeing, eviction, and a look at the clients once a second. Every step
 //! is bounded, and says whether more is to do.
 
-use super::core::{Core, Effect};
+use super::core::Core;
 use super::notify::Class;
-use super::session::Blocked;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::keyspace::expiry::Expired;
 use crate::timer::Millis;
@@ -263,22 +262,5 @@ impl Core {
     /// they go.
     pub(super) fn expiry_paused(&self) -> bool {
         self.replication.is_replica() || self.is_paused()
-    }
-
-    fn is_paused(&self) -> bool {
-        self.pause.is_some_and(|pause| pause.until > self.monotonic)
-    }
-
-    /// Ends CLIENT PAUSE and lets the held commands run.
-    pub fn unpause(&mut self) {
-        self.pause = self.pause_left();
-        let mut held = Vec::new();
-        for session in self.sessions_mut() {
-            if session.blocked == Some(Blocked::Paused) {
-                session.blocked = None;
-                held.push(session.index);
-            }
-        }
-        self.effects.extend(held.into_iter().map(Effect::Resume));
     }
 }

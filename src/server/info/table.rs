@@ -338,7 +338,7 @@ const REPLICATION: &[Item] = items! { view;
     .. lines::primary;
     "connected_slaves" => view.core.replication.replicas.len(),
     .. lines::replicas;
-    "master_failover_state" => "no-failover",
+    "master_failover_state" => view.core.replication.failover.as_ref().map_or("no-failover", |failover| failover.word()),
     "master_replid" => &view.core.replication.id,
     "master_replid2" => view.core.replication.former.as_ref().map_or(NO_ID, |former| &former.id),
     "master_repl_offset" => view.core.propagation.offset,

@@ -470,11 +470,20 @@ impl Core {
                 ("?".to_owned(), "-1".to_owned())
             }
         };
-        self.tell_primary(&[&[b"PSYNC", id.as_bytes(), offset.as_bytes()]]);
+        match self.is_handing_over() {
+            true => self.tell_primary(&[&[b"PSYNC", id.as_bytes(), offset.as_bytes(), b"FAILOVER"]]),
+            false => self.tell_primary(&[&[b"PSYNC", id.as_bytes(), offset.as_bytes()]]),
+        }
     }
 
     /// What the primary says to PSYNC.
     fn take_answer(&mut self, text: &str) {
+        let is_accepted = ["+FULLRESYNC", "+CONTINUE"].iter().any(|word| text.starts_with(word));
+        self.failover_answered(is_accepted);
+        // A failover that is refused ends with this server as the primary that it was.
+        if !self.replication.is_replica() {
+            return;
+        }
         if let Some(position) = text.strip_prefix("+FULLRESYNC ") {
             return match parse_position(position) {
                 Some(position) => self.expect_snapshot(position),

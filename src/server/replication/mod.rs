@@ -9,11 +9,13 @@
 //! - [`primary`] serves replicas: handshake, snapshot, stream, acknowledgements;
 //! - [`link`] is the other end: the connection to a primary, up to the point where its stream is run like a client's
 //!   requests;
+//! - [`failover`] lets a primary and a replica change places;
 //! - [`roles`] changes between both, and says what a replica does not do by itself.
 //!
 //! A replica passes its primary's bytes on as they are, so that replicas of replicas share one history. What it changes
 //! itself, if it is writable, goes to its own append-only file alone.
 
+pub mod failover;
 pub mod link;
 pub mod primary;
 pub(super) mod roles;
@@ -22,6 +24,7 @@ mod transfer;
 
 use super::session::SessionIndex;
 use crate::timer::Millis;
+use failover::Failover;
 use link::{Position, PrimaryLink};
 use stream::Stream;
 use transfer::Piped;
@@ -55,6 +58,8 @@ pub struct Replication {
     piped: Option<Piped>,
     /// The connection to the primary, while this server is a replica.
     pub link: Option<Box<PrimaryLink>>,
+    /// A change of places with a replica, while it goes on.
+    pub failover: Option<Box<Failover>>,
     /// The history of the data that the server was started with.
     restored: Option<Position>,
     /// The database in which the primary's stream is; kept while the link is down.

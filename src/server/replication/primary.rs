@@ -11,6 +11,7 @@ use std::io::Read;
 use super::super::core::{Core, Effect};
 use super::super::session::SessionIndex;
 use super::transfer::{MARK, Next, Piped};
+use crate::config::compound::PrimaryAddress;
 use crate::host::{Input, Pipe};
 use crate::log;
 use crate::timer::Millis;
@@ -127,6 +128,13 @@ pub struct ReplicaLine {
     pub acked: u64,
     /// Seconds since it was last heard.
     pub lag: i64,
+}
+
+impl ReplicaLine {
+    /// Whether it listens there.
+    pub fn is_at(&self, address: &PrimaryAddress) -> bool {
+        self.port == address.port && self.ip.as_bytes() == address.host.as_bytes()
+    }
 }
 
 /// What becomes of a PSYNC.
@@ -617,11 +625,15 @@ impl Core {
         }
     }
 
-    /// Serves those who wait for acknowledgements, if there are new ones.
+    /// Serves those who wait for acknowledgements, if there are new ones: clients and a failover.
     pub fn hear_acks(&mut self) {
-        if std::mem::take(&mut self.replication.has_new_acks) && self.waiting.is_safety_awaited() {
+        if !std::mem::take(&mut self.replication.has_new_acks) {
+            return;
+        }
+        if self.waiting.is_safety_awaited() {
             self.serve_those_who_want_safety();
         }
+        self.tend_failover();
     }
 
     fn online_replicas(&self) -> impl Iterator<Item = &Replica> {
@@ -683,7 +695,9 @@ impl Core {
         let period = i64::from(self.settings.repl_ping_replica_period) * 1000;
         let timeout = i64::from(self.settings.repl_timeout) * 1000;
         let now = self.monotonic;
-        if !self.replication.replicas.is_empty() && now.since(self.replication.pinged) >= period {
+        // While a failover waits, pings would only move the offset that a replica has to reach.
+        let is_time = now.since(self.replication.pinged) >= period && self.replication.failover.is_none();
+        if !self.replication.replicas.is_empty() && is_time {
             self.replication.pinged = now;
             self.say_to_replicas(PING);
             self.feed_replicas();

@@ -77,3 +77,59 @@ fn what_only_a_lost_replica_needed_is_dropped() {
     server.core.forget_replica(replica);
     assert!(server.core.replication.stream.held() < 100_000);
 }
+
+#[test]
+fn a_failover_says_why_it_cannot_begin() {
+    let mut server = Server::start();
+    assert_eq!(server.ask("FAILOVER"), "-ERR FAILOVER requires connected replicas.|");
+    let (mut server, replica) = with_replica();
+    let online = |port: u16, server: &mut Server| server.core.replica_of(replica).port = port;
+    online(7000, &mut server);
+    for (line, error) in [
+        ("FAILOVER x", "syntax error"),
+        ("FAILOVER TO", "syntax error"),
+        ("FAILOVER TO a 1 TO b 2", "syntax error"),
+        ("FAILOVER ABORT ABORT", "syntax error"),
+        ("FAILOVER ABORT TIMEOUT 1", "syntax error"),
+        ("FAILOVER TO a b", "value is not an integer or out of range"),
+        ("FAILOVER TIMEOUT 0", "FAILOVER timeout must be greater than 0"),
+        ("FAILOVER ABORT", "No failover in progress."),
+        (
+            "FAILOVER TO a 99999999999",
+            "FAILOVER target HOST and PORT is not a replica.",
+        ),
+        (
+            "FAILOVER TO a 1 FORCE",
+            "FAILOVER with force option requires both a timeout and target HOST and IP.",
+        ),
+    ] {
+        assert_eq!(server.ask(line), format!("-ERR {error}|"), "{line}");
+    }
+    assert_eq!(server.ask("FAILOVER"), "+OK|");
+    assert_eq!(server.ask("FAILOVER"), "-ERR FAILOVER already in progress.|");
+    assert_eq!(
+        server.ask("REPLICAOF NO ONE"),
+        "-ERR REPLICAOF not allowed while failing over.|"
+    );
+    assert_eq!(server.ask("FAILOVER ABORT"), "+OK|");
+}
+
+#[test]
+fn a_failover_holds_writes_back_and_the_offset_still() {
+    let (mut server, replica) = with_replica();
+    server.core.replica_of(replica).port = 7000;
+    server.ask("SET k v");
+    server.core.propagate().expect("nothing is logged");
+    let client = server.connect();
+    assert_eq!(server.ask("FAILOVER TIMEOUT 60000"), "+OK|");
+    server.core.propagate().expect("nothing is logged");
+    let offset = server.core.propagation.offset;
+    assert_eq!(server.ask_as(client, "SET k w"), None, "it waits");
+    server.at(30_000).core.each_second();
+    assert_eq!(server.core.propagation.offset, offset, "no ping moves the mark");
+    server.core.tend_failover();
+    assert!(server.core.replication.failover.is_some());
+    server.at(60_000).core.tend_failover();
+    assert!(server.core.replication.failover.is_none() && !server.core.replication.is_replica());
+    assert!(server.core.effects.contains(&Effect::Resume(client)));
+}

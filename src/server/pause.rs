@@ -1,0 +1,101 @@
+//! Holding clients back.
+//!
+//! Three may want that: CLIENT PAUSE, for a time and reads as well if it says so; a shutdown and a failover, which hold
+//! writes back until they are over. They overlap freely: what one of them ends, another may go on holding. A command that
+//! is held back has not run; when nobody holds it any more it is tried again.
+
+use super::core::{Core, Effect};
+use super::session::Blocked;
+use crate::timer::Millis;
+
+/// Until when clients are held back, on the monotonic clock, and whether reads wait too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub until: Millis,
+    pub all: bool,
+}
+
+/// Who holds writes back without saying until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Shutdown,
+    Failover,
+}
+
+/// Who holds clients back.
+#[derive(Default)]
+pub struct Pauses {
+    by_client: Option<Pause>,
+    by_shutdown: bool,
+    by_failover: bool,
+}
+
+impl Pauses {
+    fn holds_writes(&self) -> bool {
+        self.by_shutdown || self.by_failover
+    }
+
+    /// What all of it comes to. CLIENT PAUSE always holds writes back, so while it lasts nothing can be stricter.
+    fn sum(&self) -> Option<Pause> {
+        let writes = Pause {
+            until: Millis::MAX,
+            all: false,
+        };
+        self.by_client.or_else(|| self.holds_writes().then_some(writes))
+    }
+
+    fn held_by(&mut self, holder: Holder) -> &mut bool {
+        match holder {
+            Holder::Shutdown => &mut self.by_shutdown,
+            Holder::Failover => &mut self.by_failover,
+        }
+    }
+}
+
+impl Core {
+    /// CLIENT PAUSE. A second pause may prolong the first or make it stricter, never the reverse.
+    pub fn pause_clients(&mut self, pause: Pause) {
+        let now = self.monotonic;
+        let former = self.pauses.by_client.filter(|former| former.until > now);
+        self.pauses.by_client = Some(Pause {
+            until: former.map_or(pause.until, |former| former.until.max(pause.until)),
+            all: pause.all || former.is_some_and(|former| former.all),
+        });
+        self.pause = self.pauses.sum();
+    }
+
+    /// Ends what CLIENT PAUSE has begun. O(clients).
+    pub fn unpause(&mut self) {
+        self.pauses.by_client = None;
+        self.let_held_go();
+    }
+
+    pub(super) fn hold_writes(&mut self, holder: Holder) {
+        *self.pauses.held_by(holder) = true;
+        self.pause = self.pauses.sum();
+    }
+
+    /// Ends what [`Core::hold_writes`] has begun, if it has. O(clients).
+    pub(super) fn release_writes(&mut self, holder: Holder) {
+        if std::mem::take(self.pauses.held_by(holder)) {
+            self.let_held_go();
+        }
+    }
+
+    /// Lets held commands run, or be held back again by who still wants that.
+    fn let_held_go(&mut self) {
+        self.pause = self.pauses.sum();
+        let mut held = Vec::new();
+        for session in self.sessions_mut() {
+            if session.blocked == Some(Blocked::Paused) {
+                session.blocked = None;
+                held.push(session.index);
+            }
+        }
+        self.effects.extend(held.into_iter().map(Effect::Resume));
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause.is_some_and(|pause| pause.until > self.monotonic)
+    }
+}
