@@ -260,13 +260,15 @@ impl Core {
             self.replication.stream.append(&propagation.stream[propagation.fed..]);
         }
         propagation.fed = propagation.stream.len();
-        if !self.replication.replicas.is_empty() {
-            if std::mem::take(&mut self.replication.wants_acks) {
-                self.say_to_replicas(GET_ACKS);
-            }
-            self.feed_replicas();
-            self.start_snapshot_for_replicas();
+        if self.replication.replicas.is_empty() {
+            // The backlog goes on for those who may come back, and must not become longer than it may.
+            return self.trim_stream();
         }
+        if std::mem::take(&mut self.replication.wants_acks) {
+            self.say_to_replicas(GET_ACKS);
+        }
+        self.feed_replicas();
+        self.start_snapshot_for_replicas();
     }
 
     /// Says something to replicas that changes nothing. Replicas of a replica hear what its primary says, and no more.

@@ -133,3 +133,15 @@ fn a_failover_holds_writes_back_and_the_offset_still() {
     assert!(server.core.replication.failover.is_none() && !server.core.replication.is_replica());
     assert!(server.core.effects.contains(&Effect::Resume(client)));
 }
+
+#[test]
+fn a_backlog_without_replicas_keeps_no_more_than_it_is_to() {
+    let (mut server, replica) = with_replica();
+    server.ask("CONFIG SET repl-backlog-size 16384");
+    server.core.forget_replica(replica);
+    for _ in 0..40 {
+        server.ask(&format!("SET k {}", "x".repeat(50_000)));
+        server.core.propagate().expect("nothing is logged");
+    }
+    assert!(server.core.replication.stream.held() < 200_000);
+}
