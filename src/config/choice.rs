@@ -132,9 +132,9 @@ choices! {
     DisklessLoad {
         /// It stores it first.
         Disabled = "disabled",
-        /// Straight from the socket, if there are no keys to lose.
+        /// From memory, if there are no keys that will take it too.
         OnEmptyDb = "on-empty-db",
-        /// Into a second keyspace that replaces the old one when complete.
+        /// From memory, into a second keyspace that replaces the old one when complete.
         Swapdb = "swapdb",
     }
 

@@ -341,8 +341,8 @@ settings! {
     "repl-diskless-sync-delay" repl_diskless_sync_delay: i32 = 5, Whole(0, INT_MAX), Runtime, Active;
     /// Replicas at which not to wait longer; 0 means no such number.
     "repl-diskless-sync-max-replicas" repl_diskless_sync_max_replicas: i32 = 0, Whole(0, INT_MAX), Runtime, Active;
-    /// Whether a replica loads a snapshot without storing it.
-    "repl-diskless-load" repl_diskless_load: DisklessLoad = DisklessLoad::Disabled, Any, Runtime, Inert("a primary's snapshot is always stored first");
+    /// Whether a replica loads a snapshot without storing it: it is kept in memory until it is whole.
+    "repl-diskless-load" repl_diskless_load: DisklessLoad = DisklessLoad::Disabled, Any, Runtime, Active;
     /// Replicas that must be connected for writes to be accepted.
     "min-replicas-to-write" ("min-slaves-to-write") min_replicas_to_write: i32 =
         0, Whole(0, INT_MAX), Runtime, Active;

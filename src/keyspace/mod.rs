@@ -92,6 +92,19 @@ impl Keyspace {
         keys
     }
 
+    /// Takes another keyspace's data in the place of its own, whose memory is freed in slices.
+    pub fn replace(&mut self, other: Keyspace) {
+        assert_eq!(self.databases.len(), other.databases.len());
+        let old = std::mem::replace(&mut self.databases, other.databases);
+        old.into_iter().for_each(|old| self.graveyard.bury_database(old));
+    }
+
+    /// Lets another keyspace go, in slices.
+    pub fn bury(&mut self, other: Keyspace) {
+        let databases = other.databases.into_iter();
+        databases.for_each(|database| self.graveyard.bury_database(database));
+    }
+
     /// When some key may expire next.
     pub fn next_due(&self) -> Option<Millis> {
         self.databases.iter().filter_map(Database::next_due).min()

@@ -395,7 +395,11 @@ impl<'a> Executor<'a> {
             return Some(text.to_owned());
         }
         let waits = |spec: &CommandSpec| !spec.flags.contains(Flag::Loading);
-        let is_loading = self.core.loading.is_some() && self.core.runs_any(index, spec, waits);
+        let waits_aside = |spec: &CommandSpec| spec.flags.contains(Flag::NoAsyncLoading);
+        let is_loading = match self.core.is_loading() {
+            true => self.core.runs_any(index, spec, waits),
+            false => self.core.is_loading_aside() && self.core.runs_any(index, spec, waits_aside),
+        };
         is_loading.then(|| LOADING.to_owned())
     }
 

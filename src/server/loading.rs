@@ -12,6 +12,7 @@ use super::replication::roles::{has_history, stream_database};
 use super::stopwatch::Stopwatch;
 use crate::commands::values::load_limits;
 use crate::host::Input;
+use crate::keyspace::Keyspace;
 use crate::log;
 use crate::persistence::aof::Manifest;
 use crate::persistence::loader::{Duplicates, LoadError, Loader, Target};
@@ -36,9 +37,24 @@ enum Source {
     Log(Replay),
 }
 
+/// What becomes of the data that are there while a primary's snapshot is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// There are none any more.
+    No,
+    /// They stay until the new ones are whole, lest a broken snapshot leave nothing; nobody gets any of them, since they
+    /// are of another history.
+    KeepingOld,
+    /// The same, and clients get them meanwhile.
+    ServingOld,
+}
+
 /// A load that goes on between ticks.
 pub struct Loading {
     source: Source,
+    /// The data that are to replace those that are there.
+    new: Option<Keyspace>,
+    aside: Aside,
     /// Whether it is a primary's snapshot: then a failure is the link's, and the server goes on.
     is_from_primary: bool,
     /// The file, as far as the log says it.
@@ -50,6 +66,16 @@ pub struct Loading {
 }
 
 impl Loading {
+    /// Whether clients get the data that were there before.
+    pub fn serves_old_data(&self) -> bool {
+        self.aside == Aside::ServingOld
+    }
+
+    /// What was loaded beside the old data so far.
+    pub fn into_new(self) -> Option<Keyspace> {
+        self.new
+    }
+
     /// Bytes of the file.
     pub fn total(&self) -> u64 {
         match &self.source {
@@ -120,13 +146,15 @@ impl Core {
             true => "the append-only file".to_owned(),
             false => self.snapshot_path().display().to_string(),
         };
-        self.start_loading(source, path, false);
+        self.start_loading(source, path, false, Aside::No);
         Ok(())
     }
 
-    fn start_loading(&mut self, source: Source, path: String, is_from_primary: bool) {
+    fn start_loading(&mut self, source: Source, path: String, is_from_primary: bool, aside: Aside) {
         self.loading = Some(Box::new(Loading {
             source,
+            new: (aside != Aside::No).then(|| Keyspace::new(self.keyspace.len())),
+            aside,
             is_from_primary,
             path,
             started: self.moment.now,
@@ -136,10 +164,28 @@ impl Core {
         self.note_hampering();
     }
 
-    /// Begins to load a primary's snapshot into the empty keyspace. [`Core::primary_loaded`] hears how it ends.
-    pub(super) fn begin_full_load(&mut self, loader: Loader) {
-        let path = self.snapshot_path().display().to_string();
-        self.start_loading(Source::Snapshot(loader), path, true);
+    /// Begins to load a primary's snapshot, into the empty keyspace or beside the data that are there.
+    /// [`Core::primary_loaded`] hears how it ends.
+    pub(super) fn begin_full_load(&mut self, loader: Loader, from: String, aside: Aside) {
+        let path = format!("MASTER's snapshot {from}");
+        self.start_loading(Source::Snapshot(loader), path, true, aside);
+    }
+
+    /// Whether data are being loaded until which nobody gets any.
+    #[inline]
+    pub fn is_loading(&self) -> bool {
+        self.loading.as_ref().is_some_and(|loading| !loading.serves_old_data())
+    }
+
+    /// Gives up a primary's snapshot that is being loaded. What was there before stays if it was kept for that.
+    pub(super) fn give_load_up(&mut self) {
+        let Some(loading) = self.loading.take() else { return };
+        match loading.into_new() {
+            Some(new) => self.keyspace.bury(new),
+            // What is there is half of it, and nobody's copy.
+            None => drop(self.empty_keyspace()),
+        }
+        self.note_hampering();
     }
 
     fn find_snapshot(&mut self) -> Result<Option<Loader>, String> {
@@ -175,7 +221,8 @@ impl Core {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) if loading.is_from_primary => {
-                    self.note_hampering();
+                    self.loading = Some(loading);
+                    self.give_load_up();
                     self.primary_loaded(Err(error));
                     return Ok(false);
                 }
@@ -195,7 +242,15 @@ impl Core {
     fn load_some(&mut self, loading: &mut Loading) -> Result<bool, String> {
         match &mut loading.source {
             Source::Snapshot(loader) => {
+                // For as long as a slice takes, what is loaded aside stands where everything is loaded to.
+                let mut swap = |core: &mut Core| {
+                    if let Some(new) = &mut loading.new {
+                        std::mem::swap(new, &mut core.keyspace);
+                    }
+                };
+                swap(self);
                 let more = self.load_keys(loader, LOAD_SLICE, Duplicates::Refuse);
+                swap(self);
                 more.map_err(|error| fatal(Path::new(&loading.path), loader.position(), &error, loader.broken()))
             }
             Source::Log(replay) => self.play(replay, LOAD_SLICE),
@@ -259,6 +314,9 @@ impl Core {
             Source::Snapshot(loader) => {
                 let aux = self.note_loaded(loader);
                 if loading.is_from_primary {
+                    if let Some(new) = loading.new {
+                        self.install(new);
+                    }
                     self.dirty = 0;
                     self.primary_loaded(Ok(stream_database(&aux)));
                     return Ok(());

@@ -32,6 +32,7 @@ impl Core {
     }
 
     /// To be called before a database is emptied.
+    /// Also before and after all of its data make way for others.
     pub fn before_flush(&mut self, database: usize) {
         self.disturb_all(database, None);
         self.waiting.signal_all(database);

@@ -44,6 +44,8 @@ struct Case {
     logged: &'static str,
     /// Whether its own data outlast this.
     keeps: bool,
+    /// The setting `repl-diskless-load`.
+    load: &'static str,
 }
 
 fn case(at: Step, says: impl AsRef<[u8]>, end: End, logged: &'static str) -> Case {
@@ -53,6 +55,7 @@ fn case(at: Step, says: impl AsRef<[u8]>, end: End, logged: &'static str) -> Cas
         end,
         logged,
         keeps: true,
+        load: "disabled",
     }
 }
 
@@ -139,7 +142,12 @@ fn play(case: &Case) {
     };
     let server = start(
         Binary::UnderTest,
-        &[("masterauth", "secret"), ("repl-timeout", timeout), ("save", "")],
+        &[
+            ("masterauth", "secret"),
+            ("repl-timeout", timeout),
+            ("repl-diskless-load", case.load),
+            ("save", ""),
+        ],
     );
     let mut client = server.connect();
     assert_eq!(client.ask("SET old data"), "+OK\r\n");
@@ -276,7 +284,17 @@ fn nonsense_in_the_transfer_is_told_and_tried_again() {
         [format!("$EOF:{ID}\r\nREDIS0011\x7f").as_bytes(), ID.as_bytes()].concat(),
     ];
     let failed = "Failed trying to load the MASTER synchronization DB from disk";
-    let mut cases = vec![
+    let kept_in_memory = |says| Case {
+        load: "swapdb",
+        ..case(
+            Header,
+            says,
+            Waits,
+            "Failed trying to load the MASTER synchronization DB from socket",
+        )
+    };
+    let mut cases = Vec::from(bad_loads.clone().map(kept_in_memory));
+    cases.extend([
         case(Header, "", Closes, lost),
         case(
             Header,
@@ -296,9 +314,13 @@ fn nonsense_in_the_transfer_is_told_and_tried_again() {
         ),
         case(Header, &endless, Waits, "a line without an end"),
         case(Header, "$9223372036854775807\r\nREDIS", Closes, lost),
+        Case {
+            load: "swapdb",
+            ..case(Header, &torn, Closes, lost)
+        },
         case(Header, torn, Closes, lost),
         case(Header, torn_at_mark, Closes, lost),
-    ];
+    ]);
     let unloadable = |says| Case {
         keeps: false,
         ..case(Header, says, Waits, failed)

@@ -192,8 +192,8 @@ const MEMORY: &[Item] = items! { view;
 };
 
 const PERSISTENCE: &[Item] = items! { view;
-    "loading" => u8::from(view.core.loading.is_some()),
-    "async_loading" => NONE,
+    "loading" => u8::from(view.core.is_loading()),
+    "async_loading" => u8::from(view.core.is_loading_aside()),
     "current_cow_peak" => view.core.snapshots.running.map_or(0, |_| view.core.snapshots.most_copied),
     "current_cow_size" => view.core.snapshots.running.map_or(0, |running| running.progress.copied),
     "current_cow_size_age" => view.core.snapshots.running.map_or(0, |running| view.core.now().since(running.told) / 1000),

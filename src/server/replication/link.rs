@@ -13,13 +13,18 @@
 //! A byte of the stream is *applied* once the request it belongs to has run, the whole transaction if it belongs to one.
 //! Only then does it count in the replication offset, and only then is it passed on.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::super::core::{Core, Effect};
+use super::super::loading::Aside;
 use super::super::session::{ReplyMode, SessionIndex};
 use super::FormerId;
 use super::transfer::{Extent, Transfer};
+use crate::config::choice::DisklessLoad;
 use crate::config::compound::PrimaryAddress;
+use crate::host::Input;
+use crate::keyspace::Keyspace;
 use crate::log;
 use crate::persistence::loader::Loader;
 use crate::resp::encode;
@@ -55,10 +60,11 @@ pub enum State {
         offset: u64,
         transfer: Option<Box<Transfer>>,
     },
-    /// The snapshot is being loaded.
+    /// The snapshot is being loaded, from the disk or from memory. The connection may be gone meanwhile.
     Loading {
         id: String,
         offset: u64,
+        from: &'static str,
     },
     Streaming,
 }
@@ -266,10 +272,12 @@ impl Core {
                 transfer: Some(transfer),
                 ..
             } => {
-                let path = transfer.path.clone();
+                let path = transfer.path().map(Path::to_owned);
                 drop(transfer);
-                // It is of no use to anybody.
-                let _ = self.host.remove(&path);
+                if let Some(path) = path {
+                    // It is of no use to anybody.
+                    let _ = self.host.remove(&path);
+                }
             }
             _ => {}
         }
@@ -305,6 +313,14 @@ impl Core {
     }
 
     fn link_closed(&mut self) {
+        if let Some(link) = &mut self.replication.link
+            && matches!(link.state, State::Loading { .. })
+        {
+            // What is being loaded is whole. The stream goes on behind it, over another connection.
+            let session = link.session.take();
+            link.unapplied.clear();
+            return session.into_iter().for_each(|index| self.ask_close(index, true));
+        }
         let was_up = self.replication.is_link_up();
         self.leave_primary();
         if was_up {
@@ -525,19 +541,19 @@ impl Core {
                  and port are right?"
             ));
         };
+        let in_memory = match self.settings.repl_diskless_load {
+            DisklessLoad::Disabled => false,
+            DisklessLoad::OnEmptyDb => self.keyspace.is_empty(),
+            DisklessLoad::Swapdb => true,
+        };
+        let place = if in_memory { "to parser" } else { "to disk" };
         log::notice(&match &extent {
-            Extent::Left(bytes) => format!("MASTER <-> REPLICA sync: receiving {bytes} bytes from master to disk"),
+            Extent::Left(bytes) => format!("MASTER <-> REPLICA sync: receiving {bytes} bytes from master {place}"),
             Extent::Until { .. } => {
-                "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to disk".to_owned()
+                format!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF {place}")
             }
         });
-        let path = PathBuf::from(format!(
-            "temp-{}.{}.rdb",
-            self.moment.now.as_secs(),
-            self.host.process_id()
-        ));
-        let begun = Transfer::begin(&mut *self.host, path, extent);
-        match begun {
+        match self.begin_transfer(extent, in_memory) {
             Ok(begun) => {
                 if let Some(PrimaryLink {
                     state: State::Receiving { transfer, .. },
@@ -553,17 +569,40 @@ impl Core {
         }
     }
 
-    /// Begins to load the snapshot once it is whole and on the disk.
+    fn begin_transfer(&mut self, extent: Extent, in_memory: bool) -> io::Result<Transfer> {
+        if in_memory {
+            let is_aside = self.settings.repl_diskless_load == DisklessLoad::Swapdb;
+            return Ok(Transfer::to_memory(extent, is_aside));
+        }
+        let path = format!("temp-{}.{}.rdb", self.moment.now.as_secs(), self.host.process_id());
+        Transfer::to_file(&mut *self.host, PathBuf::from(path), extent)
+    }
+
+    /// Whether new data come while the old ones of the same history are served, which the new will replace at once.
+    pub fn is_loading_aside(&self) -> bool {
+        let Some(link) = &self.replication.link else {
+            return false;
+        };
+        match &link.state {
+            State::Receiving {
+                id,
+                transfer: Some(transfer),
+                ..
+            } => transfer.is_aside && *id == self.replication.id,
+            State::Loading { .. } => self.loading.as_ref().is_some_and(|loading| loading.serves_old_data()),
+            _ => false,
+        }
+    }
+
+    /// Begins to load the snapshot once it is whole, and on the disk if it is to be.
     pub fn store_snapshot(&mut self) {
-        let Some(PrimaryLink {
-            state:
-                State::Receiving {
-                    transfer: Some(transfer),
-                    id,
-                    offset,
-                },
+        let Some(link) = self.replication.link.as_deref_mut() else {
+            return;
+        };
+        let State::Receiving {
+            transfer: Some(transfer),
             ..
-        }) = self.replication.link.as_deref_mut()
+        } = &mut link.state
         else {
             return;
         };
@@ -572,55 +611,101 @@ impl Core {
             Ok(false) => return,
             Err(error) => return self.drop_link(&format!("Failed to store the snapshot of MASTER: {error}")),
         }
-        let (path, id, offset) = (transfer.path.clone(), std::mem::take(id), *offset);
-        if let Some(link) = &mut self.replication.link {
-            link.state = State::Loading { id, offset };
-        }
-        let target = self.snapshot_path();
-        let loader = self
-            .host
-            .rename(&path, &target)
-            .map_err(|error| error.to_string())
-            .and_then(|()| self.host.open(&target).map_err(|error| error.to_string()))
-            .and_then(|input| self.loader_of(input).map_err(|error| error.to_string()));
-        match loader {
-            Ok(loader) => self.load_from_primary(loader),
+        let loads = State::Idle { until: Millis(0) };
+        let State::Receiving {
+            id,
+            offset,
+            transfer: Some(transfer),
+        } = std::mem::replace(&mut link.state, loads)
+        else {
+            return;
+        };
+        let aside = match transfer.is_aside {
+            true if id == self.replication.id => Aside::ServingOld,
+            true => Aside::KeepingOld,
+            false => Aside::No,
+        };
+        let from = if transfer.path().is_some() { "disk" } else { "socket" };
+        match self.loader_of_transfer(*transfer) {
+            Ok(loader) => {
+                if let Some(link) = &mut self.replication.link {
+                    link.state = State::Loading { id, offset, from };
+                }
+                self.load_from_primary(loader, from, aside);
+            }
             Err(error) => self.drop_link(&format!(
-                "Failed trying to load the MASTER synchronization DB from disk: {error}"
+                "Failed trying to load the MASTER synchronization DB from {from}: {error}"
             )),
         }
     }
 
-    fn load_from_primary(&mut self, loader: Loader) {
-        // Replicas of this one have another history now.
+    fn loader_of_transfer(&mut self, transfer: Transfer) -> Result<Loader, String> {
+        let input = match transfer.path() {
+            Some(path) => {
+                let target = self.snapshot_path();
+                let renamed = self.host.rename(path, &target);
+                let opened = renamed.and_then(|()| self.host.open(&target));
+                opened.map_err(|error| error.to_string())?
+            }
+            None => {
+                let chunks = transfer.into_chunks().unwrap_or_default();
+                Input {
+                    len: chunks.len(),
+                    bytes: Box::new(chunks),
+                }
+            }
+        };
+        self.loader_of(input).map_err(|error| error.to_string())
+    }
+
+    fn load_from_primary(&mut self, loader: Loader, from: &str, aside: Aside) {
+        if aside == Aside::No {
+            self.give_up_history();
+            log::notice("MASTER <-> REPLICA sync: Flushing old data");
+            self.empty_keyspace();
+        }
+        log::notice("MASTER <-> REPLICA sync: Loading DB in memory");
+        self.begin_full_load(loader, format!("from {from}"), aside);
+    }
+
+    /// What replicas of this one, a child or the log have is another history from now on.
+    fn give_up_history(&mut self) {
         self.close_replicas("the data come from the primary anew");
         self.replication.stream.stop();
         self.stop_snapshot();
         self.suspend_log();
-        log::notice("MASTER <-> REPLICA sync: Flushing old data");
+    }
+
+    /// Lets what was loaded aside take the place of the data that were there.
+    pub(in super::super) fn install(&mut self, new: Keyspace) {
+        self.give_up_history();
         self.empty_keyspace();
-        log::notice("MASTER <-> REPLICA sync: Loading DB in memory");
-        self.begin_full_load(loader);
+        self.keyspace.replace(new);
     }
 
     /// The snapshot is loaded, or is no snapshot.
     pub(in super::super) fn primary_loaded(&mut self, loaded: Result<u32, String>) {
-        let link = self.replication.link.as_mut();
-        let Some((id, offset)) = link.and_then(|link| match &mut link.state {
-            State::Loading { id, offset } => Some((std::mem::take(id), *offset)),
-            _ => None,
-        }) else {
+        let at_once = State::Idle { until: self.monotonic };
+        let link = self.replication.link.as_deref_mut();
+        let Some(link) = link.filter(|link| matches!(link.state, State::Loading { .. })) else {
+            return;
+        };
+        let has_session = link.session.is_some();
+        let State::Loading { id, offset, from } = std::mem::replace(&mut link.state, at_once) else {
             return;
         };
         let database = match loaded {
             Ok(database) => database,
             Err(error) => {
-                self.empty_keyspace();
                 return self.drop_link(&format!(
-                    "Failed trying to load the MASTER synchronization DB from disk, check server logs: {error}"
+                    "Failed trying to load the MASTER synchronization DB from {from}, check server logs: {error}"
                 ));
             }
         };
+        // Who watches keys, or waits for them, has something new to look at.
+        for index in 0..self.keyspace.len() {
+            self.before_flush(index);
+        }
         log::notice("MASTER <-> REPLICA sync: Finished with success");
         self.replication.former = None;
         self.replication.id = id;
@@ -628,7 +713,15 @@ impl Core {
         // A primary says SELECT first, but a replica passes on a stream that has said it long ago.
         self.replication.primary_database = database;
         self.resume_log();
-        self.begin_streaming();
+        if has_session {
+            return self.begin_streaming();
+        }
+        // The connection was lost meanwhile; a new one goes on from here.
+        let known = self.position();
+        if let Some(link) = &mut self.replication.link {
+            link.known = Some(known);
+        }
+        self.tend_link();
     }
 
     /// A partial resync: the stream goes on where it was cut off, maybe under another ID.

@@ -62,7 +62,7 @@ impl Core {
         ]
     }
 
-    fn position(&self) -> Position {
+    pub(super) fn position(&self) -> Position {
         Position {
             id: self.replication.id.clone(),
             offset: self.propagation.offset,
@@ -114,6 +114,7 @@ impl Core {
         };
         self.feed_stream();
         self.leave_primary();
+        self.give_load_up();
         self.settings.replicaof = Primary(Some(address.clone()));
         self.follow(address, known);
         true
@@ -153,10 +154,7 @@ impl Core {
         }
         let known = self.replication.link.as_ref().and_then(|link| link.known().cloned());
         self.leave_primary();
-        // A snapshot that was being loaded is lost half way: what is there is nobody's copy.
-        if self.loading.take().is_some() {
-            self.empty_keyspace();
-        }
+        self.give_load_up();
         self.replication.link = None;
         self.settings.replicaof = Primary(None);
         self.propagation.is_foreign = false;
