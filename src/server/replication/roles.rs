@@ -107,12 +107,13 @@ impl Core {
         {
             return false;
         }
+        // What is still to be said moves the position.
+        self.feed_stream();
         // Own data may be what the other has, up to some point: it may know our history, if we were its primary.
         let known = match &self.replication.link {
             Some(link) if !link.is_up() => link.known().cloned(),
             _ => Some(self.position()),
         };
-        self.feed_stream();
         self.leave_primary();
         self.give_load_up();
         self.settings.replicaof = Primary(Some(address.clone()));

@@ -145,3 +145,15 @@ fn a_backlog_without_replicas_keeps_no_more_than_it_is_to() {
     }
     assert!(server.core.replication.stream.held() < 200_000);
 }
+
+#[test]
+fn a_change_of_places_that_is_given_up_leaves_the_offset_at_the_end_of_the_stream() {
+    let (mut server, replica) = with_replica();
+    server.core.replica_of(replica).port = 7000;
+    assert_eq!(server.ask("FAILOVER"), "+OK|");
+    // The replica has everything before it was asked for that.
+    server.core.tend_failover();
+    assert!(server.core.replication.is_replica());
+    assert_eq!(server.ask("FAILOVER ABORT"), "+OK|");
+    assert_eq!(server.core.propagation.offset, server.core.replication.stream.end());
+}
