@@ -1,8 +1,8 @@
 //! Whole clusters in one process: the servers' real cores on a network, a clock and disks that a seed decides about.
 //!
-//! Three to seven servers replicate in chains and stars. Wires delay bytes and deliver them in pieces, and break at any
-//! byte; servers crash and start again from their disks, are promoted and demoted; clients write, and wait for
-//! acknowledgements. Checked all along: WAIT never promises more replicas than have the write, and nothing grows
+//! Three to seven servers replicate in chains and stars. Wires delay bytes and deliver them in pieces, hold no more than so
+//! many, and break at any byte; servers stop for seconds, crash and start again from their disks, with or without what
+//! was not synced, are promoted and demoted and change places; clients write, and wait for acknowledgements. Checked all along: WAIT never promises more replicas than have the write, and nothing grows
 //! without bound. Checked in the end, when the faults stop and one server is everybody's primary: all offsets agree, and
 //! all data are equal, so that nothing was applied twice or not at all.
 //!

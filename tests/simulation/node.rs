@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use aeolus::config::Settings;
+use aeolus::config::choice::DisklessLoad;
+use aeolus::config::compound::{BufferLimit, OutputBufferLimits};
 use aeolus::host::memory::MemoryHost;
 use aeolus::resp::pool::ReplyPool;
 use aeolus::resp::request::{Limits, Parser, Step};
@@ -12,6 +14,9 @@ use aeolus::server::{Core, Effect, SessionIndex};
 use aeolus::timer::Millis;
 
 use crate::random::Random;
+
+/// Bytes that a replica may lag behind before it is let go.
+pub const LAG: u64 = 40_000;
 
 /// What a tick has come to outside the server.
 #[derive(Default)]
@@ -32,6 +37,8 @@ pub struct Node {
     next_second: i64,
     started: i64,
     busy: bool,
+    /// Replicas whose wires are full.
+    full: Vec<SessionIndex>,
 }
 
 impl Node {
@@ -41,7 +48,18 @@ impl Node {
             repl_diskless_sync: random.percent(50),
             repl_diskless_sync_delay: 0,
             repl_timeout: 5,
+            repl_diskless_load: [DisklessLoad::Disabled, DisklessLoad::OnEmptyDb, DisklessLoad::Swapdb]
+                [random.below(3)],
             repl_backlog_size: [20_000, 200_000, 1 << 20][random.below(3)],
+            appendonly: random.percent(25),
+            client_output_buffer_limit: OutputBufferLimits {
+                replica: BufferLimit {
+                    hard: LAG,
+                    soft: LAG / 4,
+                    soft_seconds: 2,
+                },
+                ..OutputBufferLimits::standard()
+            },
             ..Settings::default()
         };
         let mut core = Core::new(settings, Millis(now), Box::new(host.clone()));
@@ -54,6 +72,7 @@ impl Node {
             next_second: now,
             started: now,
             busy: false,
+            full: Vec::new(),
         }
     }
 
@@ -77,8 +96,15 @@ impl Node {
         self.core.propagation.offset
     }
 
-    /// One tick. `arrived` are bytes by session, `gone` sessions whose other end has closed.
-    pub fn tick(&mut self, now: i64, arrived: Vec<(usize, Vec<u8>)>, gone: &[usize]) -> Outcome {
+    /// One tick. `arrived` are bytes by session, `gone` sessions whose other end has closed; `room` says how much the wire
+    /// of a session takes.
+    pub fn tick(
+        &mut self,
+        now: i64,
+        arrived: Vec<(usize, Vec<u8>)>,
+        gone: &[usize],
+        room: impl Fn(usize) -> usize,
+    ) -> Outcome {
         self.core.begin_tick(Millis(now), Millis(now - self.started));
         self.core.look_at_child();
         for (session, bytes) in arrived {
@@ -90,7 +116,12 @@ impl Node {
         self.advance(now);
         self.core.propagate().expect("the disk takes all");
         let mut outcome = Outcome::default();
-        self.flush(&mut outcome);
+        for index in std::mem::take(&mut self.full) {
+            if self.core.find_session(index).is_some() {
+                self.core.mark_outgoing(index);
+            }
+        }
+        self.flush(&mut outcome, room);
         self.apply_effects(&mut outcome);
         self.busy |= self.core.housekeep();
         outcome
@@ -179,7 +210,11 @@ impl Node {
             busy |= self.core.load_slice().expect("what is loaded is sound");
         }
         busy |= self.core.end_late_waits();
+        if self.core.pause.is_some_and(|pause| pause.until <= self.core.monotonic) {
+            self.core.unpause();
+        }
         self.core.hear_acks();
+        self.core.tend_failover();
         if self.core.awaits_replication() {
             self.core.store_snapshot();
             busy |= self.core.loading.is_some();
@@ -194,7 +229,7 @@ impl Node {
         self.busy = busy || !self.core.effects.is_empty();
     }
 
-    fn flush(&mut self, outcome: &mut Outcome) {
+    fn flush(&mut self, outcome: &mut Outcome, room: impl Fn(usize) -> usize) {
         for index in std::mem::take(&mut self.core.outgoing) {
             let Some(session) = self.core.find_session(index) else {
                 continue;
@@ -208,13 +243,17 @@ impl Node {
             if session.closing {
                 self.core.effects.push(Effect::Close(index));
             } else if session.replica.is_some() {
+                let most = room(index.0);
                 while let Some(more) = self.core.next_for_replica(index) {
-                    let count = more.len();
-                    bytes.extend_from_slice(more);
-                    self.core.replica_took(index, count);
+                    let count = more.len().min(most.saturating_sub(bytes.len()));
+                    if count < more.len() {
+                        self.full.push(index);
+                    }
+                    bytes.extend_from_slice(&more[..count]);
                     if count == 0 {
                         break;
                     }
+                    self.core.replica_took(index, count);
                 }
             }
             outcome.sent.push((index.0, bytes));

@@ -2,6 +2,9 @@
 
 use crate::random::Random;
 
+/// Bytes that the network holds for an end that does not read.
+const SOCKET: usize = 8 * 1024;
+
 /// One end: a server's number and the place of the session there. A client's end is no server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
@@ -32,6 +35,11 @@ impl Wire {
     /// Which of the ends this is.
     pub fn side_of(&self, end: End) -> Option<usize> {
         self.ends.iter().position(|other| *other == end)
+    }
+
+    /// How many bytes more go on their way to a side.
+    pub fn room(&self, side: usize) -> usize {
+        SOCKET.saturating_sub(self.under_way[side].len())
     }
 
     /// Takes some of the bytes that are under way to a side.

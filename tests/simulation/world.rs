@@ -7,7 +7,7 @@ use aeolus::host::memory::MemoryHost;
 use aeolus::keyspace::Keyspace;
 use aeolus::server::SessionIndex;
 
-use crate::node::{Node, Outcome};
+use crate::node::{LAG, Node, Outcome};
 use crate::random::Random;
 use crate::wire::{End, Wire};
 
@@ -34,6 +34,8 @@ pub struct World {
     /// `None` while it is down.
     nodes: Vec<Option<Node>>,
     disks: Vec<MemoryHost>,
+    /// Until when each server gets no time from its machine.
+    stopped_until: Vec<i64>,
     /// The session of the client at each server.
     clients: Vec<usize>,
     wires: Vec<Wire>,
@@ -54,6 +56,7 @@ impl World {
             random,
             now: START,
             nodes: Vec::new(),
+            stopped_until: vec![0; count],
             clients: vec![0; count],
             wires: Vec::new(),
             dials: Vec::new(),
@@ -104,16 +107,34 @@ impl World {
             .map_or(String::new(), |server| server.ask(client, line))
     }
 
+    /// Gives an order over a connection of its own, where nothing stands before it that may have to wait.
+    fn order(&mut self, node: usize, line: &str) -> String {
+        let Some(server) = &mut self.nodes[node] else {
+            return String::new();
+        };
+        let session = server.open();
+        let reply = server.ask(session, line);
+        server.core.ask_close(SessionIndex(session), true);
+        reply
+    }
+
     /// Makes a server a replica, or a primary.
     fn follow(&mut self, node: usize, primary: Option<usize>) {
         let line = match primary {
             Some(primary) => format!("REPLICAOF 127.0.0.1 {}", PORT + primary as u16),
             None => "REPLICAOF NO ONE".to_owned(),
         };
-        let reply = self.ask(node, &line);
-        assert!(reply.is_empty() || reply.starts_with("+OK"), "{reply}");
-        if !reply.is_empty() {
-            self.primaries[node] = primary;
+        let reply = self.order(node, &line);
+        // Neither amid a failover nor while new data are loaded.
+        let is_refused = reply.starts_with("-ERR REPLICAOF not allowed") || reply.starts_with("-LOADING");
+        assert!(reply.is_empty() || reply.starts_with("+OK") || is_refused, "{reply}");
+    }
+
+    /// Whose replica each server is now: a failover changes that by itself.
+    fn look_at_roles(&mut self) {
+        for (primary, node) in self.primaries.iter_mut().zip(&self.nodes) {
+            let link = node.as_ref().and_then(|server| server.core.replication.link.as_ref());
+            *primary = link.map(|link| usize::from(link.address.port.saturating_sub(PORT)));
         }
     }
 
@@ -122,14 +143,21 @@ impl World {
         self.now += 1 + self.random.below(20) as i64;
         self.answer_dials();
         for node in 0..self.nodes.len() {
-            if self.nodes[node].is_none() {
+            if self.nodes[node].is_none() || self.now < self.stopped_until[node] {
                 continue;
             }
             let (arrived, gone) = self.deliveries(node);
             let Some(server) = &mut self.nodes[node] else { continue };
-            let outcome = server.tick(self.now, arrived, &gone);
+            let wires = &self.wires;
+            let room = |session| {
+                let end = End { node, session };
+                let wire = wires.iter().find_map(|wire| Some((wire, wire.side_of(end)?)));
+                wire.map_or(0, |(wire, side)| wire.room(1 - side))
+            };
+            let outcome = server.tick(self.now, arrived, &gone, room);
             self.take(node, outcome);
         }
+        self.look_at_roles();
         self.wires.retain(|wire| wire.closed != [true, true]);
         self.check_waits();
     }
@@ -327,17 +355,25 @@ impl World {
 
     fn go_wrong(&mut self) {
         let node = self.random.below(self.nodes.len());
-        match self.random.below(10) {
+        match self.random.below(13) {
             0..=2 => self.cut_wire(),
             3 | 4 => self.stick_wire(),
             5 => self.crash(node),
             6 | 7 => {
                 if self.nodes[node].is_none() {
                     self.start(node);
-                    self.primaries[node] = None;
                 }
             }
-            8 => {
+            8 => self.stopped_until[node] = self.now + self.random.below(9000) as i64,
+            9 => {
+                let timeout = 1 + self.random.below(3000);
+                let reply = self.order(node, &format!("FAILOVER TIMEOUT {timeout}"));
+                assert!(
+                    reply.is_empty() || reply == "+OK\r\n" || reply.starts_with('-'),
+                    "{reply}"
+                );
+            }
+            10 => {
                 let reply = self.ask(node, "SAVE");
                 assert!(
                     reply.is_empty() || reply == "+OK\r\n" || reply.starts_with('-'),
@@ -383,6 +419,11 @@ impl World {
             return;
         }
         self.nodes[node] = None;
+        if self.random.percent(50) {
+            // It was the machine: what was not synced is lost, or a part of it.
+            let random = &mut self.random;
+            self.disks[node].crash(|unsynced| random.below(unsynced + 1));
+        }
         self.dials.retain(|(other, _, _)| *other != node);
         self.waiters.retain(|waiter| waiter.node != node);
         for wire in &mut self.wires {
@@ -424,7 +465,7 @@ impl World {
     fn check_bounds(&self) {
         for server in self.nodes.iter().flatten() {
             let stream = &server.core.replication.stream;
-            let limit = server.core.settings.repl_backlog_size as usize + SLACK;
+            let limit = server.core.settings.repl_backlog_size as usize + LAG as usize + SLACK;
             assert!(stream.memory() <= limit, "a stream takes {} bytes", stream.memory());
             if let Some(link) = &server.core.replication.link {
                 assert!(link.unapplied() <= SLACK, "{} bytes wait to be run", link.unapplied());
@@ -440,14 +481,12 @@ impl World {
         for node in 0..self.nodes.len() {
             if self.nodes[node].is_none() {
                 self.start(node);
-                self.primaries[node] = None;
             }
+            self.stopped_until[node] = 0;
+            self.order(node, "FAILOVER ABORT");
         }
         let primary = self.random.below(self.nodes.len());
-        self.follow(primary, None);
-        for node in (0..self.nodes.len()).filter(|node| *node != primary) {
-            self.follow(node, Some(primary));
-        }
+        self.settle_roles(primary);
         for _ in 0..200 {
             self.write_at(primary);
             self.tick();
@@ -459,6 +498,23 @@ impl World {
             }
         }
         panic!("no rest: {}", self.describe(primary));
+    }
+
+    /// Makes one server everybody's primary. Some may have to load first.
+    fn settle_roles(&mut self, primary: usize) {
+        let wanted = |node| (node != primary).then_some(primary);
+        for _ in 0..CALM {
+            for node in 0..self.nodes.len() {
+                if self.primaries[node] != wanted(node) {
+                    self.follow(node, wanted(node));
+                }
+            }
+            self.tick();
+            if (0..self.nodes.len()).all(|node| self.primaries[node] == wanted(node)) {
+                return;
+            }
+        }
+        panic!("the roles do not settle: {}", self.describe(primary));
     }
 
     fn write_at(&mut self, node: usize) {
