@@ -5,7 +5,7 @@ use super::entry::{Boxed, Condemned, EntryPointer, EntryRef, Kind, NewValue, ear
 use super::graveyard::Graveyard;
 use crate::hashing::hash_bytes;
 use crate::memory::size_class;
-use crate::table::{Slot, Table};
+use crate::table::{Lines, Slot, Table};
 use crate::timer::{Millis, TimerWheel};
 use crate::types::packed::PackedBuf;
 use std::ops::Range;
@@ -138,6 +138,12 @@ impl Database {
         self.slot(key).map(|slot| EntryRef::new(self.table.at(slot)))
     }
 
+    /// The entry that is most likely that of the key with this hash: one that a search would look at. O(1).
+    #[inline]
+    pub fn guess(&self, hash: u64) -> Option<EntryRef<'_>> {
+        self.table.get(hash, |_| true).map(EntryRef::new)
+    }
+
     /// The entry of `key` for changing its value.
     #[inline]
     pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_>> {
@@ -150,16 +156,10 @@ impl Database {
         EntryMut { db: self, slot, entry }
     }
 
-    /// Asks the processor for the table line of a key that a coming command will look up.
+    /// The table of keys, to prefetch those that coming commands will look up.
     #[inline]
-    pub fn prefetch(&self, hash: u64) {
-        self.table.prefetch(hash);
-    }
-
-    /// Asks for the entries that may be the key; its table line should be in the cache by now.
-    #[inline]
-    pub fn prefetch_entries(&self, hash: u64) {
-        self.table.prefetch_matches(hash);
+    pub fn lines(&self) -> Lines<'_> {
+        self.table.lines()
     }
 
     /// Writes the access clock of an entry that was found by this database.

@@ -27,7 +27,7 @@ use std::ops::Range;
 use std::ptr::NonNull;
 
 use crate::memory::size_class;
-use crate::table::Pointer;
+use crate::table::{Lines, Pointer};
 use crate::timer::{Millis, Place};
 use crate::types::hash::{TimedHash, timed_packed};
 use crate::types::listpack::Listpack;
@@ -851,6 +851,18 @@ impl<'a> EntryRef<'a> {
             Kind::ZsetPacked => ValueRef::ZsetPacked(bytes()),
             Kind::Zset => ValueRef::Zset(self.boxed()),
             Kind::Stream => ValueRef::Stream(self.boxed()),
+        }
+    }
+
+    /// The table of a large collection's elements, to prefetch those that will be looked up.
+    #[inline]
+    pub fn lines(self) -> Option<Lines<'a>> {
+        match self.kind() {
+            Kind::Set => Some(self.boxed::<crate::types::set::Set>().lines()),
+            Kind::Hash => Some(self.boxed::<crate::types::hash::Hash>().lines()),
+            Kind::HashTimed => Some(self.boxed::<TimedHash>().lines()),
+            Kind::Zset => Some(self.boxed::<crate::types::zset::Zset>().lines()),
+            _ => None,
         }
     }
 

@@ -598,3 +598,20 @@ fn large_values_are_freed_in_slices() {
         assert!(steps <= ELEMENTS / 32, "{steps}");
     }
 }
+
+#[test]
+fn a_guess_finds_the_elements_to_fetch_ahead() {
+    let (mut db, moment) = (Database::default(), Moment::default());
+    let mut set = Set::new();
+    set.add(b"member");
+    let values = [
+        (b"set", NewValue::boxed(Box::new(set))),
+        (b"int", NewValue::Int(1)),
+        (b"str", NewValue::Str(b"text")),
+    ];
+    for (name, value) in values {
+        db.insert(Key::new(name), value, None, &moment);
+        let guessed = db.guess(Key::new(name).hash).expect("it is there");
+        assert_eq!(guessed.lines().is_some(), name == b"set");
+    }
+}

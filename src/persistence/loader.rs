@@ -158,7 +158,7 @@ impl Loader {
     fn read_ahead(&mut self, record: Box<Record>, target: &mut Target<'_>) -> Result<(), LoadError> {
         let hash = hash_bytes(&record.key);
         if let Some(index) = index_of(record.database, target.keyspace) {
-            target.keyspace.db(index).prefetch(hash);
+            target.keyspace.db(index).lines().prefetch(hash);
         }
         self.ahead.push_back((record, hash));
         if self.ahead.len() > AHEAD

@@ -4,18 +4,24 @@
 //! A key's entry is a cache miss away, and so is the line of the table that points to it. For one request that is most
 //! of its cost. So up to [`BATCH`] requests are parsed first; then all their keys are hashed and the table lines asked
 //! for; then the entries those lines point to; and only then do the commands run, in order, and find everything near.
+//! The elements of a large set, hash or sorted set are as far away again, in a table of their own: those that the
+//! requests name are looked ahead for in the same two steps.
 
 use crate::commands::table::CommandSpec;
 use crate::hashing::hash_bytes;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{EntryRef, Keyspace};
 use crate::resp::request::{Args, Span};
 use crate::server::dispatch::look_up;
+use crate::table::Lines;
 
 /// Requests run together. More would push the first ones' lines out of the cache again.
 pub const BATCH: usize = 64;
 
 /// Keys prefetched of one request; an MGET of ten thousand must not flush the cache.
 const KEYS_AHEAD: usize = 32;
+
+/// Elements prefetched for one batch.
+const ELEMENTS_AHEAD: usize = 256;
 
 /// Where a request's bytes stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,14 +99,15 @@ impl Batch {
         &self.hashes[request.first_hash..request.end_hash]
     }
 
-    /// Looks up the commands, hashes their keys and asks for the table lines, then for the entries. `input` gives a
-    /// request's bytes, `database` the database its client has selected.
+    /// Looks up the commands, hashes their keys and asks for the table lines, then for the entries; and for elements
+    /// likewise. `input` gives a request's bytes, `database` the database its client has selected.
     pub fn look_ahead<'a>(
         &mut self,
         keyspace: &Keyspace,
         input: impl Fn(&Pending) -> &'a [u8],
         database: impl Fn(&Pending) -> usize,
     ) {
+        let mut names_elements = false;
         for at in 0..self.requests.len() {
             let request = self.requests[at];
             let args = Args::new(input(&request), &self.spans[request.first_span..request.end_span], &[]);
@@ -110,28 +117,55 @@ impl Batch {
             let spec = look_up(args.at(0));
             let first_hash = self.hashes.len();
             if let Some(keys) = spec.and_then(CommandSpec::simple_keys) {
-                let last = if keys.last < 0 {
-                    args.len() as i64 + i64::from(keys.last)
-                } else {
-                    keys.last.into()
-                };
-                let last = (last.max(0) as usize).min(args.len().saturating_sub(1));
-                let (first, step) = (keys.first as usize, keys.step.max(1) as usize);
-                let db = keyspace.db(database(&request));
-                for index in (first..=last).step_by(step).take(KEYS_AHEAD) {
+                let lines = keyspace.db(database(&request)).lines();
+                for index in keys.indices(args.len()).take(KEYS_AHEAD) {
                     let hash = hash_bytes(args.at(index));
-                    db.prefetch(hash);
+                    lines.prefetch(hash);
                     self.hashes.push(hash);
                 }
             }
+            names_elements |= spec.is_some_and(|spec| !spec.elements.is_none());
             let request = &mut self.requests[at];
             (request.spec, request.first_hash, request.end_hash) = (spec, first_hash, self.hashes.len());
         }
         for request in &self.requests {
-            let db = keyspace.db(database(request));
-            for &hash in &self.hashes[request.first_hash..request.end_hash] {
-                db.prefetch_entries(hash);
+            let lines = keyspace.db(database(request)).lines();
+            for &hash in self.hashes_of(request) {
+                lines.prefetch_matches(hash);
             }
+        }
+        if names_elements {
+            self.look_ahead_for_elements(keyspace, input, database);
+        }
+    }
+
+    /// Asks for the elements that the requests name, of collections whose entries are near by now.
+    #[inline(never)]
+    fn look_ahead_for_elements<'a>(
+        &self,
+        keyspace: &Keyspace,
+        input: impl Fn(&Pending) -> &'a [u8],
+        database: impl Fn(&Pending) -> usize,
+    ) {
+        let mut sought: Vec<(Lines<'_>, u64)> = Vec::with_capacity(self.requests.len());
+        for request in &self.requests {
+            let spec = request.spec.filter(|spec| !spec.elements.is_none());
+            let (Some(spec), Some(&hash)) = (spec, self.hashes_of(request).first()) else {
+                continue;
+            };
+            let entry = keyspace.db(database(request)).guess(hash);
+            let Some(lines) = entry.and_then(EntryRef::lines) else {
+                continue;
+            };
+            let args = Args::new(input(request), self.spans_of(request), &[]);
+            for index in spec.elements.indices(args.len()).take(ELEMENTS_AHEAD - sought.len()) {
+                let hash = hash_bytes(args.at(index));
+                lines.prefetch(hash);
+                sought.push((lines, hash));
+            }
+        }
+        for (lines, hash) in sought {
+            lines.prefetch_matches(hash);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! wait        epoll: a look or some, then asleep, no longer than the next deadline
 //! read        every ready socket, once, into the arena
-//! execute     parse into batches; hash and prefetch their keys; run the commands in order
+//! execute     parse into batches; prefetch their keys and elements; run the commands in order
 //! advance     keys that expire now, CLIENT PAUSE's end, the once-a-second round
 //! propagate   what has changed, to the append-only file and to replicas
 //! flush       one write per connection that has something to say

@@ -128,29 +128,10 @@ impl<P: Pointer> Table<P> {
         None
     }
 
-    /// Asks the processor to fetch the bucket where a search for `hash` starts: the first half of a batch of lookups.
+    /// The table as whoever prefetches for a batch of lookups wants it.
     #[inline]
-    pub fn prefetch(&self, hash: u64) {
-        self.directory.prefetch(hash);
-    }
-
-    /// Asks the processor to fetch the entries that a search for `hash` will look at: the second half.
-    #[inline]
-    pub fn prefetch_matches(&self, hash: u64) {
-        let Some((_, buckets, home)) = self.directory.locate(hash) else {
-            return;
-        };
-        let tag = tag_of(hash);
-        let mut at = home;
-        for _ in 0..buckets.len() {
-            let bucket = &buckets[at];
-            let matches = bucket.matches(tag);
-            matches.for_each(|position| bucket.cell(position).prefetch());
-            if !matches.is_empty() || !bucket.passed() {
-                return;
-            }
-            at = next_bucket(at, buckets.len());
-        }
+    pub fn lines(&self) -> Lines<'_> {
+        Lines(&self.directory)
     }
 
     /// The entry in a slot. O(1).
@@ -310,6 +291,37 @@ impl<P: Pointer> Table<P> {
         if fitting < size {
             let smaller = segment::rebuild(self.directory.segment(index), fitting);
             self.directory.replace(index, smaller);
+        }
+    }
+}
+
+/// A table of whatever pointers, of which nothing is wanted but that the processor fetches it ahead of lookups.
+#[derive(Clone, Copy)]
+pub struct Lines<'t>(&'t Directory);
+
+impl Lines<'_> {
+    /// Asks for the bucket where a search for `hash` starts: the first half of a batch of lookups.
+    #[inline]
+    pub fn prefetch(self, hash: u64) {
+        self.0.prefetch(hash);
+    }
+
+    /// Asks for the entries that a search for `hash` will look at: the second half, when the buckets have come.
+    #[inline]
+    pub fn prefetch_matches(self, hash: u64) {
+        let Some((_, buckets, home)) = self.0.locate(hash) else {
+            return;
+        };
+        let tag = tag_of(hash);
+        let mut at = home;
+        for _ in 0..buckets.len() {
+            let bucket = &buckets[at];
+            let matches = bucket.matches(tag);
+            matches.for_each(|position| bucket.cell(position).prefetch());
+            if !matches.is_empty() || !bucket.passed() {
+                return;
+            }
+            at = next_bucket(at, buckets.len());
         }
     }
 }

@@ -224,8 +224,8 @@ fn an_empty_table_answers_everything() {
     assert!(table.find(7, |_| true).is_none());
     assert!(table.random(&mut || rng.next()).is_none());
     table.sample(&mut || rng.next(), 5, |_| panic!("nothing to sample"));
-    table.prefetch(7);
-    table.prefetch_matches(7);
+    table.lines().prefetch(7);
+    table.lines().prefetch_matches(7);
     assert_eq!(table.iter().count(), 0);
     assert_eq!(table.scan(0, |_| panic!("nothing to scan")), 0);
     assert_eq!((table.memory(), table.stats().longest_probe), (0, 0));
@@ -235,8 +235,8 @@ fn an_empty_table_answers_everything() {
 fn prefetching_is_only_a_hint() {
     let harness = Harness::filled(mixed, 1..=3000);
     for id in 1..=6000 {
-        harness.table.prefetch(mixed(id));
-        harness.table.prefetch_matches(mixed(id));
+        harness.table.lines().prefetch(mixed(id));
+        harness.table.lines().prefetch_matches(mixed(id));
     }
     harness.check();
 }

@@ -23,7 +23,7 @@
 
 use crate::hashing::hash_bytes;
 use crate::memory::size_class;
-use crate::table::{Pointer, Slot, Table};
+use crate::table::{Lines, Pointer, Slot, Table};
 use crate::timer::Millis;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
@@ -445,6 +445,12 @@ impl<const VALUED: bool> CellTable<VALUED> {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+
+    /// The table, to prefetch keys that will be looked up.
+    #[inline]
+    pub fn lines(&self) -> Lines<'_> {
+        self.table.lines()
     }
 
     #[inline]

@@ -9,6 +9,7 @@ use super::intset::{self, Intset};
 use super::listpack::{self, Element, Entries, Listpack, Needle, digits10};
 use super::packed::PackedBuf;
 use crate::format::number::parse_i64;
+use crate::table::Lines;
 
 /// The form of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +152,12 @@ impl Set {
             table.add(member.text(&mut digits));
         }
         table
+    }
+
+    /// The table, to prefetch members that will be looked up.
+    #[inline]
+    pub fn lines(&self) -> Lines<'_> {
+        self.table.lines()
     }
 
     #[inline]

@@ -63,14 +63,14 @@ impl KeySpec {
     }
 
     /// The first argument, the last (from the end when negative) and the step, when that is all there is to it.
-    const fn legacy_range(&self) -> Option<LegacyRange> {
+    const fn legacy_range(&self) -> Option<ArgRange> {
         let (BeginSearch::Index(first), FindKeys::Range { last, step, limit: 0 }) = (self.place.begin, self.place.find)
         else {
             return None;
         };
         let first = first as i16;
         let last = if last >= 0 { first + last as i16 } else { last as i16 };
-        Some(LegacyRange {
+        Some(ArgRange {
             first,
             last,
             step: step as i16,
@@ -78,30 +78,50 @@ impl KeySpec {
     }
 }
 
-/// The key positions as COMMAND told them before there were key specs. All zero: no keys at known places.
+/// Which arguments are keys, as COMMAND told it before there were key specs; or which are elements. All zero: none at
+/// known places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LegacyRange {
-    /// Argument of the first key.
+pub struct ArgRange {
+    /// The first argument.
     pub first: i16,
-    /// Argument of the last key; counted from the end when negative.
+    /// The last argument; counted from the end when negative.
     pub last: i16,
-    /// From one key to the next.
+    /// From one to the next.
     pub step: i16,
 }
 
-impl LegacyRange {
+impl ArgRange {
+    pub const NONE: ArgRange = ArgRange::every(0, 0, 0);
+
+    /// Every `step`th argument from `first` to `last`.
+    const fn every(step: i16, first: i16, last: i16) -> ArgRange {
+        ArgRange { first, last, step }
+    }
+
+    #[inline]
+    pub const fn is_none(self) -> bool {
+        self.first == 0
+    }
+
+    /// The arguments of this range, which is not none, in a request of `argc`.
+    #[inline]
+    pub fn indices(self, argc: usize) -> impl Iterator<Item = usize> {
+        let end = if self.last < 0 {
+            argc.saturating_sub(self.last.unsigned_abs() as usize - 1)
+        } else {
+            argc.min(self.last as usize + 1)
+        };
+        (self.first as usize..end).step_by(self.step.max(1) as usize)
+    }
+
     /// What the specs say as one range: that of the first fixed spec, and of those that continue it without a gap
     /// (`RENAME` has two specs for arguments 1 and 2, hence the range 1 to 2).
-    pub const fn of(specs: &[KeySpec]) -> LegacyRange {
-        let mut whole = LegacyRange {
-            first: 0,
-            last: 0,
-            step: 0,
-        };
+    pub const fn of(specs: &[KeySpec]) -> ArgRange {
+        let mut whole = ArgRange::NONE;
         let mut i = 0;
         while i < specs.len() {
             if let Some(range) = specs[i].legacy_range() {
-                if whole.first == 0 {
+                if whole.is_none() {
                     whole = range;
                 } else if whole.last > 0 && whole.last + 1 == range.first {
                     whole.last = range.last;
@@ -170,6 +190,13 @@ const fn after(keyword: &'static str, start_from: i8, last: i8, limit: u8) -> Pl
         find: FindKeys::Range { last, step: 1, limit },
     }
 }
+
+// Where a command without options names elements of the collection at its first key.
+pub const ELEMENT_2: ArgRange = ArgRange::every(1, 2, 2);
+pub const ELEMENT_3: ArgRange = ArgRange::every(1, 3, 3);
+pub const ELEMENTS_FROM_2: ArgRange = ArgRange::every(1, 2, -1);
+pub const ELEMENTS_FROM_2_EVERY_SECOND: ArgRange = ArgRange::every(2, 2, -1);
+pub const ELEMENTS_FROM_3_EVERY_SECOND: ArgRange = ArgRange::every(2, 3, -1);
 
 pub const KEY_1: Place = range(1, 0, 1);
 pub const KEY_2: Place = range(2, 0, 1);

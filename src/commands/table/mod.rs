@@ -21,7 +21,7 @@ mod visible;
 
 use docs::Docs;
 use flags::{AclCategories, Flag, Flags, Group};
-use key_spec::{KeySpec, LegacyRange};
+use key_spec::{ArgRange, KeySpec};
 use specs::{GROUPS, Row};
 
 pub use lookup::lookup_own;
@@ -44,7 +44,10 @@ pub struct CommandSpec {
     pub flags: Flags,
     pub categories: AclCategories,
     /// The key positions as one range; for MovableKeys commands those that are fixed.
-    pub legacy_range: LegacyRange,
+    pub legacy_range: ArgRange,
+    /// The arguments that name elements of the collection at the first key: a hint of what to prefetch, as options may
+    /// move them.
+    pub elements: ArgRange,
     pub tips: &'static [&'static str],
     pub key_specs: &'static [KeySpec],
     /// The version of Redis that brought the command.
@@ -89,8 +92,8 @@ impl CommandSpec {
 
     /// The key positions, when one range says it all: enough to prefetch keys without looking at arguments.
     /// None for commands without keys and for those whose other arguments move the keys about.
-    pub const fn simple_keys(&self) -> Option<LegacyRange> {
-        if self.legacy_range.first == 0 || self.flags.contains(Flag::MovableKeys) {
+    pub const fn simple_keys(&self) -> Option<ArgRange> {
+        if self.legacy_range.is_none() || self.flags.contains(Flag::MovableKeys) {
             return None;
         }
         Some(self.legacy_range)
@@ -197,7 +200,8 @@ const fn spec_of(
         arity: row.arity,
         flags: row.flags,
         categories: row.categories,
-        legacy_range: LegacyRange::of(row.keys),
+        legacy_range: ArgRange::of(row.keys),
+        elements: row.elements,
         tips: row.tips,
         key_specs: row.keys,
         since: row.since,

@@ -72,3 +72,32 @@ fn simple_keys_are_those_that_one_range_tells() {
     assert_eq!(range("blpop"), Some((1, -2, 1)));
     assert_eq!(["ping", "eval", "sort", "xread"].map(range), [None; 4]);
 }
+
+#[test]
+fn elements_stand_behind_the_one_key() {
+    let elements = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let spec = lookup(words[0].as_bytes()).expect(line);
+        assert!(spec.accepts(words.len()), "{line}");
+        spec.elements
+            .indices(words.len())
+            .map(|at| words[at])
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(elements("sadd key m n o"), "m n o");
+    assert_eq!(elements("smove key other m"), "m");
+    assert_eq!(elements("hget key f"), "f");
+    assert_eq!(elements("hset key f 1 g 2"), "f g");
+    assert_eq!(elements("zadd key 1 m 2 n"), "m n");
+    assert_eq!(elements("zrank key m withscore"), "m");
+    for spec in all().iter().filter(|spec| !spec.elements.is_none()) {
+        let first_key = spec.simple_keys().map(|keys| keys.first);
+        assert_eq!(first_key, Some(1), "{}", spec.name);
+        assert!(
+            (2..spec.arity.abs().max(3)).contains(&spec.elements.first),
+            "{}",
+            spec.name
+        );
+    }
+}

@@ -13,6 +13,7 @@ pub mod timed_packed;
 
 use super::cells::CellTable;
 use super::listpack::{self, Element, Listpack};
+use crate::table::Lines;
 use crate::timer::Millis;
 pub use packed::PairPack;
 use packed::Pairs;
@@ -83,6 +84,12 @@ impl Hash {
             hash.set(field.text(&mut field_digits), value.text(&mut value_digits));
         }
         hash
+    }
+
+    /// The table, to prefetch fields that will be looked up.
+    #[inline]
+    pub fn lines(&self) -> Lines<'_> {
+        self.table.lines()
     }
 
     #[inline]

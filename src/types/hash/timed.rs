@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use super::Hash;
 use super::timed_packed::TimedPack;
 use crate::hashing::hash_bytes;
+use crate::table::Lines;
 use crate::timer::Millis;
 use crate::types::cells::CellTable;
 use crate::types::listpack::Listpack;
@@ -53,6 +54,12 @@ impl TimedHash {
             );
         }
         hash
+    }
+
+    /// The table, to prefetch fields that will be looked up.
+    #[inline]
+    pub fn lines(&self) -> Lines<'_> {
+        self.table.lines()
     }
 
     /// Fields in all, also those that have expired.

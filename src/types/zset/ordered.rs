@@ -10,7 +10,7 @@ use super::member::Member;
 use super::range::{LexBound, LexRange, ScoreRange};
 use super::tree::{self, Position, Tree};
 use crate::hashing::hash_bytes;
-use crate::table::Table;
+use crate::table::{Lines, Table};
 
 /// A sorted set of any size. Ranks count from zero at the lowest score.
 pub struct Zset {
@@ -37,6 +37,11 @@ impl Zset {
             tree: Tree::new(),
             member_bytes: 0,
         }
+    }
+
+    /// The table, to prefetch members that will be looked up.
+    pub fn lines(&self) -> Lines<'_> {
+        self.table.lines()
     }
 
     pub fn len(&self) -> usize {
@@ -203,7 +208,7 @@ impl Zset {
             });
             for (hash, member) in &mut run {
                 *hash = rehash(*member);
-                self.table.prefetch(*hash);
+                self.table.lines().prefetch(*hash);
             }
             for (hash, member) in run.drain(..) {
                 if let Some(slot) = self.table.find(hash, |known| known == member) {

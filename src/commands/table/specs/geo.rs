@@ -6,8 +6,10 @@ use crate::commands::table::docs::geo as docs;
 pub const COMMANDS: &[Row] = &[
     cmd("geoadd",               -5, "3.2.0", &[Write, DenyOom], &[Geo], &docs::GEOADD).keys(&[UPDATE.at(KEY_1)]),
     cmd("geodist",              -4, "3.2.0", &[ReadOnly], &[Geo], &docs::GEODIST).keys(&[READ.at(KEY_1)]),
-    cmd("geohash",              -2, "3.2.0", &[ReadOnly], &[Geo], &docs::GEOHASH).keys(&[READ.at(KEY_1)]),
-    cmd("geopos",               -2, "3.2.0", &[ReadOnly], &[Geo], &docs::GEOPOS).keys(&[READ.at(KEY_1)]),
+    cmd("geohash",              -2, "3.2.0", &[ReadOnly], &[Geo], &docs::GEOHASH).keys(&[READ.at(KEY_1)])
+        .elements(ELEMENTS_FROM_2),
+    cmd("geopos",               -2, "3.2.0", &[ReadOnly], &[Geo], &docs::GEOPOS).keys(&[READ.at(KEY_1)])
+        .elements(ELEMENTS_FROM_2),
     cmd("georadius",            -6, "3.2.0", &[Write, DenyOom, MovableKeys], &[Geo], &docs::GEORADIUS)
         .keys(&[READ.at(KEY_1), OVERWRITE.at(STORE_FROM_6), OVERWRITE.at(STOREDIST_FROM_6)]),
     cmd("georadius_ro",         -6, "3.2.10", &[ReadOnly], &[Geo], &docs::GEORADIUS_RO).keys(&[READ.at(KEY_1)]),

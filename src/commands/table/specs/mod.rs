@@ -6,7 +6,7 @@
 
 use super::docs::Docs;
 use super::flags::{AclCategories, AclCategory, Flag, Flags, Group};
-use super::key_spec::KeySpec;
+use super::key_spec::{ArgRange, KeySpec};
 
 #[rustfmt::skip] mod bitmap;
 #[rustfmt::skip] mod cluster;
@@ -56,6 +56,7 @@ pub struct Row {
     pub categories: AclCategories,
     pub docs: &'static Docs,
     pub keys: &'static [KeySpec],
+    pub elements: ArgRange,
     pub tips: &'static [&'static str],
     pub subcommands: &'static [Row],
 }
@@ -78,6 +79,7 @@ const fn cmd(
         categories,
         docs,
         keys: &[],
+        elements: ArgRange::NONE,
         tips: &[],
         subcommands: &[],
     }
@@ -86,6 +88,11 @@ const fn cmd(
 impl Row {
     const fn keys(mut self, keys: &'static [KeySpec]) -> Row {
         self.keys = keys;
+        self
+    }
+
+    const fn elements(mut self, elements: ArgRange) -> Row {
+        self.elements = elements;
         self
     }
 
