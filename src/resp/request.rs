@@ -11,6 +11,8 @@
 
 use memchr::memchr;
 
+use crate::format::number::parse_i64;
+
 /// From this many bytes on, an incomplete bulk gets a buffer of its own.
 pub const BIG_BULK: usize = 32 * 1024;
 
@@ -232,19 +234,14 @@ impl Parser {
                 Some(b'*') => {}
                 Some(_) => return inline(input, pos, spans),
             }
-            let Some((line, next)) = header(input, *pos, ProtocolError::TooBigMultibulkCount)? else {
+            let Some((count, next)) = count(input, *pos)? else {
                 return Ok(Step::Incomplete);
             };
-            let count = length(line).filter(|&n| n <= i64::from(i32::MAX));
-            let count = count.ok_or(ProtocolError::InvalidMultibulkLength)?;
             if limits.unauthenticated && count > 10 {
                 return Err(ProtocolError::UnauthenticatedMultibulkLength);
             }
             *pos = next;
-            if count <= 0 {
-                return Ok(Step::Request);
-            }
-            self.left = count as usize;
+            self.left = count;
         }
         self.bulks(input, pos, spans, bigs, limits)
     }
@@ -261,13 +258,12 @@ impl Parser {
             let len = match self.bulk {
                 Some(len) => len,
                 None => {
-                    let Some((line, next)) = bulk_header(input, *pos)? else {
+                    let Some((len, next)) = bulk_len(input, *pos)? else {
                         return Ok(Step::Incomplete);
                     };
-                    let len = length(line)
-                        .and_then(|n| usize::try_from(n).ok())
-                        .filter(|&n| n <= limits.bulk_len);
-                    let len = len.ok_or(ProtocolError::InvalidBulkLength)?;
+                    if len > limits.bulk_len {
+                        return Err(ProtocolError::InvalidBulkLength);
+                    }
                     if limits.unauthenticated && len > 16384 {
                         return Err(ProtocolError::UnauthenticatedBulkLength);
                     }
@@ -298,8 +294,59 @@ impl Parser {
     }
 }
 
-/// The text between the type byte at `pos` and the line's end, and where the next line starts.
+/// How many arguments the request at `pos` has, and where they begin; nothing while the line's end is not here.
 #[inline]
+fn count(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
+    match short_number(input, pos) {
+        Some(known) => Ok(Some(known)),
+        None => long_count(input, pos),
+    }
+}
+
+#[inline(never)]
+fn long_count(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
+    let Some((line, next)) = header(input, pos, ProtocolError::TooBigMultibulkCount)? else {
+        return Ok(None);
+    };
+    match parse_i64(line) {
+        // Also a null array asks for nothing.
+        Some(count) if count <= i64::from(i32::MAX) => Ok(Some((count.max(0) as usize, next))),
+        _ => Err(ProtocolError::InvalidMultibulkLength),
+    }
+}
+
+/// The length of the bulk at `pos`, and where its bytes begin; nothing while the line's end is not here.
+#[inline]
+fn bulk_len(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
+    match short_number(input, pos) {
+        Some(known) if input[pos] == b'$' => Ok(Some(known)),
+        _ => long_bulk_len(input, pos),
+    }
+}
+
+#[inline(never)]
+fn long_bulk_len(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
+    let Some((line, next)) = bulk_header(input, pos)? else {
+        return Ok(None);
+    };
+    match parse_i64(line).map(usize::try_from) {
+        Some(Ok(len)) => Ok(Some((len, next))),
+        _ => Err(ProtocolError::InvalidBulkLength),
+    }
+}
+
+/// What most lines say behind the type byte at `pos`: a number of one digit or two; and where the next line starts.
+#[inline]
+fn short_number(input: &[u8], pos: usize) -> Option<(usize, usize)> {
+    let digit = |byte: u8| usize::from(byte - b'0');
+    match *input.get(pos + 1..)? {
+        [one @ b'0'..=b'9', b'\r', _, ..] => Some((digit(one), pos + 4)),
+        [ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ..] => Some((digit(ten) * 10 + digit(one), pos + 5)),
+        _ => None,
+    }
+}
+
+/// The text between the type byte at `pos` and the line's end, and where the next line starts.
 fn header(input: &[u8], pos: usize, too_long: ProtocolError) -> Result<Option<(&[u8], usize)>, ProtocolError> {
     let rest = &input[pos + 1..];
     // Lengths are short: looking at the first bytes one by one is quicker than starting a wide search.
@@ -317,7 +364,6 @@ fn header(input: &[u8], pos: usize, too_long: ProtocolError) -> Result<Option<(&
     Ok(Some((&rest[..end], pos + 1 + end + 2)))
 }
 
-#[inline]
 fn bulk_header(input: &[u8], pos: usize) -> Result<Option<(&[u8], usize)>, ProtocolError> {
     match input.get(pos) {
         None => Ok(None),
@@ -331,14 +377,6 @@ fn bulk_header(input: &[u8], pos: usize) -> Result<Option<(&[u8], usize)>, Proto
             }
         }
     }
-}
-
-#[inline]
-fn length(text: &[u8]) -> Option<i64> {
-    if let [digit @ b'0'..=b'9'] = text {
-        return Some(i64::from(digit - b'0'));
-    }
-    crate::format::number::parse_i64(text)
 }
 
 fn inline(input: &mut [u8], pos: &mut usize, spans: &mut Vec<Span>) -> Result<Step, ProtocolError> {
@@ -526,6 +564,25 @@ mod tests {
             assert_eq!(parse(bytes).as_ref(), Err(want));
         }
         assert_eq!(parse(&[b'x'; INLINE_MAX + 2]), Err(ProtocolError::TooBigInline));
+    }
+
+    #[test]
+    fn numbers_of_any_length_are_read_alike() {
+        let texts = "0 7 00 01 10 42 100 536870912 2147483647 2147483648 9223372036854775808 -1 +1 1x x";
+        for text in texts.split(' ').chain([""]) {
+            let known = parse_i64(text.as_bytes()).and_then(|number| usize::try_from(number).ok());
+            let line = format!("${text}\r\n");
+            let read = |to: usize| bulk_len(&line.as_bytes()[..to], 0);
+            let want = known.map(|len| Some((len, line.len())));
+            assert_eq!(read(line.len()), want.ok_or(ProtocolError::InvalidBulkLength), "{text}");
+            (0..line.len()).for_each(|to| assert_eq!(read(to), Ok(None), "{text} to {to}"));
+            let counted = count(format!("*{text}\r\n").as_bytes(), 0);
+            let want = known
+                .filter(|&count| count <= i32::MAX as usize)
+                .or((text == "-1").then_some(0));
+            let want = want.map(|count| Some((count, line.len())));
+            assert_eq!(counted, want.ok_or(ProtocolError::InvalidMultibulkLength), "{text}");
+        }
     }
 
     #[test]
