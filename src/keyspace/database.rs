@@ -135,7 +135,8 @@ impl Database {
     /// The entry of `key`, expired or not. O(1).
     #[inline]
     pub fn find(&self, key: Key<'_>) -> Option<EntryRef<'_>> {
-        self.slot(key).map(|slot| EntryRef::new(self.table.at(slot)))
+        let entry = self.table.get(key.hash, |entry| entry.key() == key.bytes)?;
+        Some(EntryRef::new(entry))
     }
 
     /// The entry that is most likely that of the key with this hash: one that a search would look at. O(1).
@@ -147,8 +148,8 @@ impl Database {
     /// The entry of `key` for changing its value.
     #[inline]
     pub fn find_mut(&mut self, key: Key<'_>) -> Option<EntryMut<'_>> {
-        let slot = self.slot(key)?;
-        Some(self.entry_mut(slot))
+        let (slot, entry) = self.table.search(key.hash, |entry| entry.key() == key.bytes)?;
+        Some(EntryMut { db: self, slot, entry })
     }
 
     pub(super) fn entry_mut(&mut self, slot: Slot) -> EntryMut<'_> {

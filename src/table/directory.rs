@@ -245,11 +245,16 @@ impl Directory {
         self.infos[self.aliases(index).start].count as usize
     }
 
-    /// Counts an entry put into the segment at `index`.
+    /// Counts an entry that is about to enter the segment at `index`, and gives what it takes to put it there: the
+    /// buckets, its home bucket, and where its window starts.
     #[inline]
-    pub(super) fn count_insert(&mut self, index: usize) {
+    pub(super) fn admit(&mut self, index: usize, hash: u64) -> (&mut [Bucket], usize, u32) {
         let first = self.aliases(index).start;
-        self.infos[first].count += 1;
+        let info = &mut self.infos[first];
+        info.count += 1;
+        let window_start = info.window_start;
+        let home = self.words[index].home(hash);
+        (self.buckets_mut(index), home, window_start)
     }
 
     /// Counts an entry taken out of the segment at `index`.

@@ -100,8 +100,9 @@ impl<P: Pointer> Table<P> {
         self.search(hash, eq).map(|(_, pointer)| pointer)
     }
 
+    /// Both: the slot and the pointer in it.
     #[inline]
-    fn search(&self, hash: u64, mut eq: impl FnMut(P) -> bool) -> Option<(Slot, P)> {
+    pub fn search(&self, hash: u64, mut eq: impl FnMut(P) -> bool) -> Option<(Slot, P)> {
         let (index, buckets, home) = self.directory.locate(hash)?;
         let tag = tag_of(hash);
         let mut at = home;
@@ -164,10 +165,9 @@ impl<P: Pointer> Table<P> {
     /// If more than some 450,000 entries have hashes that cannot be told apart.
     pub fn insert(&mut self, hash: u64, pointer: P, rehash: impl Fn(P) -> u64) -> Slot {
         let index = self.make_room(hash, |cell| rehash(cell.pointer()));
-        let cell = Cell::new(pointer, window_of(hash, self.directory.frame(index).window_start));
-        let home = self.directory.home(index, hash);
-        let (bucket, position) = segment::place(self.directory.buckets_mut(index), home, tag_of(hash), cell);
-        self.directory.count_insert(index);
+        let (buckets, home, window_start) = self.directory.admit(index, hash);
+        let cell = Cell::new(pointer, window_of(hash, window_start));
+        let (bucket, position) = segment::place(buckets, home, tag_of(hash), cell);
         self.len += 1;
         Slot {
             index: index as u32,

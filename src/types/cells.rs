@@ -459,16 +459,22 @@ impl<const VALUED: bool> CellTable<VALUED> {
         self.table.find(hash, |cell| unsafe { cell.key() } == key)
     }
 
+    /// The cell of a key.
+    #[inline]
+    fn cell(&self, key: &[u8]) -> Option<Cell<VALUED>> {
+        // SAFETY: as in `slot`.
+        self.table.get(hash_bytes(key), |cell| unsafe { cell.key() } == key)
+    }
+
     #[inline]
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.slot(hash_bytes(key), key).is_some()
+        self.cell(key).is_some()
     }
 
     /// The value of a key. O(1).
     #[inline]
     pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        let slot = self.slot(hash_bytes(key), key)?;
-        Some(self.entry(self.table.at(slot)).1)
+        self.cell(key).map(|cell| self.entry(cell).1)
     }
 
     /// Key and value of a cell of this table.
@@ -583,8 +589,7 @@ impl<const VALUED: bool> CellTable<VALUED> {
 
     /// The value of a key and its deadline. O(1).
     pub fn get_timed(&self, key: &[u8]) -> Option<(&[u8], Option<Millis>)> {
-        let slot = self.slot(hash_bytes(key), key)?;
-        let (_, value, deadline) = self.timed_entry(self.table.at(slot));
+        let (_, value, deadline) = self.timed_entry(self.cell(key)?);
         Some((value, deadline))
     }
 

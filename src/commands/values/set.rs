@@ -59,6 +59,9 @@ impl<'a> SetMut<'a> {
 
     /// Turns a small set that is about to get so many arguments that it will not stay small into a table.
     pub fn expect(&mut self, count: usize) {
+        if self.entry.kind().is_boxed() {
+            return;
+        }
         let form = self.view().form();
         if self.limits.outgrown_by(form, count) {
             self.convert(set::Form::Table);
