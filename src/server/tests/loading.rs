@@ -38,7 +38,8 @@ fn check(host: &MemoryHost, before: &str, appendonly: bool, what: &str) {
         slices += 1;
         assert_eq!(server.ask("GET x"), "-LOADING Redis is loading the dataset in memory|");
         let loaded = figure(&mut server, "loading_loaded_bytes");
-        assert!(loaded > furthest, "{what}: slices get further");
+        // A slice may end amid a long argument, which counts when all of it is there.
+        assert!(loaded >= furthest, "{what}: slices go on where the last one ended");
         furthest = loaded;
         assert_eq!(figure(&mut server, "loading"), 1);
     }
