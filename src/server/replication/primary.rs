@@ -220,7 +220,9 @@ impl Core {
             }
             return None;
         }
-        let is_kept = |wanted: &u64| stream.is_kept() && *wanted >= stream.first() && *wanted <= stream.end();
+        // The stream may happen to keep more than a replica may owe, who would be let go at once, and come again.
+        let first = stream.first().max((stream.end() + 1).saturating_sub(self.most_owed()));
+        let is_kept = |wanted: &u64| stream.is_kept() && *wanted >= first && *wanted <= stream.end();
         let kept = wanted.filter(is_kept);
         if kept.is_none() {
             log::notice(&format!(
@@ -316,14 +318,19 @@ impl Core {
         self.replication.stream.trim(history, needed);
     }
 
+    /// How many bytes of the stream a replica may lag behind before it is let go.
+    fn most_owed(&self) -> u64 {
+        match self.settings.client_output_buffer_limit.replica.hard {
+            0 => u64::MAX,
+            // A replica that goes on from the backlog may owe all of it, and what it owes is kept for the backlog anyway.
+            hard => hard.max(self.settings.repl_backlog_size),
+        }
+    }
+
     /// Closes a replica that has more to take than the output limit of its class allows.
     fn lags_too_far(&mut self, index: SessionIndex, owed: u64) -> bool {
         let limit = self.settings.client_output_buffer_limit.replica;
-        // A replica that goes on from the backlog may owe all of it, and what it owes is kept for the backlog anyway.
-        let hard = match limit.hard {
-            0 => u64::MAX,
-            hard => hard.max(self.settings.repl_backlog_size),
-        };
+        let hard = self.most_owed();
         let now = self.monotonic;
         let Some(session) = self.find_session(index) else {
             return false;
