@@ -784,7 +784,8 @@ impl Core {
         };
         if let Some(left) = left {
             let ran = link.unapplied.len().saturating_sub(left);
-            self.replication.stream.append(&link.unapplied[..ran]);
+            let history = self.settings.repl_backlog_size;
+            self.replication.stream.append(&link.unapplied[..ran], history);
             link.unapplied.drain(..ran);
             self.propagation.offset += ran as u64;
             // Nothing changes it within a transaction that is not over.

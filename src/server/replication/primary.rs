@@ -259,7 +259,10 @@ impl Core {
     pub(in super::super) fn feed_stream(&mut self) {
         let propagation = &mut self.propagation;
         if self.replication.stream.is_kept() && !propagation.is_foreign {
-            self.replication.stream.append(&propagation.stream[propagation.fed..]);
+            let history = self.settings.repl_backlog_size;
+            self.replication
+                .stream
+                .append(&propagation.stream[propagation.fed..], history);
         }
         propagation.fed = propagation.stream.len();
         if self.replication.replicas.is_empty() {
@@ -276,7 +279,7 @@ impl Core {
     /// Says something to replicas that changes nothing. Replicas of a replica hear what its primary says, and no more.
     fn say_to_replicas(&mut self, words: &[u8]) {
         if self.replication.stream.is_kept() && !self.propagation.is_foreign {
-            self.replication.stream.append(words);
+            self.replication.stream.append(words, self.settings.repl_backlog_size);
             self.propagation.offset += words.len() as u64;
         }
     }

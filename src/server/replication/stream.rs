@@ -9,7 +9,9 @@
 
 use std::collections::VecDeque;
 
-/// Bytes of a block.
+/// Bytes of a block, at least and at most; in between a sixteenth of the history that is to be kept. The history is cut by
+/// whole blocks.
+const SMALL_BLOCK: usize = 4 * 1024;
 const BLOCK: usize = 64 * 1024;
 
 struct Block {
@@ -31,6 +33,14 @@ pub struct Stream {
     blocks: VecDeque<Block>,
     end: u64,
     is_kept: bool,
+    /// Bytes that the blocks have room for.
+    room: usize,
+}
+
+/// Bytes of a block where so many bytes of history are kept.
+pub fn block_size(history: u64) -> usize {
+    let wanted = usize::try_from(history / 16).unwrap_or(BLOCK);
+    wanted.clamp(SMALL_BLOCK, BLOCK)
 }
 
 impl Stream {
@@ -42,6 +52,7 @@ impl Stream {
     /// Begins to keep what follows offset `end`.
     pub fn begin(&mut self, end: u64) {
         self.blocks.clear();
+        self.room = 0;
         self.end = end;
         self.is_kept = true;
     }
@@ -68,12 +79,11 @@ impl Stream {
 
     /// Bytes of memory it takes.
     pub fn memory(&self) -> usize {
-        let blocks: usize = self.blocks.iter().map(|block| block.bytes.capacity()).sum();
-        blocks + self.blocks.capacity() * size_of::<Block>()
+        self.room + self.blocks.capacity() * size_of::<Block>()
     }
 
-    /// Says something. O(bytes).
-    pub fn append(&mut self, mut bytes: &[u8]) {
+    /// Says something; `history` is how many bytes will be kept. O(bytes).
+    pub fn append(&mut self, mut bytes: &[u8], history: u64) {
         debug_assert!(self.is_kept);
         while !bytes.is_empty() {
             let room = match self.blocks.back() {
@@ -81,10 +91,9 @@ impl Stream {
                 None => 0,
             };
             if room == 0 {
-                self.blocks.push_back(Block {
-                    start: self.end,
-                    bytes: Vec::with_capacity(BLOCK),
-                });
+                let bytes = Vec::with_capacity(block_size(history));
+                self.room += bytes.capacity();
+                self.blocks.push_back(Block { start: self.end, bytes });
                 continue;
             }
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -118,6 +127,7 @@ impl Stream {
             && front.end() <= keep
             && self.blocks.len() > 1
         {
+            self.room -= front.bytes.capacity();
             self.blocks.pop_front();
         }
         if self.blocks.capacity() > 4 * self.blocks.len() + 8 {
@@ -151,7 +161,7 @@ mod tests {
         assert_eq!((stream.first(), stream.at(BEGIN)), (BEGIN, Some(&[][..])));
         for _ in 0..300 {
             let bytes: Vec<u8> = (0..random.usize(1..20_000)).map(|_| random.u8(..)).collect();
-            stream.append(&bytes);
+            stream.append(&bytes, 1 << 20);
             said.extend_from_slice(&bytes);
             assert_eq!(stream.end(), BEGIN + said.len() as u64);
             let needed = random.u64(stream.first()..=stream.end());
