@@ -31,7 +31,17 @@ impl Core {
     /// The same, `told` bytes of messages about evictions left out.
     fn over_limit_without(&self, told: usize) -> bool {
         let limit = self.settings.maxmemory as usize;
-        limit > 0 && self.used_memory() > limit.saturating_add(told)
+        // What is not counted is summed up only where it may matter.
+        let counted = |used: usize| used.saturating_sub(self.uncounted_memory());
+        limit > 0
+            && self.used_memory() > limit.saturating_add(told)
+            && counted(self.used_memory()) > limit.saturating_add(told)
+    }
+
+    /// Bytes in use that `maxmemory` does not count: what replicas have yet to take beyond the backlog, and records that wait
+    /// for the append-only file. Telling replicas of an eviction takes such memory itself, and would cause the next.
+    pub fn uncounted_memory(&self) -> usize {
+        self.memory_owed_to_replicas() + self.append_only.pending.capacity()
     }
 
     /// Evicts until memory is below the limit, or a slice of time has passed. False when it stays above and nothing can

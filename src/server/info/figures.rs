@@ -14,8 +14,14 @@ pub struct Figures {
     pub startup: usize,
     /// Resident bytes of the process.
     pub rss: usize,
-    /// Buffers and sessions of clients.
+    /// Buffers and sessions of clients, without replicas.
     pub clients: usize,
+    /// Sessions of replicas, and what they have yet to take beyond the backlog.
+    pub replicas: usize,
+    /// The rest of the replication stream.
+    pub backlog: usize,
+    /// Records that wait for the append-only file.
+    pub log: usize,
     /// Table and timer wheel of each database that has keys, by its number.
     pub databases: Vec<(usize, TableBytes)>,
     pub keys: usize,
@@ -39,12 +45,21 @@ impl Figures {
             let (table, wheel) = (db.table_bytes(), db.wheel_bytes());
             (index, TableBytes { table, wheel })
         });
+        let is_replica = |session: &&Session| session.replica.as_ref().is_some_and(|replica| replica.is_bound());
+        let replicas = core.sessions().filter(is_replica).map(Session::memory).sum::<usize>();
+        let owed = match core.replication.replicas.is_empty() {
+            true => 0,
+            false => core.memory_owed_to_replicas(),
+        };
         Figures {
             used,
+            replicas: replicas + owed,
+            backlog: core.replication.stream.memory() - owed,
+            log: core.append_only.pending.capacity(),
             peak: core.memory_peak.max(used),
             startup: core.facts.startup_bytes,
             rss: os::resident_memory().unwrap_or(allocator.resident),
-            clients: core.sessions().map(Session::memory).sum(),
+            clients: core.sessions().map(Session::memory).sum::<usize>() - replicas,
             databases: databases.collect(),
             keys: core.keyspace.databases().map(|(_, db)| db.len()).sum(),
             allocator,
@@ -54,7 +69,7 @@ impl Figures {
     /// What is not data: the bare process, its clients, and the structures around the keys.
     pub fn overhead(&self) -> usize {
         let tables: usize = self.databases.iter().map(|(_, bytes)| bytes.table + bytes.wheel).sum();
-        self.startup + self.clients + tables
+        self.startup + self.clients + self.replicas + self.backlog + self.log + tables
     }
 
     pub fn dataset(&self) -> usize {

@@ -10,6 +10,7 @@ use std::io::Read;
 
 use super::super::core::{Core, Effect};
 use super::super::session::SessionIndex;
+use super::stream::block_size;
 use super::transfer::{MARK, Next, Piped};
 use crate::config::compound::PrimaryAddress;
 use crate::host::{Input, Pipe};
@@ -328,6 +329,15 @@ impl Core {
             // A replica that goes on from the backlog may owe all of it, and what it owes is kept for the backlog anyway.
             hard => hard.max(self.settings.repl_backlog_size),
         }
+    }
+
+    /// Bytes of memory that the stream takes only because replicas have not taken them yet: beyond the backlog, which is cut
+    /// by whole blocks at both ends.
+    pub fn memory_owed_to_replicas(&self) -> usize {
+        let history = self.settings.repl_backlog_size;
+        let backlog = usize::try_from(history).unwrap_or(usize::MAX);
+        let kept_anyway = backlog.saturating_add(2 * block_size(history));
+        self.replication.stream.memory().saturating_sub(kept_anyway)
     }
 
     /// Closes a replica that has more to take than the output limit of its class allows.

@@ -189,3 +189,30 @@ fn nobody_goes_on_with_more_of_the_stream_than_a_replica_may_owe() {
         "a snapshot follows"
     );
 }
+
+#[test]
+fn what_replicas_owe_evicts_no_keys() {
+    crate::memory::claim_serving_thread();
+    let (mut server, replica) = with_replica();
+    server.ask("CONFIG SET repl-backlog-size 16384");
+    server.ask(&format!("SET k {}", "x".repeat(50_000)));
+    server.core.propagate().expect("nothing is logged");
+    let figure = |server: &mut Server, field: &str| super::loading::figure(server, field);
+    let before = figure(&mut server, "mem_not_counted_for_evict");
+    server.ask("CONFIG SET maxmemory-policy allkeys-random");
+    server.core.settings.maxmemory = (crate::memory::used() + 300_000) as u64;
+    for _ in 0..100 {
+        assert_eq!(server.ask(&format!("SET k {}", "x".repeat(50_000))), "+OK|");
+        server.core.propagate().expect("nothing is logged");
+    }
+    assert_eq!(server.core.stats.evicted_keys, 0);
+    assert!(crate::memory::used() as u64 > server.core.settings.maxmemory + 4_000_000);
+    assert!(figure(&mut server, "mem_not_counted_for_evict") > before + 4_000_000);
+    assert!(figure(&mut server, "mem_clients_slaves") > 4_000_000);
+    assert!(figure(&mut server, "mem_replication_backlog") < 200_000);
+    assert!(figure(&mut server, "mem_total_replication_buffers") > 4_000_000);
+    server.core.ask_close(replica, true);
+    server.core.close(replica);
+    assert_eq!(figure(&mut server, "mem_clients_slaves"), 0);
+    assert!(crate::memory::used() as u64 <= server.core.settings.maxmemory);
+}
