@@ -14,6 +14,7 @@ use super::blocking::WaitingRoom;
 use super::latency::LatencyMonitor;
 use super::loading::{LastLoad, Loading};
 use super::notify::Class;
+use super::own_deadlines::OwnDeadlines;
 use super::pause::{Pause, Pauses};
 use super::propagation::Propagation;
 use super::pubsub::PubSub;
@@ -172,6 +173,8 @@ pub struct Core {
     /// Sources of the libraries of functions that were loaded. They cannot run, but are not lost.
     pub functions: Vec<Box<[u8]>>,
     pub replication: Replication,
+    /// What expires here although this is a replica.
+    pub own_deadlines: OwnDeadlines,
 }
 
 impl Core {
@@ -241,6 +244,7 @@ impl Core {
             last_load: LastLoad::default(),
             functions: Vec::new(),
             replication: Replication::default(),
+            own_deadlines: OwnDeadlines::default(),
             settings,
         };
         core.replication.id = core.random_hex(40);
@@ -551,6 +555,12 @@ impl Core {
             let entry = self.keyspace.db(database).find(key);
             return !entry.is_some_and(|entry| entry.all_fields_due(now));
         }
+        self.remove_due_fields(database, key);
+        true
+    }
+
+    fn remove_due_fields(&mut self, database: usize, key: Key<'_>) {
+        let now = self.moment.now;
         let named = self.propagation.is_on;
         let (db, graveyard) = self.keyspace.write(database);
         let (mut fields, mut gone) = (0, None);
@@ -564,7 +574,6 @@ impl Core {
         if let Some(gone) = gone {
             self.tell_expired(database, key.bytes, gone);
         }
-        true
     }
 
     /// Removes those of `fields` that are past their deadlines, for a command that is about to write them. With more
@@ -593,15 +602,20 @@ impl Core {
         if self.expiry_paused() && !self.writing {
             return false;
         }
+        self.expire_regardless(database, key);
+        true
+    }
+
+    /// Deletes a key past its deadline, or a few fields that are past theirs.
+    pub(super) fn expire_regardless(&mut self, database: usize, key: Key<'_>) {
         let entry = self.keyspace.db(database).find(key);
         if entry.is_some_and(|entry| entry.deadline().is_none_or(|at| at > self.moment.now)) {
-            return self.expire_fields_now(database, key);
+            return self.remove_due_fields(database, key);
         }
         let (db, graveyard) = self.keyspace.write(database);
         db.remove(key, graveyard);
         self.stats.expired_keys += 1;
         self.tell_expired(database, key.bytes, Gone::Key);
-        true
     }
 
     /// The database, the graveyard and the moment, for a write.

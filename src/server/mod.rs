@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod notify;
 pub mod observers;
 pub mod os;
+pub mod own_deadlines;
 pub mod owned;
 pub mod pause;
 pub mod propagation;

@@ -1,7 +1,8 @@
-//! Who must know when a key changes: transactions that watch it, clients that wait for it, and clients that cache it.
+//! Who must know when a key changes: transactions that watch it, clients that wait for it, clients that cache it, and a
+//! replica whose own clients write.
 //!
 //! Everything that changes a key says so here, be it a command, expiry or eviction. While nobody observes anything,
-//! which is most of the time, that costs three comparisons.
+//! which is most of the time, that costs four comparisons.
 
 use super::core::Core;
 
@@ -17,7 +18,7 @@ impl Core {
     /// Whether anybody wants to know about any key.
     #[inline]
     pub fn is_observed(&self) -> bool {
-        !self.watched.is_empty() || !self.waiting.is_empty() || !self.tracking.is_off()
+        !self.watched.is_empty() || !self.waiting.is_empty() || !self.tracking.is_off() || self.is_writable_replica()
     }
 
     #[cold]
@@ -28,6 +29,9 @@ impl Core {
         self.waiting.signal(database, key);
         if !self.tracking.is_off() {
             self.invalidate(key);
+        }
+        if self.is_writable_replica() {
+            self.note_own_deadline(database, key);
         }
     }
 

@@ -298,6 +298,7 @@ impl Core {
             self.before_flush(index);
             keys += self.keyspace.flush(index);
         }
+        self.own_deadlines.clear();
         self.invalidate_all();
         keys
     }

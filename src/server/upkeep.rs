@@ -52,7 +52,7 @@ impl Core {
     pub fn expire_due(&mut self) -> bool {
         let began = Stopwatch::read();
         self.settle();
-        if !self.active_expire || self.expiry_paused() || self.loading.is_some() {
+        if !self.active_expire || self.is_paused() || self.loading.is_some() {
             return false;
         }
         let started = Stopwatch::read();
@@ -63,6 +63,15 @@ impl Core {
 
     fn expire_until_capped(&mut self, started: Ticks) -> bool {
         let now = self.moment.now;
+        if self.replication.is_replica() {
+            while self.expire_own() {
+                if self.stopwatch.nanos(Stopwatch::read().since(started)) > EXPIRE_TIME {
+                    self.stats.expire_time_cap_reached += 1;
+                    return true;
+                }
+            }
+            return false;
+        }
         for index in 0..self.keyspace.len() {
             while self.keyspace.db(index).next_due().is_some_and(|due| due <= now) {
                 // Looked at before a slice and not after: a run that just finishes in time has left nothing.
@@ -182,10 +191,12 @@ impl Core {
 
     /// When the core wants its next tick even if nothing arrives, in Unix time.
     pub fn next_due(&self) -> Option<Millis> {
-        if self.active_expire && !self.expiry_paused() && self.loading.is_none() {
-            self.keyspace.next_due()
-        } else {
-            None
+        if !self.active_expire || self.is_paused() || self.loading.is_some() {
+            return None;
+        }
+        match self.replication.is_replica() {
+            true => self.own_deadlines.first(),
+            false => self.keyspace.next_due(),
         }
     }
 

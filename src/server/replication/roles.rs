@@ -157,6 +157,8 @@ impl Core {
         self.leave_primary();
         self.give_load_up();
         self.replication.link = None;
+        // From here on everything expires here.
+        self.own_deadlines.clear();
         self.settings.replicaof = Primary(None);
         self.propagation.is_foreign = false;
         if let Some(known) = known {

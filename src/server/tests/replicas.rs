@@ -1,8 +1,10 @@
-//! What a primary keeps for its replicas and what they may do on their connection.
+//! What a primary keeps for its replicas and what they may do on their connection, and what a replica does by itself.
 
+use crate::config::compound::PrimaryAddress;
 use crate::server::core::Effect;
 use crate::server::session::SessionIndex;
-use crate::server::testing::Server;
+use crate::server::testing::{START, Server};
+use crate::timer::Millis;
 
 #[test]
 fn a_replica_that_asks_for_anything_else_is_let_go() {
@@ -215,4 +217,74 @@ fn what_replicas_owe_evicts_no_keys() {
     server.core.close(replica);
     assert_eq!(figure(&mut server, "mem_clients_slaves"), 0);
     assert!(crate::memory::used() as u64 <= server.core.settings.maxmemory);
+}
+
+/// A server that has its data from a primary, and the link to that, on which the stream has begun.
+fn as_replica() -> (Server, SessionIndex) {
+    let mut primary = Server::start();
+    primary.ask("SET p 1");
+    primary.ask("SAVE");
+    let snapshot = primary.host.bytes("dump.rdb").expect("it was saved");
+    let mut server = Server::start();
+    server.core.replicate(PrimaryAddress {
+        host: "primary".into(),
+        port: 6379,
+    });
+    let link = server.connect();
+    server.core.primary_answered(link);
+    let id = "1".repeat(40);
+    let answers = "+OK\r\n".repeat(3);
+    let head = format!("+PONG\r\n{answers}+FULLRESYNC {id} 0\r\n${}\r\n", snapshot.len());
+    let bytes = [head.as_bytes(), &snapshot].concat();
+    assert_eq!(server.core.take_from_primary(&bytes), bytes.len());
+    while server.core.loading.is_none() {
+        server.core.store_snapshot();
+    }
+    while server.core.load_slice().expect("it is whole") {}
+    assert!(server.core.replication.is_link_up());
+    // What it has said to the primary.
+    server.take_reply_of(link);
+    (server, link)
+}
+
+#[test]
+fn what_clients_of_a_replica_have_written_expires() {
+    let (mut server, link) = as_replica();
+    assert_eq!(server.ask("CONFIG SET replica-read-only no"), "+OK|");
+    let in_ten = START + 10;
+    server.ask("SELECT 5");
+    server.ask("SET mine 1 PX 10");
+    server.ask("SET other 1 PX 10");
+    server.ask("RENAME other renamed");
+    server.ask("RPUSH list 1 2");
+    server.ask("PEXPIRE list 10");
+    server.ask("HSET hash f 1 g 2");
+    server.ask("HPEXPIRE hash 10 FIELDS 1 f");
+    server.ask("SET later 1 PX 10");
+    server.ask("PEXPIRE later 1000");
+    server.ask("SET kept 1 PX 10");
+    server.ask("PERSIST kept");
+    // What the primary has written last is for it to delete.
+    server.ask("SET theirs 1 PX 10");
+    server.ask_as(link, "SELECT 5");
+    server.ask_as(link, &format!("SET theirs 2 PXAT {in_ten}"));
+    assert_eq!(super::loading::figure(&mut server, "slave_expires_tracked_keys"), 5);
+    assert_eq!(server.core.next_due(), Some(Millis(in_ten)));
+    server.at(11).core.active_expire = false;
+    server.expire_due();
+    assert_eq!(server.ask("DBSIZE"), ":7|");
+    server.core.active_expire = true;
+    server.expire_due();
+    // hash, kept, later, theirs
+    assert_eq!(server.ask("DBSIZE"), ":4|");
+    assert_eq!(server.ask("HLEN hash"), ":1|");
+    assert_eq!(server.core.next_due(), Some(Millis(START + 1000)));
+    server.at(1001).expire_due();
+    assert_eq!(server.ask("DBSIZE"), ":3|");
+    assert_eq!(server.ask("EXISTS hash kept theirs"), ":2|");
+    assert_eq!(super::loading::figure(&mut server, "slave_expires_tracked_keys"), 0);
+    // As a primary it expires everything.
+    server.core.become_primary();
+    server.expire_due();
+    assert_eq!(server.ask("DBSIZE"), ":2|");
 }
