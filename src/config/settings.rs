@@ -351,7 +351,7 @@ settings! {
         10, Whole(0, INT_MAX), Runtime, Active;
     /// What to do when a replicated command fails.
     "propagation-error-behavior" propagation_error_behavior: PropagationErrorBehavior =
-        PropagationErrorBehavior::Ignore, Any, Runtime, REPLICATION;
+        PropagationErrorBehavior::Ignore, Any, Runtime, Active;
 
     // TLS.
     /// TCP port for TLS; 0 opens none.

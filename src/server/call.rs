@@ -71,6 +71,9 @@ impl Core {
             }
         }
         if self.is_replaying {
+            if let Err(failure) = &outcome {
+                self.note_error(index, Some(spec), &failure.0);
+            }
             return Stopwatch::read();
         }
         if !self.monitors.is_empty() && !self.waiting.is_retrying() {
@@ -107,6 +110,9 @@ impl Core {
             let line = &reply.bytes[start_of_reply + 1..];
             let code = line.split(|&b| b == b' ' || b == b'\r').next().unwrap_or(b"ERR");
             self.count_error(Some(spec), code, false);
+            if self.session(index).is_primary {
+                self.note_error(index, Some(spec), line);
+            }
         }
         let ended = Stopwatch::read();
         let nanos = self.stopwatch.nanos(ended.since(started));

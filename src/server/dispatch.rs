@@ -127,12 +127,7 @@ impl<'a> Executor<'a> {
         let client = client_line(session, now);
         let reply = &self.reply.bytes[before..];
         if let Some(error) = reply.strip_prefix(b"-") {
-            let error = String::from_utf8_lossy(error);
-            log::warning(&format!(
-                "== CRITICAL == This master is sending an error to its replica: '{}' after processing the command \
-                 '{name}'",
-                error.trim_end()
-            ));
+            self.core.tell_of_divergence("master", "replica", error, name);
         }
         log::warning(&format!(
             "Replica generated a reply to command '{name}', disconnecting it: {client}"
@@ -312,6 +307,9 @@ impl<'a> Executor<'a> {
         self.reply.error(text);
         let code = text.split(|&b| b == b' ').next().unwrap_or(b"ERR");
         self.core.count_error(spec, code, true);
+        if let Some(index) = self.current {
+            self.core.note_error(index, spec, text);
+        }
         self.last = Stopwatch::read();
         Verdict::Done
     }

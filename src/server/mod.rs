@@ -8,6 +8,7 @@ pub mod client_memory;
 pub mod context;
 pub mod core;
 pub mod dispatch;
+mod divergence;
 pub mod failure;
 pub mod info;
 pub mod latency;

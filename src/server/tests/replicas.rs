@@ -288,3 +288,35 @@ fn what_clients_of_a_replica_have_written_expires() {
     server.expire_due();
     assert_eq!(server.ask("DBSIZE"), ":2|");
 }
+
+#[test]
+fn a_command_of_the_primarys_that_fails_is_counted() {
+    let (mut server, link) = as_replica();
+    for (line, count) in [
+        ("INCR p", 0),
+        ("NOSUCH", 1),
+        ("LPUSH p 1", 2),
+        ("SET", 3),
+        ("MULTI", 3),
+        ("LPUSH p 1", 3),
+        ("EXEC", 4),
+    ] {
+        assert_eq!(server.ask_as(link, line).as_deref(), Some(""), "{line}");
+        assert_eq!(server.core.stats.unexpected_error_replies, count, "{line}");
+    }
+    assert!(!has_aborted(&server));
+    server.ask("CONFIG SET propagation-error-behavior panic-on-replicas");
+    server.ask("CONFIG SET replica-read-only no");
+    server.ask_as(link, "LPUSH p 1");
+    assert!(!has_aborted(&server), "who writes to it himself has to expect that");
+    server.ask("CONFIG SET replica-read-only yes");
+    server.ask("LPUSH p 1");
+    assert!(!has_aborted(&server));
+    server.ask_as(link, "LPUSH p 1");
+    assert!(has_aborted(&server));
+}
+
+fn has_aborted(server: &Server) -> bool {
+    let effects = &server.core.effects;
+    effects.iter().any(|effect| matches!(effect, Effect::Abort(_)))
+}
