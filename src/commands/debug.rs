@@ -49,6 +49,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         (b"protocol", 3) => protocol(args.at(2), &mut ctx.reply),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(ctx, args.at(2)),
         (b"reload", 2..) => reload(ctx, args),
+        (b"replicate", 3..) => replicate(ctx, args),
         (b"replybuffer", 4) if args.at(2).eq_ignore_ascii_case(b"resizing") => {
             // Reply buffers go from client to client and are never resized while a client has one.
             ctx.reply.ok();
@@ -104,6 +105,8 @@ const HELP: &[&str] = &[
     "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
     "    Saves a snapshot (unless NOSAVE), empties all databases (unless NOFLUSH) and loads the snapshot again. With",
     "    MERGE its keys take the place of those that are there; without, a key that is there is an error.",
+    "REPLICATE <command> [<argument> ...]",
+    "    Tells replicas to run a command that is not run here, which makes their data differ.",
     "REPLYBUFFER RESIZING <0|1>",
     "    Changes nothing: a client between requests has no reply buffer that could be resized.",
     "SEGFAULT",
@@ -127,6 +130,13 @@ fn delay_log(ctx: &mut Context<'_>, micros: &[u8]) -> Outcome {
 fn change_replication_id(ctx: &mut Context<'_>) -> Outcome {
     crate::log::notice("Changing the replication ID because DEBUG CHANGE-REPL-ID was called");
     ctx.core.replication.id = ctx.core.random_hex(40);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG REPLICATE command [argument ...]
+fn replicate(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    ctx.core.record_for_replicas(ctx.database, &args.from(2).to_vec());
     ctx.reply.ok();
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a primary keeps for its replicas and what they may do on their connection, and what a replica does by itself.
 
+use crate::config::choice::Permission;
 use crate::config::compound::PrimaryAddress;
 use crate::server::core::Effect;
 use crate::server::session::SessionIndex;
@@ -217,6 +218,20 @@ fn what_replicas_owe_evicts_no_keys() {
     server.core.close(replica);
     assert_eq!(figure(&mut server, "mem_clients_slaves"), 0);
     assert!(crate::memory::used() as u64 <= server.core.settings.maxmemory);
+}
+
+#[test]
+fn debug_replicate_speaks_to_replicas_alone() {
+    let (mut server, _) = with_replica();
+    server.ask("SET k v");
+    server.core.propagate().expect("nothing is logged");
+    let position = server.core.replication.stream.end();
+    server.core.settings.enable_debug_command = Permission::Yes;
+    assert_eq!(server.ask("DEBUG REPLICATE no-such-command a"), "+OK|");
+    server.core.propagate().expect("nothing is logged");
+    let said = server.core.replication.stream.at(position).expect("it is kept");
+    assert_eq!(said, b"*2\r\n$15\r\nno-such-command\r\n$1\r\na\r\n");
+    assert_eq!(server.core.propagation.offset, server.core.replication.stream.end());
 }
 
 /// A server that has its data from a primary, and the link to that, on which the stream has begun.
