@@ -300,7 +300,8 @@ fn table_statistics(ctx: &mut Context<'_>, database: &[u8]) -> Outcome {
 fn object(ctx: &mut Context<'_>, key: &[u8]) -> Outcome {
     let clock = ctx.core.moment.clock;
     let compress = ctx.core.settings.rdbcompression;
-    let Some(entry) = ctx.core.peek(ctx.database, Key::new(key)) else {
+    // Also a key past its deadline, as long as it stands.
+    let Some(entry) = ctx.core.keyspace.db(ctx.database).find(Key::new(key)) else {
         return Err(NO_SUCH_KEY.into());
     };
     let options = Options {
@@ -340,6 +341,17 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(leading_number(text.as_bytes()), want, "{text}");
         }
+    }
+
+    #[test]
+    fn an_expired_key_is_shown_while_it_stands() {
+        let mut server = Server::start();
+        server.core.settings.enable_debug_command = Permission::Yes;
+        server.ask("SET k v PX 10");
+        server.at(11);
+        assert!(server.ask("DEBUG OBJECT k").starts_with("+Value at:"));
+        assert_eq!(server.ask("EXISTS k"), ":0|");
+        assert_eq!(server.ask("DEBUG OBJECT k"), "-ERR no such key|");
     }
 
     #[test]
