@@ -63,6 +63,8 @@ pub struct Target<'a> {
     pub moment: &'a Moment,
     /// Whether keys past their deadline are left out. They are not where more is to come that may concern them.
     pub drop_expired: bool,
+    /// The keys that were left out so, with their databases, if somebody is to be told.
+    pub dropped: Option<&'a mut Vec<(usize, Vec<u8>)>>,
     pub duplicates: Duplicates,
 }
 
@@ -107,6 +109,11 @@ impl Loader {
     /// What follows the snapshot in its file: bytes that were read already, the rest, and where the first of both stands.
     pub fn into_rest(self) -> (Vec<u8>, Box<dyn Read>, u64) {
         self.reader.into_rest()
+    }
+
+    /// Whether a key was read: all facts of the head stand before the first. No key is placed with the same step.
+    pub fn is_past_head(&self) -> bool {
+        self.keys + self.expired > 0 || !self.ahead.is_empty()
     }
 
     /// Bytes read so far.
@@ -173,6 +180,9 @@ impl Loader {
         let now = target.moment.now;
         if target.drop_expired && record.deadline.is_some_and(|at| at < now) {
             self.expired += 1;
+            if let (Some(dropped), Some(index)) = (&mut target.dropped, index_of(record.database, target.keyspace)) {
+                dropped.push((index, record.key));
+            }
             return Ok(());
         }
         let Some(index) = index_of(record.database, target.keyspace) else {

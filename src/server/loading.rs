@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::core::Core;
 use super::replay::Replay;
-use super::replication::roles::{has_history, stream_database};
+use super::replication::roles::stream_database;
 use super::stopwatch::Stopwatch;
 use crate::commands::values::load_limits;
 use crate::host::Input;
@@ -57,6 +57,8 @@ pub struct Loading {
     aside: Aside,
     /// Whether it is a primary's snapshot: then a failure is the link's, and the server goes on.
     is_from_primary: bool,
+    /// Whether the history that the file tells of is the server's already.
+    has_history: bool,
     /// The file, as far as the log says it.
     path: String,
     pub started: Millis,
@@ -156,6 +158,7 @@ impl Core {
             new: (aside != Aside::No).then(|| Keyspace::new(self.keyspace.len())),
             aside,
             is_from_primary,
+            has_history: is_from_primary,
             path,
             started: self.moment.now,
             began: self.monotonic,
@@ -251,7 +254,14 @@ impl Core {
                 swap(self);
                 let more = self.load_keys(loader, LOAD_SLICE, Duplicates::Refuse);
                 swap(self);
-                more.map_err(|error| fatal(Path::new(&loading.path), loader.position(), &error, loader.broken()))
+                let more =
+                    more.map_err(|error| fatal(Path::new(&loading.path), loader.position(), &error, loader.broken()))?;
+                if !loading.has_history && (loader.is_past_head() || !more) {
+                    // Before any key is placed: replicas hear of those that have expired.
+                    self.take_up_history(&loader.aux);
+                    loading.has_history = true;
+                }
+                Ok(more)
             }
             Source::Log(replay) => self.play(replay, LOAD_SLICE),
         }
@@ -263,24 +273,40 @@ impl Core {
         count: usize,
         duplicates: Duplicates,
     ) -> Result<bool, LoadError> {
+        let mut dropped = Vec::new();
+        let more = self.load_some_keys(loader, count, duplicates, &mut dropped);
+        let unlink = self.settings.lazyfree_lazy_expire;
+        for (database, key) in dropped {
+            self.record_gone(database, &key, unlink);
+        }
+        more
+    }
+
+    fn load_some_keys(
+        &mut self,
+        loader: &mut Loader,
+        count: usize,
+        duplicates: Duplicates,
+        dropped: &mut Vec<(usize, Vec<u8>)>,
+    ) -> Result<bool, LoadError> {
         let mut target = Target {
             keyspace: &mut self.keyspace,
             moment: &self.moment,
             // What a log says behind its base may have kept a key alive that was to expire by now. A replica leaves all
             // expiry to its primary.
-            drop_expired: !self.is_replaying && self.settings.replicaof.0.is_none() && !has_history(&loader.aux),
+            drop_expired: !self.is_replaying && self.settings.replicaof.0.is_none(),
+            dropped: self.propagation.is_on.then_some(dropped),
             duplicates,
         };
         let (begin, mut done) = (loader.position(), 0);
+        let is_in_head = !loader.is_past_head();
         while done < count {
-            // Where a history goes on, its replicas must hear of what expires. Remarks come before keys, but maybe in the
-            // same slice.
-            if loader.keys == 0 && has_history(&loader.aux) {
-                target.drop_expired = false;
-            }
             let keys = loader.keys;
             if !loader.step(&mut target)? {
                 return Ok(false);
+            }
+            if is_in_head && loader.is_past_head() {
+                break;
             }
             done = done.saturating_add(if loader.keys == keys { PART_WEIGHT } else { 1 });
             if loader.keys != keys {
@@ -321,7 +347,6 @@ impl Core {
                     self.primary_loaded(Ok(stream_database(&aux)));
                     return Ok(());
                 }
-                self.take_up_history(&aux);
                 log::notice(&format!("DB loaded from disk: {took:.3} seconds"));
             }
             Source::Log(replay) => {

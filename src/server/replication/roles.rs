@@ -37,11 +37,6 @@ pub(in super::super) fn stream_database(aux: &[(Vec<u8>, Vec<u8>)]) -> u32 {
     read_history(aux).map_or(0, |(_, database)| database)
 }
 
-/// Whether a snapshot tells of a history.
-pub(in super::super) fn has_history(aux: &[(Vec<u8>, Vec<u8>)]) -> bool {
-    read_history(aux).is_some()
-}
-
 impl Core {
     /// What a snapshot says of the history its data belong to; nothing if there is none that anybody knows.
     pub(in super::super) fn history(&self) -> Vec<(&'static str, Vec<u8>)> {

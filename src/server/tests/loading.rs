@@ -4,7 +4,7 @@ use crate::commands::digest;
 use crate::host::memory::MemoryHost;
 use crate::server::testing::Server;
 
-fn figure(server: &mut Server, field: &str) -> u64 {
+pub(super) fn figure(server: &mut Server, field: &str) -> u64 {
     let text = server.ask("INFO");
     let line = text
         .split('|')
@@ -88,4 +88,36 @@ fn a_log_is_played_in_slices() {
     server.ask("BGREWRITEAOF");
     server.core.look_at_child();
     check(&host, &before, true, "a base");
+}
+
+#[test]
+fn replicas_hear_of_what_has_expired_before_a_restart() {
+    let mut server = Server::start();
+    server.core.replication.stream.begin(1000);
+    server.core.propagation.offset = 1000;
+    for n in 0..300 {
+        server.ask(&format!("SELECT {}", n % 2));
+        server.ask(&format!("SET volatile:{n} 1 PX 10"));
+    }
+    server.ask("SET stays 1");
+    assert_eq!(server.ask("SAVE"), "+OK|");
+    let (host, id) = (server.host.clone(), server.core.replication.id.clone());
+
+    let mut server = Server::on(host);
+    server.at(11).core.begin_loading().expect("there is data");
+    while server.core.load_slice().expect("it is whole") {}
+    assert_eq!(server.core.propagate(), Ok(()));
+    assert_eq!(figure(&mut server, "rdb_last_load_keys_expired"), 300);
+    assert_eq!(figure(&mut server, "rdb_last_load_keys_loaded"), 1);
+    assert_eq!(
+        server.core.keyspace.databases().map(|(_, db)| db.len()).sum::<usize>(),
+        1
+    );
+    let replication = &server.core.replication;
+    assert_eq!(replication.former.as_ref().map(|former| &former.id), Some(&id));
+    assert_eq!(replication.stream.first(), 1000);
+    let said = String::from_utf8_lossy(replication.stream.at(1000).expect("it is kept")).into_owned();
+    assert_eq!(said.matches("DEL\r\n").count(), 300, "{said}");
+    assert_eq!(said.matches("SELECT\r\n").count(), 2, "{said}");
+    assert_eq!(server.core.propagation.offset, replication.stream.end());
 }
