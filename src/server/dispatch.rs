@@ -429,9 +429,6 @@ impl<'a> Executor<'a> {
     #[inline]
     fn must_wait(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> bool {
         let Some(pause) = self.core.pause else { return false };
-        if self.core.replication.is_primary(session) {
-            return false;
-        }
         if pause.until <= self.core.monotonic {
             self.core.unpause();
             return false;

@@ -2,7 +2,8 @@
 //!
 //! Three may want that: CLIENT PAUSE, for a time and reads as well if it says so; a shutdown and a failover, which hold
 //! writes back until they are over. They overlap freely: what one of them ends, another may go on holding. A command that
-//! is held back has not run; when nobody holds it any more it is tried again.
+//! is held back has not run; when nobody holds it any more it is tried again. The primary is a client like others: a replica
+//! whose writes are held applies nothing of the stream, and its offset stands still.
 
 use super::core::{Core, Effect};
 use super::session::Blocked;
@@ -92,7 +93,13 @@ impl Core {
                 held.push(session.index);
             }
         }
-        self.effects.extend(held.into_iter().map(Effect::Resume));
+        for index in held {
+            self.effects.push(Effect::Resume(index));
+            if self.replication.is_primary(index) {
+                // Its socket may have been left alone meanwhile.
+                self.effects.push(Effect::Stream(index, Vec::new()));
+            }
+        }
     }
 
     pub(super) fn is_paused(&self) -> bool {

@@ -186,3 +186,32 @@ fn ours_and_a_real_one_go_on_after_a_restart() {
     goes_on_after_a_restart(OURS, Binary::Redis);
     goes_on_after_a_restart(Binary::Redis, OURS);
 }
+
+#[test]
+fn a_replica_whose_writes_are_paused_stands_still() {
+    let (primary, replica) = (start(OURS, &[("repl-ping-replica-period", "3600")]), start(OURS, &[]));
+    follow(&replica, &primary);
+    wait_until_up(&replica);
+    let (mut one, mut other) = (primary.connect(), replica.connect());
+    one.ask("SET before pause");
+    must_agree(&primary, &replica);
+    let offset = number(&mut other, "slave_repl_offset");
+    assert_eq!(other.ask("CLIENT PAUSE 100000 WRITE"), "+OK\r\n");
+    for n in 0..10 {
+        one.ask("MULTI");
+        one.ask(&format!("SET a:{n} {}", "x".repeat(100_000)));
+        one.ask(&format!("SET b:{n} 1"));
+        one.ask("EXEC");
+    }
+    let said = number(&mut one, "master_repl_offset");
+    wait_until("all of it is read", || {
+        number(&mut other, "slave_read_repl_offset") == said
+    });
+    assert_eq!(number(&mut other, "slave_repl_offset"), offset);
+    assert_eq!(other.ask("DBSIZE"), ":1\r\n");
+    assert_eq!(other.ask("CLIENT UNPAUSE"), "+OK\r\n");
+    must_agree(&primary, &replica);
+    assert_eq!(number(&mut other, "slave_repl_offset"), said);
+    assert_eq!(info(&mut other, "master_link_status"), "up");
+    assert_eq!(number(&mut one, "sync_full"), 1);
+}

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::core::{Core, Effect};
 use super::super::loading::Aside;
-use super::super::session::{ReplyMode, SessionIndex};
+use super::super::session::{Blocked, ReplyMode, SessionIndex};
 use super::FormerId;
 use super::transfer::{Extent, Transfer};
 use crate::config::choice::DisklessLoad;
@@ -36,6 +36,8 @@ use crate::timer::Millis;
 const LINE_MAX: usize = 1024;
 /// How long to wait between two attempts to reach the primary, in ms.
 const RETRY: i64 = 1000;
+/// Bytes of the stream that are read at most while CLIENT PAUSE keeps it from running. The primary keeps the rest.
+const HELD_MAX: usize = 64 << 20;
 
 /// How far the connection has come.
 pub enum State {
@@ -154,21 +156,31 @@ impl PrimaryLink {
 }
 
 impl Core {
-    /// Whether what this session's socket has must wait: the primary's stream does while its snapshot is loaded.
+    /// Whether what this session's socket has must wait: the primary's stream does while its snapshot is loaded, and while
+    /// much of it is held back.
     pub fn must_not_read(&self, index: SessionIndex) -> bool {
         let link = self
             .replication
             .link
             .as_ref()
             .filter(|link| link.session == Some(index));
-        link.is_some_and(|link| matches!(link.state, State::Loading { .. }) || link.awaits_disk())
+        link.is_some_and(|link| {
+            matches!(link.state, State::Loading { .. }) || link.awaits_disk() || self.holds_enough(link)
+        })
+    }
+
+    fn holds_enough(&self, link: &PrimaryLink) -> bool {
+        let session = link.session.and_then(|index| self.sessions.get(index.0)?.as_ref());
+        let is_held = session.is_some_and(|session| session.blocked == Some(Blocked::Paused));
+        is_held && link.unapplied() >= HELD_MAX
     }
 
     /// Dials the primary when it is time to, gives up on one that is silent, and acknowledges. Asked once a second.
     pub(super) fn tend_link(&mut self) {
         let (now, timeout) = (self.monotonic, i64::from(self.settings.repl_timeout) * 1000);
-        let Some(link) = &mut self.replication.link else { return };
-        let silent = now.since(link.heard) > timeout;
+        let Some(link) = &self.replication.link else { return };
+        // One that is not listened to is not silent.
+        let silent = now.since(link.heard) > timeout && !self.holds_enough(link);
         match &link.state {
             State::Idle { until } if *until <= now => self.dial(),
             State::Idle { .. } | State::Loading { .. } => {}

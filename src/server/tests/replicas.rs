@@ -335,3 +335,19 @@ fn has_aborted(server: &Server) -> bool {
     let effects = &server.core.effects;
     effects.iter().any(|effect| matches!(effect, Effect::Abort(_)))
 }
+
+#[test]
+fn a_pause_holds_the_primarys_writes_back() {
+    let (mut server, link) = as_replica();
+    server.ask("CLIENT PAUSE 1000 WRITE");
+    assert_eq!(server.ask_as(link, "PING").as_deref(), Some(""));
+    assert_eq!(server.ask_as(link, "MULTI").as_deref(), Some(""));
+    assert_eq!(server.ask_as(link, "SET p 2"), None);
+    assert_eq!(server.ask("GET p"), "$1|1|");
+    server.ask("CLIENT UNPAUSE");
+    assert!(server.core.effects.contains(&Effect::Resume(link)));
+    for line in ["SET p 2", "EXEC"] {
+        assert_eq!(server.ask_as(link, line).as_deref(), Some(""));
+    }
+    assert_eq!(server.ask("GET p"), "$1|2|");
+}
