@@ -342,7 +342,8 @@ impl Reactor {
 
     /// Goes on with a shutdown that waited, once it need not any longer.
     fn end_shutdown(&mut self) {
-        if self.core.is_shutdown_due() {
+        // One that has just ended is still there.
+        if !self.shutting_down && self.core.is_shutdown_due() {
             self.shut_down_interruptibly(Core::finish_shutdown);
         }
     }

@@ -228,6 +228,9 @@ fn an_exit_saves_if_snapshots_are_asked_for() {
             .expect("it was started here");
         assert!(status.expect("it exits").success(), "{}", server.log());
         assert_eq!(server.dir().join("dump.rdb").exists(), !save.is_empty(), "{save}");
+        // Once is enough.
+        let saves = server.log().matches("DB saved on disk").count();
+        assert_eq!(saves, usize::from(!save.is_empty()), "{}", server.log());
     }
 }
 
