@@ -58,7 +58,7 @@ pub struct Snapshots {
     pub is_scheduled: bool,
     /// Whether the one that runs is for replicas too, and whether it goes to them and to no file.
     pub is_for_replicas: bool,
-    is_piped: bool,
+    pub(super) is_piped: bool,
     /// Snapshots saved.
     pub saves: u64,
     /// Bytes that the last child did not share with its parent in the end, and the most any had.

@@ -778,6 +778,18 @@ impl Core {
         }
     }
 
+    /// Ends the child that writes a snapshot for replicas which are all gone, unless snapshots are wanted anyway.
+    fn stop_useless_snapshot(&mut self) {
+        let is_wanted = !self.settings.save.0.is_empty() || self.snapshots.is_piped;
+        if !self.snapshots.is_for_replicas || is_wanted {
+            return;
+        }
+        if self.replicas_in(|phase| matches!(phase, Phase::AwaitsEnd)).is_empty() {
+            log::notice("Killing the child that writes a snapshot for replicas: they are gone.");
+            self.stop_snapshot();
+        }
+    }
+
     /// Forgets a replica that is gone.
     pub(in super::super) fn forget_replica(&mut self, index: SessionIndex) {
         let before = self.replication.replicas.len();
@@ -792,6 +804,7 @@ impl Core {
         }
         // The others need not wait for it any more.
         self.pump_pipe();
+        self.stop_useless_snapshot();
         // The stream may have been kept for it.
         self.trim_stream();
     }

@@ -351,3 +351,25 @@ fn a_pause_holds_the_primarys_writes_back() {
     }
     assert_eq!(server.ask("GET p"), "$1|2|");
 }
+
+#[test]
+fn a_snapshot_for_replicas_that_are_gone_is_given_up() {
+    for (save, saves) in [("", 0), ("900 1", 1)] {
+        let mut server = Server::start();
+        assert_eq!(server.run(&[b"CONFIG", b"SET", b"save", save.as_bytes()]), "+OK|");
+        let replicas = [server.connect(), server.connect()];
+        for replica in replicas {
+            assert_eq!(server.ask_as(replica, "PSYNC ? -1").as_deref(), Some(""));
+        }
+        server.core.propagate().expect("nothing is logged");
+        for replica in replicas {
+            assert!(server.core.snapshots.running.is_some());
+            assert!(server.ask("INFO replication").contains("state=wait_bgsave"));
+            server.core.ask_close(replica, true);
+            server.core.close(replica);
+        }
+        server.core.look_at_child();
+        assert_eq!(server.core.snapshots.saves, saves, "{save}");
+        assert!(server.core.snapshots.running.is_none());
+    }
+}
