@@ -110,11 +110,11 @@ impl Replica {
         )
     }
 
-    /// Redis's word for the phase, as INFO gives it.
+    /// Redis's word for the phase, as INFO gives it. Of a snapshot through a pipe the child is waited for to the end.
     pub fn word(&self) -> &'static str {
         match self.phase {
-            Phase::Greeting | Phase::AwaitsChild { .. } | Phase::AwaitsEnd => "wait_bgsave",
-            Phase::Sending(_) | Phase::Piping { .. } => "send_bulk",
+            Phase::Greeting | Phase::AwaitsChild { .. } | Phase::AwaitsEnd | Phase::Piping { .. } => "wait_bgsave",
+            Phase::Sending(_) => "send_bulk",
             Phase::Online => "online",
         }
     }
@@ -539,6 +539,10 @@ impl Core {
                 }
             }
             Next::End => {
+                log::notice(&format!(
+                    "Diskless rdb transfer, done reading from pipe, {} replicas still up.",
+                    takers.len()
+                ));
                 self.replication.piped = None;
                 for index in takers {
                     let now = self.moment.now;

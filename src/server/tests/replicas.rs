@@ -3,6 +3,7 @@
 use crate::config::choice::Permission;
 use crate::config::compound::PrimaryAddress;
 use crate::server::core::Effect;
+use crate::server::replication::primary::Phase;
 use crate::server::session::SessionIndex;
 use crate::server::testing::{START, Server};
 use crate::timer::Millis;
@@ -372,4 +373,17 @@ fn a_snapshot_for_replicas_that_are_gone_is_given_up() {
         assert_eq!(server.core.snapshots.saves, saves, "{save}");
         assert!(server.core.snapshots.running.is_none());
     }
+}
+
+#[test]
+fn replicas_of_a_snapshot_in_a_pipe_wait_for_the_child() {
+    let mut server = Server::start();
+    server.ask("CONFIG SET repl-diskless-sync-delay 0");
+    let replica = server.connect();
+    server.ask_as(replica, "REPLCONF capa eof");
+    assert_eq!(server.ask_as(replica, "PSYNC ? -1").as_deref(), Some(""));
+    server.core.propagate().expect("nothing is logged");
+    let info = server.ask("INFO replication");
+    assert!(info.contains("state=wait_bgsave"), "{info}");
+    assert!(matches!(server.core.replica_of(replica).phase, Phase::Piping { .. }));
 }
