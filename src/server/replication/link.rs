@@ -533,7 +533,7 @@ impl Core {
     fn expect_snapshot(&mut self, position: Position) {
         let Some(link) = &mut self.replication.link else { return };
         log::notice(&format!("Full resync from master: {}:{}", position.id, position.offset));
-        link.known = None;
+        // What is there stays of its history until the snapshot takes its place.
         link.state = State::Receiving {
             id: position.id,
             offset: position.offset,
@@ -682,6 +682,9 @@ impl Core {
 
     /// What replicas of this one, a child or the log have is another history from now on.
     fn give_up_history(&mut self) {
+        if let Some(link) = &mut self.replication.link {
+            link.known = None;
+        }
         self.close_replicas("the data come from the primary anew");
         self.replication.stream.stop();
         self.stop_snapshot();

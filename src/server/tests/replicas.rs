@@ -237,22 +237,15 @@ fn debug_replicate_speaks_to_replicas_alone() {
 
 /// A server that has its data from a primary, and the link to that, on which the stream has begun.
 fn as_replica() -> (Server, SessionIndex) {
-    let mut primary = Server::start();
-    primary.ask("SET p 1");
-    primary.ask("SAVE");
-    let snapshot = primary.host.bytes("dump.rdb").expect("it was saved");
+    let mut former = Server::start();
+    former.ask("SET p 1");
+    former.ask("SAVE");
+    let snapshot = former.host.bytes("dump.rdb").expect("it was saved");
     let mut server = Server::start();
-    server.core.replicate(PrimaryAddress {
-        host: "primary".into(),
-        port: 6379,
-    });
-    let link = server.connect();
-    server.core.primary_answered(link);
-    let id = "1".repeat(40);
-    let answers = "+OK\r\n".repeat(3);
-    let head = format!("+PONG\r\n{answers}+FULLRESYNC {id} 0\r\n${}\r\n", snapshot.len());
-    let bytes = [head.as_bytes(), &snapshot].concat();
-    assert_eq!(server.core.take_from_primary(&bytes), bytes.len());
+    server.core.replicate(primary("primary"));
+    let head = format!("+FULLRESYNC {} 0\r\n${}\r\n", "1".repeat(40), snapshot.len());
+    let link = answer(&mut server, &head);
+    assert_eq!(server.core.take_from_primary(&snapshot), snapshot.len());
     while server.core.loading.is_none() {
         server.core.store_snapshot();
     }
@@ -386,4 +379,33 @@ fn replicas_of_a_snapshot_in_a_pipe_wait_for_the_child() {
     let info = server.ask("INFO replication");
     assert!(info.contains("state=wait_bgsave"), "{info}");
     assert!(matches!(server.core.replica_of(replica).phase, Phase::Piping { .. }));
+}
+
+/// Lets a primary answer that was dialled, as far as to `last`, its answer to PSYNC and what follows.
+fn answer(server: &mut Server, last: &str) -> SessionIndex {
+    let link = server.connect();
+    server.core.primary_answered(link);
+    let bytes = format!("+PONG\r\n{}{last}", "+OK\r\n".repeat(3));
+    assert_eq!(server.core.take_from_primary(bytes.as_bytes()), bytes.len());
+    link
+}
+
+fn primary(host: &str) -> PrimaryAddress {
+    PrimaryAddress {
+        host: host.into(),
+        port: 6379,
+    }
+}
+
+#[test]
+fn data_are_of_their_history_until_a_snapshot_takes_their_place() {
+    let (mut server, _) = as_replica();
+    let known = server.core.replication.id.clone();
+    server.core.replicate(primary("another"));
+    let snapshot = format!("+FULLRESYNC {} 100\r\n$1000\r\nREDIS", "2".repeat(40));
+    answer(&mut server, &snapshot);
+    server.core.replicate(primary("primary"));
+    let link = answer(&mut server, "");
+    let said = server.take_reply_of(link);
+    assert!(said.ends_with(&format!("*3|$5|PSYNC|$40|{known}|$1|1|")), "{said}");
 }
