@@ -45,7 +45,7 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         .collect();
     let setter = Setter {
         is_local: ctx.session().is_local(),
-        while_loading: ctx.core.loading.is_some(),
+        while_loading: ctx.core.loading.is_some() || ctx.core.is_loading_aside(),
     };
     let before = ctx.core.settings.clone();
     let changed = ctx

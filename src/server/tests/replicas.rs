@@ -1,6 +1,6 @@
 //! What a primary keeps for its replicas and what they may do on their connection, and what a replica does by itself.
 
-use crate::config::choice::Permission;
+use crate::config::choice::{DisklessLoad, Permission};
 use crate::config::compound::PrimaryAddress;
 use crate::server::core::Effect;
 use crate::server::replication::primary::Phase;
@@ -408,4 +408,18 @@ fn data_are_of_their_history_until_a_snapshot_takes_their_place() {
     let link = answer(&mut server, "");
     let said = server.take_reply_of(link);
     assert!(said.ends_with(&format!("*3|$5|PSYNC|$40|{known}|$1|1|")), "{said}");
+}
+
+#[test]
+fn what_must_stay_while_data_are_loaded_stays_also_while_they_come() {
+    let (mut server, _) = as_replica();
+    server.core.settings.repl_diskless_load = DisklessLoad::Swapdb;
+    server.core.drop_link("the test wants another snapshot");
+    let id = server.core.replication.id.clone();
+    answer(&mut server, &format!("+FULLRESYNC {id} 100\r\n$1000\r\nREDIS"));
+    for line in ["CONFIG SET appendonly no", "REPLICAOF NO ONE"] {
+        let reply = server.ask(line);
+        assert!(reply.starts_with("-LOADING "), "{line}: {reply}");
+    }
+    assert_eq!(server.ask("GET p"), "$1|1|");
 }
