@@ -221,7 +221,8 @@ impl Core {
             }
             return None;
         }
-        // The stream may happen to keep more than a replica may owe, who would be let go at once, and come again.
+        // The stream may keep more, for another or because it drops whole blocks, than a replica may owe, who would be let
+        // go at once and come again.
         let first = stream.first().max((stream.end() + 1).saturating_sub(self.most_owed()));
         let is_kept = |wanted: &u64| stream.is_kept() && *wanted >= first && *wanted <= stream.end();
         let kept = wanted.filter(is_kept);
