@@ -356,6 +356,17 @@ fn bad_command_lines_are_refused_in_the_real_servers_words() {
 }
 
 #[test]
+fn a_new_port_is_open_when_the_answer_arrives() {
+    let server = Server::start(Binary::UnderTest);
+    let mut client = server.connect();
+    for _ in 0..100 {
+        let port = free_port().expect("a free port");
+        assert_eq!(client.ask(&format!("CONFIG SET port {port}")), "+OK\r\n");
+        assert!(Client::connect(port).is_ok(), "nobody listens on port {port}");
+    }
+}
+
+#[test]
 fn a_taken_port_is_refused_in_the_real_servers_words() {
     for binary in [Binary::UnderTest, Binary::Redis, Binary::Valkey] {
         if !binary.available() {

@@ -1024,6 +1024,7 @@ impl Reactor {
     // flush
 
     fn flush(&mut self) {
+        self.follow_settings();
         let outgoing = std::mem::take(&mut self.core.outgoing);
         for &SessionIndex(index) in &outgoing {
             self.flush_one(index);
@@ -1032,6 +1033,18 @@ impl Reactor {
             self.weigh_clients(&outgoing);
         }
         self.apply_effects();
+    }
+
+    /// Does what changed settings mean outside the core before anybody hears that they are set: who reads the answer to
+    /// CONFIG SET port may connect there at once.
+    fn follow_settings(&mut self) {
+        let is_setting = |effect: &mut Effect| matches!(effect, Effect::Reconfigure(_));
+        let changed: Vec<Effect> = self.core.effects.extract_if(.., is_setting).collect();
+        for effect in changed {
+            if let Effect::Reconfigure(names) = effect {
+                self.reconfigure(&names);
+            }
+        }
     }
 
     /// Weighs the clients that were read from or written to in this tick, and lets the heaviest go if it is too much.
@@ -1130,6 +1143,7 @@ impl Reactor {
                 Effect::Stream(SessionIndex(index), early) => self.go_on_with_stream(index, early),
                 Effect::Dial(address) => self.dial(&address),
                 Effect::Watch(descriptor) => self.watch(descriptor),
+                // Done before the replies went out, unless a closing client has changed something.
                 Effect::Reconfigure(names) => self.reconfigure(&names),
                 Effect::Shutdown => self.shutting_down = true,
                 Effect::Abort(reason) => self.failure = Some(reason),
