@@ -88,7 +88,7 @@ fn who_never_has_everything_does_not_take_over() {
     let mut client = primary.connect();
     replica.signal(Signal::STOP).expect("it runs");
     client.ask("SET something else");
-    assert_eq!(client.ask("FAILOVER TIMEOUT 200"), "+OK\r\n");
+    assert_eq!(client.ask("FAILOVER TIMEOUT 3000"), "+OK\r\n");
     assert_eq!(info(&mut client, "master_failover_state"), "waiting-for-sync");
     // The write waits until the failover is given up.
     assert_eq!(client.ask("SET is held-back"), "+OK\r\n");
