@@ -93,10 +93,10 @@ impl Keyspace {
     }
 
     /// Takes another keyspace's data in the place of its own, whose memory is freed in slices.
-    pub fn replace(&mut self, other: Keyspace) {
+    pub fn replace(&mut self, mut other: Keyspace) {
         assert_eq!(self.databases.len(), other.databases.len());
-        let old = std::mem::replace(&mut self.databases, other.databases);
-        old.into_iter().for_each(|old| self.graveyard.bury_database(old));
+        std::mem::swap(&mut self.databases, &mut other.databases);
+        self.bury(other);
     }
 
     /// Lets another keyspace go, in slices.

@@ -1143,7 +1143,6 @@ impl Reactor {
                 Effect::Stream(SessionIndex(index), early) => self.go_on_with_stream(index, early),
                 Effect::Dial(address) => self.dial(&address),
                 Effect::Watch(descriptor) => self.watch(descriptor),
-                // Done before the replies went out, unless a closing client has changed something.
                 Effect::Reconfigure(names) => self.reconfigure(&names),
                 Effect::Shutdown => self.shutting_down = true,
                 Effect::Abort(reason) => self.failure = Some(reason),

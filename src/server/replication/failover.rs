@@ -1,4 +1,4 @@
-//! FAILOVER: a primary and one of its replicas change places, and no write is lost.
+//! FAILOVER: a primary and one of its replicas change places, and no write is lost unless it is forced.
 //!
 //! ```text
 //! Waiting -> (the replica has everything) -> Handing -> (it has answered as primary) -> over
@@ -122,8 +122,8 @@ impl Core {
         self.release_writes(Holder::Failover);
     }
 
-    /// Hands over once a replica has everything, or gives up when it has not in time. To be called when replicas have
-    /// acknowledged something, and when time has passed. O(replicas) while a failover waits, O(1) otherwise.
+    /// Hands over once a replica has everything, or gives up when it has not in time. To be called once a tick. O(replicas)
+    /// while a failover waits, O(1) otherwise.
     pub fn tend_failover(&mut self) {
         let Some(failover) = self.replication.failover.as_deref() else {
             return;

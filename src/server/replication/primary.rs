@@ -652,15 +652,11 @@ impl Core {
         }
     }
 
-    /// Serves those who wait for acknowledgements, if there are new ones: clients and a failover.
+    /// Serves those who wait for acknowledgements, if there are new ones.
     pub fn hear_acks(&mut self) {
-        if !std::mem::take(&mut self.replication.has_new_acks) {
-            return;
-        }
-        if self.waiting.is_safety_awaited() {
+        if std::mem::take(&mut self.replication.has_new_acks) && self.waiting.is_safety_awaited() {
             self.serve_those_who_want_safety();
         }
-        self.tend_failover();
     }
 
     fn online_replicas(&self) -> impl Iterator<Item = &Replica> {
