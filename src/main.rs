@@ -6,6 +6,7 @@ use aeolus::commands::handlers::Handlers;
 use aeolus::commands::table::renamed::{Renames, set_renames};
 use aeolus::config::{self, RenamedCommand, StartError, Startup};
 use aeolus::host::os::OsHost;
+use aeolus::host::program;
 use aeolus::reactor::{Reactor, process};
 use aeolus::server::Core;
 use aeolus::{crash, hashing, log, memory, tools};
@@ -96,6 +97,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         std::process::id()
     ));
     Handlers::shared().announce();
+    program::populate();
     let mut core = Core::new(settings, process::unix_now(), Box::new(OsHost::default()));
     core.facts.config_file = config_file
         .as_ref()

@@ -5,6 +5,7 @@
 
 pub mod memory;
 pub mod os;
+pub mod program;
 
 use std::io::{self, Read, Write};
 use std::path::Path;
