@@ -367,6 +367,30 @@ fn a_new_port_is_open_when_the_answer_arrives() {
 }
 
 #[test]
+fn a_taken_port_cannot_be_set() {
+    for binary in [Binary::UnderTest, Binary::Redis, Binary::Valkey] {
+        if !binary.available() {
+            continue;
+        }
+        let server = Server::start(binary);
+        let mut client = server.connect();
+        let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = taken.local_addr().expect("its address").port();
+        let refusal = "-ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port. Check \
+                       server logs.\r\n";
+        let ask = format!("CONFIG SET maxmemory 1gb port {port}");
+        assert_eq!(client.ask(&ask), refusal, "{binary:?}");
+        let kept = format!("*2\r\n$4\r\nport\r\n$5\r\n{}\r\n", server.port());
+        assert_eq!(client.ask("CONFIG GET port"), kept, "{binary:?}");
+        assert!(
+            client.ask("CONFIG GET maxmemory").ends_with("$1\r\n0\r\n"),
+            "{binary:?}"
+        );
+        assert!(Client::connect(server.port()).is_ok(), "{binary:?} left its port");
+    }
+}
+
+#[test]
 fn a_taken_port_is_refused_in_the_real_servers_words() {
     for binary in [Binary::UnderTest, Binary::Redis, Binary::Valkey] {
         if !binary.available() {
