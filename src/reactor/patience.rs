@@ -9,8 +9,8 @@
 //! what its looks find: it doubles when one was worth it and halves when nothing came. It never falls below a single
 //! look, or it could not learn that times have changed; and that look costs a fraction of going to sleep.
 
-/// The longest that anyone looks, in nanoseconds: about as long as a lone request takes from the socket to the reply.
-const LONGEST: u64 = 5_000;
+/// The longest that anyone looks, in nanoseconds: less than a lone request takes from the socket to the reply.
+const LONGEST: u64 = 3_000;
 /// The patience that a find of the first look gives.
 const FIRST: u64 = 1_000;
 
