@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
     bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, field_expiry, geo, hash_random,
-    hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, object,
-    pubsub, replication, saving, scan, scan_values, server, set_algebra, sets, slowlog, sort, sorted_sets, streams,
-    strings, tracking, transactions, ttl, waiting,
+    hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, migrate,
+    object, pubsub, replication, saving, scan, scan_values, server, set_algebra, sets, slowlog, sort, sorted_sets,
+    streams, strings, tracking, transactions, ttl, waiting,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -46,6 +46,7 @@ const FAMILIES: &[Family] = &[
     lists::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
+    migrate::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
     saving::COMMANDS,

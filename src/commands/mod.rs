@@ -33,6 +33,7 @@ pub mod list_moves;
 pub mod lists;
 pub mod lolwut;
 pub mod memory;
+mod migrate;
 pub mod object;
 pub mod pubsub;
 pub mod ranges;

@@ -1,4 +1,4 @@
-//! Connecting to a primary without waiting for it: names are looked up on a thread of their own, since the system's
+//! Connecting to another server without waiting for it: names are looked up on a thread of their own, since the system's
 //! resolver may take seconds, and the socket tells by an event when it is connected.
 
 use std::io;
@@ -29,12 +29,12 @@ pub struct Dialer {
 
 impl Dialer {
     /// `token` is for the socket while it is being connected, `waker` wakes the poll when a name was found.
-    pub fn new(token: Token, waker: Waker) -> Self {
+    pub fn new(token: Token, waker: Arc<Waker>) -> Self {
         Dialer {
             attempt: Attempt::None,
             source: None,
             token,
-            waker: Arc::new(waker),
+            waker,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Sockets, signals, the clock and the poll. Knows bytes and tokens, no commands.
 
 pub mod batch;
+mod channel;
 pub mod connection;
 mod dialer;
 pub mod listener;

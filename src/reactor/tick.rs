@@ -19,6 +19,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
 use super::batch::{Batch, Source};
+use super::channel::Channels;
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::dialer::Dialer;
 use super::listener::{Listener, Stream};
@@ -38,6 +40,7 @@ use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
+use crate::server::migration::{ChannelId, Order};
 use crate::server::session::{ReplyMode, SessionIndex};
 use crate::server::shutdown::Ending;
 use crate::server::stopwatch::Stopwatch;
@@ -69,6 +72,8 @@ const PIPE: Token = Token(1021);
 const RESOLVED: Token = Token(1022);
 const DIALLED: Token = Token(1023);
 const FIRST_CONNECTION: usize = 1024;
+/// Far beyond as many connections as a system has descriptors.
+const FIRST_CHANNEL: usize = usize::MAX / 2;
 
 /// What arrived on a connection this tick.
 struct Received {
@@ -116,6 +121,7 @@ pub struct Reactor {
     busy: bool,
     patience: Patience,
     dialer: Dialer,
+    channels: Channels,
     /// Whether the last tick was for clients that may be back at once.
     is_brisk: bool,
     started: Instant,
@@ -138,7 +144,8 @@ impl Reactor {
         for (at, listener) in listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), Token(FIRST_LISTENER + at))?;
         }
-        let dialer = Dialer::new(DIALLED, Waker::new(poll.registry(), RESOLVED)?);
+        let waker = Arc::new(Waker::new(poll.registry(), RESOLVED)?);
+        let dialer = Dialer::new(DIALLED, waker.clone());
         let mut reactor = Reactor {
             poll,
             events: Events::with_capacity(1024),
@@ -155,6 +162,7 @@ impl Reactor {
             accept_again: Vec::new(),
             busy: false,
             dialer,
+            channels: Channels::new(FIRST_CHANNEL, waker),
             patience: Patience::default(),
             is_brisk: false,
             started,
@@ -231,6 +239,7 @@ impl Reactor {
                 token if token == PIPE.0 => self.core.pump_pipe(),
                 token if token == RESOLVED.0 || token == DIALLED.0 => self.hear_of_dialling(),
                 token if token < FIRST_CONNECTION => self.accept(token - FIRST_LISTENER),
+                token if token >= FIRST_CHANNEL => self.channels.note(event.token()),
                 token => self.note_ready(token - FIRST_CONNECTION, event),
             }
         }
@@ -272,7 +281,8 @@ impl Reactor {
 
     /// How long nothing can be due: not at all while work is left over, else until the next deadline.
     fn timeout(&self) -> Duration {
-        if self.busy || !self.ready.is_empty() || !self.accept_again.is_empty() || !self.core.effects.is_empty() {
+        let is_behind = !self.ready.is_empty() || !self.accept_again.is_empty() || self.channels.are_due();
+        if self.busy || is_behind || !self.core.effects.is_empty() {
             return Duration::ZERO;
         }
         let monotonic = self.monotonic(self.ended);
@@ -280,6 +290,9 @@ impl Reactor {
         let pause = self.core.pause.map_or(second, |pause| monotonic.until(pause.until));
         let waiting = self.core.waiting.next_due();
         let pause = waiting.map_or(pause, |due| pause.min(monotonic.until(due)));
+        let migration = self.core.migrations.next_due();
+        // When it is past, not when it is reached.
+        let pause = migration.map_or(pause, |due| pause.min(monotonic.until(due.saturating_add(1))));
         let failover = self
             .core
             .replication
@@ -435,6 +448,12 @@ impl Reactor {
         }
     }
 
+    fn obey(&mut self, id: ChannelId, order: Order) {
+        let source = self.core.settings.bind_source_addr.to_string();
+        let registry = self.poll.registry();
+        self.channels.obey(id, order, &source, registry, &mut self.core);
+    }
+
     /// Watches a pipe to a child. The system forgets it when it is closed.
     fn watch(&mut self, descriptor: i32) {
         let registry = self.poll.registry();
@@ -445,6 +464,7 @@ impl Reactor {
     }
 
     fn hear_of_dialling(&mut self) {
+        self.channels.note_resolved();
         match self.dialer.outcome(self.poll.registry()) {
             None => {}
             Some(Ok(stream)) => {
@@ -1017,6 +1037,12 @@ impl Reactor {
         }
         self.core.hear_acks();
         self.core.tend_failover();
+        if self.channels.are_due() {
+            self.channels.tend(self.poll.registry(), &mut self.core);
+        }
+        if !self.core.migrations.is_idle() || self.core.migrations.has_ended() {
+            self.core.tend_migrations();
+        }
         if self.core.awaits_replication() {
             self.core.store_snapshot();
             busy |= self.core.loading.is_some();
@@ -1153,6 +1179,7 @@ impl Reactor {
                 Effect::Close(index) => self.close_when_done(index),
                 Effect::Stream(SessionIndex(index), early) => self.go_on_with_stream(index, early),
                 Effect::Dial(address) => self.dial(&address),
+                Effect::Channel(id, order) => self.obey(id, order),
                 Effect::Watch(descriptor) => self.watch(descriptor),
                 Effect::Reconfigure(names) => self.reconfigure(&names),
                 Effect::Shutdown => self.shutting_down = true,

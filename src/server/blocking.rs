@@ -73,6 +73,8 @@ pub enum Nothing {
     SafePlaces,
     /// There is no timeout, and no key: the end of the server is waited for (SHUTDOWN).
     Never,
+    /// Nor are there here: another server is waited for (MIGRATE).
+    Elsewhere,
 }
 
 impl Nothing {
@@ -80,7 +82,7 @@ impl Nothing {
         match self {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
-            Nothing::Never => {}
+            Nothing::Never | Nothing::Elsewhere => {}
             Nothing::Replicas => reply.len(safety.replicas),
             Nothing::SafePlaces => {
                 reply.array(2);
@@ -244,10 +246,11 @@ impl WaitingRoom {
     }
 
     fn enter(&mut self, index: SessionIndex, waiting: &Waiting, now: Millis) {
-        if waiting.on_timeout == Nothing::Never {
-            self.for_shutdown.insert(waiting.turn, index);
-        } else if waiting.keys.is_empty() {
-            self.for_safety.insert(waiting.turn, index);
+        match waiting.on_timeout {
+            Nothing::Never => _ = self.for_shutdown.insert(waiting.turn, index),
+            Nothing::Elsewhere => {}
+            _ if waiting.keys.is_empty() => _ = self.for_safety.insert(waiting.turn, index),
+            _ => {}
         }
         if self.queues.len() <= waiting.database {
             self.queues.resize_with(waiting.database + 1, HashMap::default);
@@ -422,7 +425,7 @@ impl Core {
     }
 
     /// Runs a waiting command again; its client goes on unless the command asks to wait once more.
-    fn run_again(&mut self, index: SessionIndex) {
+    pub(super) fn run_again(&mut self, index: SessionIndex) {
         let session = self.session(index);
         let Some(waiting) = session.waiting.take() else { return };
         session.blocked = None;
@@ -502,6 +505,7 @@ impl Core {
         let waiting = session.waiting.take()?;
         session.blocked = None;
         self.waiting.leave(&waiting);
+        self.abandon_migration(index);
         Some(waiting)
     }
 

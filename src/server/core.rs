@@ -13,6 +13,7 @@ use super::append_only::AppendOnly;
 use super::blocking::WaitingRoom;
 use super::latency::LatencyMonitor;
 use super::loading::{LastLoad, Loading};
+use super::migration::{ChannelId, Migrations, Order};
 use super::notify::Class;
 use super::own_deadlines::OwnDeadlines;
 use super::pause::{Pause, Pauses};
@@ -55,6 +56,8 @@ pub enum Effect {
     Stream(SessionIndex, Vec<u8>),
     /// Connect to a primary, and tell [`Core::primary_answered`] or [`Core::primary_unreachable`].
     Dial(PrimaryAddress),
+    /// See [`super::migration`].
+    Channel(ChannelId, Order),
     /// Close the session's connection, once its replies are written unless it is doomed.
     Close(SessionIndex),
     /// These settings have changed and concern sockets, files or the process.
@@ -104,6 +107,8 @@ pub struct Core {
     pub pubsub: PubSub,
     /// Clients that wait for keys.
     pub waiting: WaitingRoom,
+    /// Keys on their way to other servers.
+    pub migrations: Migrations,
     /// Keys that must not change before some client's EXEC.
     pub watched: WatchTable,
     /// Clients that cache what they read.
@@ -200,6 +205,7 @@ impl Core {
             stopwatch: Stopwatch::start(),
             pubsub: PubSub::default(),
             waiting: WaitingRoom::default(),
+            migrations: Migrations::default(),
             watched: WatchTable::default(),
             tracking: Tracking::default(),
             monitors: Vec::new(),

@@ -233,7 +233,9 @@ impl<'a> Executor<'a> {
         if let Some(text) = self.refusal(session, spec) {
             return self.reject(Some(spec), text);
         }
-        if self.must_wait(session, spec) {
+        let is_held = self.must_wait(session, spec)
+            || !self.core.migrations.is_idle() && self.core.is_migrating(session, spec, Args::new(input, spans, bigs));
+        if is_held {
             self.core.session(session).blocked = Some(Blocked::Paused);
             return Verdict::Held;
         }

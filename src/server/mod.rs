@@ -14,6 +14,7 @@ pub mod info;
 pub mod latency;
 pub mod loading;
 pub mod memory_limit;
+pub mod migration;
 pub mod monitor;
 pub mod notify;
 pub mod observers;

@@ -84,7 +84,7 @@ impl Core {
     }
 
     /// Lets held commands run, or be held back again by who still wants that.
-    fn let_held_go(&mut self) {
+    pub(super) fn let_held_go(&mut self) {
         self.pause = self.pauses.sum();
         let mut held = Vec::new();
         for session in self.sessions_mut() {

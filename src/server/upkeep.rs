@@ -210,6 +210,7 @@ impl Core {
         self.save_when_due();
         self.tend_log();
         self.tend_replication();
+        self.tend_channels();
         crate::memory::decay();
         let (now, timeout) = (self.moment.now, self.settings.timeout as i64);
         let mut late = Vec::new();

@@ -3,6 +3,7 @@
 
 mod bad_primary;
 mod bad_replica;
+mod migrate;
 mod proxies;
 mod sentinel;
 #[path = "../support/mod.rs"]

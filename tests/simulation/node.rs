@@ -279,7 +279,7 @@ impl Node {
                 }
                 Effect::Dial(address) => outcome.dialled = Some(address.port),
                 Effect::Watch(_) | Effect::Reconfigure(_) => {}
-                Effect::Shutdown => unreachable!("nobody asks for it"),
+                Effect::Shutdown | Effect::Channel(..) => unreachable!("nobody asks for it"),
                 Effect::Abort(reason) => panic!("{reason}"),
             }
         }
