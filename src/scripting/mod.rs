@@ -1,0 +1,3 @@
+//! Scripts in Lua.
+
+pub mod library;
