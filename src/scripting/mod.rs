@@ -1,3 +1,5 @@
 //! Scripts in Lua.
 
+pub mod errors;
+mod fiber;
 pub mod library;
