@@ -61,8 +61,13 @@ pub fn warning(message: &str) {
     write(Level::Warning, message);
 }
 
+/// Whether lines of that level are written.
+pub fn is_shown(level: Level) -> bool {
+    level as u8 >= LEVEL.load(Ordering::Relaxed)
+}
+
 fn write(level: Level, message: &str) {
-    if (level as u8) < LEVEL.load(Ordering::Relaxed) {
+    if !is_shown(level) {
         return;
     }
     let mark = match level {

@@ -86,6 +86,11 @@ pub fn plain(lua: &Lua, caught: Value) -> mlua::Result<Value> {
     }
 }
 
+/// Whether an error is the end of a script that is killed.
+pub fn is_final(caught: &Value) -> bool {
+    matches!(caught, Value::Error(error) if matches!(raised(error), Some(Raised::Killed)))
+}
+
 /// The table of an error reply.
 pub fn reply_table(lua: &Lua, text: &[u8], is_counted: bool) -> mlua::Result<Table> {
     let table = lua.create_table()?;
@@ -117,4 +122,45 @@ pub fn with_code(line: &[u8]) -> Vec<u8> {
         .rposition(|byte| !is_break(byte))
         .map_or(start, |last| last + 1);
     [code, b" ", &text[start..end]].concat()
+}
+
+/// The handler of errors that end a script: makes a table of what was raised, with the place where it was. That is the
+/// function which raised it, or who called that if it is none of Lua's.
+pub fn located(lua: &Lua, caught: Value) -> mlua::Result<Value> {
+    let place = raising_place(lua);
+    let table = match plain(lua, caught)? {
+        Value::Table(table) => table,
+        Value::String(text) => reply_table(lua, &[b"ERR ", &*text.as_bytes()].concat(), false)?,
+        other => reply_table(lua, format!("ERR {}", other.to_string()?).as_bytes(), false)?,
+    };
+    if let Some((source, line)) = place {
+        table.set("source", source)?;
+        table.set("line", line)?;
+    }
+    Ok(Value::Table(table))
+}
+
+/// Source and line of the function that has raised an error, to its handler.
+fn raising_place(lua: &Lua) -> Option<(String, i64)> {
+    let look = |level| {
+        lua.inspect_stack(level, |debug| {
+            let source = debug.source();
+            let line = debug.current_line().map_or(-1, |line| line as i64);
+            let name = source.source.map(|name| name.into_owned()).unwrap_or_default();
+            (source.what == "C", name, line)
+        })
+    };
+    // Level 0 is the handler itself.
+    let mut level = 1;
+    if look(level)?.0 {
+        level = 2;
+    }
+    // The sandbox raises errors in the name of scripts.
+    loop {
+        let (_, name, line) = look(level)?;
+        if name != "=prelude" {
+            return Some((name, line));
+        }
+        level += 1;
+    }
 }
