@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
     bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, field_expiry, geo, hash_random,
-    hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, migrate,
-    object, pubsub, replication, saving, scan, scan_values, server, set_algebra, sets, slowlog, sort, sorted_sets,
+    hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, migrate, object,
+    pubsub, replication, saving, scan, scan_values, scripts, server, set_algebra, sets, slowlog, sort, sorted_sets,
     streams, strings, tracking, transactions, ttl, waiting,
 };
 use crate::resp::request::Args;
@@ -52,6 +52,7 @@ const FAMILIES: &[Family] = &[
     saving::COMMANDS,
     scan::COMMANDS,
     scan_values::COMMANDS,
+    scripts::COMMANDS,
     server::COMMANDS,
     set_algebra::COMMANDS,
     sets::COMMANDS,

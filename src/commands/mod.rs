@@ -41,6 +41,7 @@ pub mod replication;
 pub mod saving;
 pub mod scan;
 pub mod scan_values;
+pub mod scripts;
 pub mod server;
 pub mod set_algebra;
 pub mod sets;

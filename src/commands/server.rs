@@ -37,7 +37,8 @@ fn monitor(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
 
 /// TIME
 fn time(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
-    let micros = os::unix_micros();
+    // It stands still for scripts.
+    let micros = ctx.core.scripts.frozen_micros.unwrap_or_else(os::unix_micros);
     ctx.reply.array(2);
     ctx.reply.bulk_int(micros / 1_000_000);
     ctx.reply.bulk_int(micros % 1_000_000);
@@ -85,6 +86,11 @@ fn shutdown(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         Shutdown::Abort => return Err("ERR No shutdown in progress.".into()),
         Shutdown::Exit(options) => options,
     };
+    if !options.nosave
+        && let Some(text) = ctx.core.busy_text_of_shutdown()
+    {
+        return Err(text.into());
+    }
     match ctx.core.begin_shutdown(options) {
         Ending::Ready => {
             ctx.core.effects.push(Effect::Shutdown);

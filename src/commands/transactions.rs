@@ -2,15 +2,18 @@
 //!
 //! Queueing itself is no command: [`crate::server::dispatch`] does it with whatever else a client sends meanwhile.
 
+use std::collections::VecDeque;
+
 use super::handlers::Family;
 use super::table::CommandSpec;
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
 use crate::server::call::Call;
 use crate::server::owned::OwnedRequest;
-use crate::server::stopwatch::Stopwatch;
+use crate::server::session::{Blocked, SessionIndex};
+use crate::server::stopwatch::{Stopwatch, Ticks};
 use crate::server::transaction::Commit;
-use crate::server::{Context, Outcome};
+use crate::server::{Context, Core, Outcome};
 
 pub const COMMANDS: Family = &[
     ("discard", discard),
@@ -50,39 +53,74 @@ fn exec(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
             Ok(())
         }
         Commit::Run(queue) => {
-            run(ctx, &queue);
+            run(ctx, queue);
             Ok(())
         }
     }
 }
 
 /// Runs the queued commands one after the other; what fails does not stop the others.
-fn run(ctx: &mut Context<'_>, queue: &[OwnedRequest]) {
-    ctx.reply.array(queue.len());
-    ctx.core.in_transaction = true;
-    let mut told = Reply::default();
-    let mut started = Stopwatch::read();
-    for request in queue {
-        let call = Call {
-            session: ctx.session,
-            spec: request.spec,
-            args: request.args(),
-            hashes: &[],
-            big: None,
-            started,
-        };
-        started = ctx.core.call(call, &mut ctx.reply);
-        // A subscription's confirmation stands where the reply would; anything else that the client is told waits, or a
-        // message would stand among the replies.
-        let place = if is_confirmed(request.spec) {
-            &mut ctx.reply
-        } else {
-            &mut told
-        };
-        ctx.core.take_pushed(ctx.session, place);
+fn run(ctx: &mut Context<'_>, requests: Vec<OwnedRequest>) {
+    ctx.reply.array(requests.len());
+    let queue = Queue {
+        spec: ctx.spec,
+        requests: requests.into(),
+        told: Reply::default(),
+        started: Stopwatch::read(),
+    };
+    match queue.go_on(ctx.core, ctx.session, &mut ctx.reply) {
+        Ok(told) => ctx.session().reply.bytes = told,
+        Err(queue) => ctx.core.postpone(queue),
     }
-    ctx.session().reply.bytes = told.bytes;
-    ctx.core.in_transaction = false;
+}
+
+/// What EXEC has yet to run.
+pub struct Queue {
+    /// EXEC itself.
+    spec: &'static CommandSpec,
+    requests: VecDeque<OwnedRequest>,
+    /// What the client was told meanwhile.
+    told: Reply,
+    started: Ticks,
+}
+
+impl Queue {
+    /// EXEC's spec, and when it began.
+    pub fn call(&self) -> (&'static CommandSpec, Ticks) {
+        (self.spec, self.started)
+    }
+
+    /// Runs the commands and gives what the client is to be told behind their replies.
+    ///
+    /// # Errors
+    /// What is left, if a command has called a script that has not ended.
+    pub fn go_on(mut self, core: &mut Core, session: SessionIndex, reply: &mut Reply) -> Result<Vec<u8>, Queue> {
+        core.in_transaction = true;
+        let mut started = Stopwatch::read();
+        while let Some(request) = self.requests.pop_front() {
+            let call = Call {
+                session,
+                spec: request.spec,
+                args: request.args(),
+                hashes: &[],
+                big: None,
+                started,
+            };
+            started = core.call(call, reply);
+            // A subscription's confirmation stands where the reply would; anything else that the client is told waits, or
+            // a message would stand among the replies.
+            match is_confirmed(request.spec) {
+                true => core.take_pushed(session, reply),
+                false => core.take_pushed(session, &mut self.told),
+            }
+            if core.session(session).blocked == Some(Blocked::Running) {
+                core.in_transaction = false;
+                return Err(self);
+            }
+        }
+        core.in_transaction = false;
+        Ok(self.told.bytes)
+    }
 }
 
 /// Whether pushes are what the command answers with.

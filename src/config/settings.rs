@@ -26,7 +26,6 @@ const PORT_MAX: i128 = u16::MAX as i128;
 const ACL: Status = Inert("there are no ACL users, only `requirepass`");
 const CLUSTER: Status = Inert("there is no cluster mode");
 const DEFRAG: Status = Inert("the allocator's size classes leave little to defragment");
-const LUA: Status = Inert("scripts do not run yet");
 const MODULES: Status = Inert("there are no modules");
 const OS: Status = Inert("process-wide tuning of the operating system is left to its own tools");
 const REPLICATION: Status = Inert("replication does not read it yet");
@@ -248,7 +247,7 @@ settings! {
     "latency-tracking-info-percentiles" latency_tracking_info_percentiles: Percentiles =
         Percentiles(vec![50.0, 99.0, 99.9]), Any, Runtime, Active;
     /// Milliseconds after which a script no longer keeps others waiting without an answer.
-    "busy-reply-threshold" ("lua-time-limit") busy_reply_threshold: i64 = 5000, Whole(0, LONG_MAX), Runtime, LUA;
+    "busy-reply-threshold" ("lua-time-limit") busy_reply_threshold: i64 = 5000, Whole(0, LONG_MAX), Runtime, Active;
 
     // Snapshots.
     /// When to save a snapshot: after so many seconds if there were so many changes.

@@ -1031,6 +1031,7 @@ impl Reactor {
         if self.core.pause.is_some_and(|pause| pause.until <= self.core.monotonic) {
             self.core.unpause();
         }
+        busy |= self.core.go_on_with_script();
         busy |= self.core.end_late_waits();
         if self.core.waiting.has_ready() {
             self.core.serve_waiting();

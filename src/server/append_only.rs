@@ -612,7 +612,8 @@ impl Core {
     /// The round once a second: begins a sync, tries again what failed, and rewrites when the log has grown enough.
     pub fn tend_log(&mut self) {
         if self.append_only.state == State::Off {
-            if self.append_only.is_scheduled && !self.has_child() && self.loading.is_none() {
+            let is_idle = !self.has_child() && self.loading.is_none() && !self.scripts.is_running();
+            if self.append_only.is_scheduled && is_idle {
                 self.append_only.is_scheduled = false;
                 // A failure is logged and counted.
                 let _ = self.rewrite_log();
@@ -624,7 +625,9 @@ impl Core {
         }
         self.tend_closing();
         self.sync_aside();
-        self.rewrite_when_due();
+        if !self.scripts.is_running() {
+            self.rewrite_when_due();
+        }
     }
 
     fn sync_aside(&mut self) {

@@ -392,6 +392,10 @@ impl Core {
     /// and everything else that changes keys. O(clients that can be served, and those who wait for a key in vain).
     #[cold]
     pub fn serve_waiting(&mut self) {
+        // What a script has changed so far is nobody's business yet.
+        if self.scripts.is_running() {
+            return;
+        }
         while let Some(place) = self.waiting.ready.pop_front() {
             if let Some(queue) = self.waiting.queues[place.0].get_mut(&place.1) {
                 queue.ready = false;
@@ -462,7 +466,7 @@ impl Core {
     }
 
     /// Lets a client that waited no longer read its reply, and run what it sent meanwhile.
-    fn go_on(&mut self, index: SessionIndex) {
+    pub(super) fn go_on(&mut self, index: SessionIndex) {
         let session = self.session(index);
         session.blocked = None;
         if !session.reply.bytes.is_empty() {

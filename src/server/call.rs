@@ -50,7 +50,7 @@ impl Core {
         crash::note_call(spec);
         let start_of_reply = reply.bytes.len();
         let dirty = self.begin_recording();
-        let caller = self.caller.replace(index);
+        let caller = self.caller.replace(self.scripts.acting(index));
         let mut context = Context {
             core: self,
             session: index,
@@ -64,6 +64,14 @@ impl Core {
         let outcome = handler(&mut context, args);
         *reply = context.reply;
         self.caller = caller;
+        let is_left = self.session(index).blocked == Some(Blocked::Running);
+        if is_left {
+            if caller.is_none() {
+                self.set_running_unit_aside();
+            }
+            // It is counted when it has ended.
+            return Stopwatch::read();
+        }
         if self.propagation.is_on {
             self.record_call(spec, database, args, dirty);
             if caller.is_none() {
@@ -80,8 +88,9 @@ impl Core {
             self.show_to_monitors(index, database, spec, args);
         }
         // Also one that waits now has read that nothing is there.
-        if spec.flags.contains(Flag::ReadOnly) && !self.tracking.is_off() {
-            self.remember_read(index, spec, args);
+        // Not one that calls a script: what that reads is remembered when it does.
+        if spec.flags.contains(Flag::ReadOnly) && !self.tracking.is_off() && !spec.flags.contains(Flag::SkipMonitor) {
+            self.remember_read(self.scripts.acting(index), spec, args);
         }
         if self.session(index).blocked == Some(Blocked::Waiting) {
             // It has not done anything yet, and is counted when it has.
@@ -93,7 +102,7 @@ impl Core {
     /// Counts a call: time, failures, slow log.
     #[inline]
     #[allow(clippy::too_many_arguments)] // each a fact of the one call, made in one place
-    fn account(
+    pub(super) fn account(
         &mut self,
         index: SessionIndex,
         spec: &'static CommandSpec,
@@ -106,7 +115,8 @@ impl Core {
         if let Err(failure) = &outcome {
             reply.error(&failure.0);
         }
-        if reply.bytes.get(start_of_reply) == Some(&b'-') {
+        let is_counted = std::mem::take(&mut self.scripts.is_error_counted);
+        if reply.bytes.get(start_of_reply) == Some(&b'-') && !is_counted {
             let line = &reply.bytes[start_of_reply + 1..];
             let code = line.split(|&b| b == b' ' || b == b'\r').next().unwrap_or(b"ERR");
             self.count_error(Some(spec), code, false);
@@ -146,7 +156,7 @@ impl Core {
             return;
         }
         let Some((peer, name)) = self
-            .find_session(index)
+            .find_session(self.scripts.acting(index))
             .map(|session| (session.peer().to_owned(), session.name().to_vec()))
         else {
             return;

@@ -20,6 +20,7 @@ use super::pause::{Pause, Pauses};
 use super::propagation::Propagation;
 use super::pubsub::PubSub;
 use super::replication::Replication;
+use super::scripts::Scripts;
 use super::session::{ClientId, Session, SessionIndex};
 use super::shutdown::Shutdown;
 use super::slowlog::Slowlog;
@@ -180,6 +181,9 @@ pub struct Core {
     pub replication: Replication,
     /// What expires here although this is a replica.
     pub own_deadlines: OwnDeadlines,
+    pub scripts: Scripts,
+    /// Whether memory was short before the present command, and no room could be made. Only kept under `maxmemory`.
+    pub(super) is_out_of_room: bool,
 }
 
 impl Core {
@@ -251,6 +255,8 @@ impl Core {
             functions: Vec::new(),
             replication: Replication::default(),
             own_deadlines: OwnDeadlines::default(),
+            scripts: Scripts::default(),
+            is_out_of_room: false,
             settings,
         };
         core.replication.id = core.random_hex(40);

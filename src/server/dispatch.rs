@@ -230,7 +230,19 @@ impl<'a> Executor<'a> {
         if !spec.accepts(argc) {
             return self.reject(Some(spec), errors::wrong_arity(spec.name));
         }
+        // What a script declares stands in the place of what holds for all.
+        let spec = match spec.flags.contains(Flag::SkipMonitor) {
+            true => self.core.declared(spec, Args::new(input, spans, bigs)),
+            false => spec,
+        };
         if let Some(text) = self.refusal(session, spec) {
+            return self.reject(Some(spec), text);
+        }
+        if self.core.scripts.is_running() && !spec.flags.contains(Flag::AllowBusy) {
+            let Some(text) = self.core.busy_text(session) else {
+                self.core.session(session).blocked = Some(Blocked::Paused);
+                return Verdict::Held;
+            };
             return self.reject(Some(spec), text);
         }
         let is_held = self.must_wait(session, spec)
@@ -360,7 +372,8 @@ impl<'a> Executor<'a> {
             return Some("ERR Command not allowed inside a transaction".into());
         }
         if self.core.settings.maxmemory > 0 && !self.core.is_replaying && !self.core.leaves_eviction() {
-            let enough = self.make_room(index);
+            let enough = self.core.scripts.is_running() || self.make_room(index);
+            self.core.is_out_of_room = !enough;
             if !enough
                 && self
                     .core
@@ -382,14 +395,10 @@ impl<'a> Executor<'a> {
             return None;
         }
         let writes = |spec: &CommandSpec| spec.flags.contains(Flag::Write);
-        let is_refused = self.core.refuses_writes() || self.core.append_only.error().is_some();
-        if is_refused && (spec.name == "ping" || self.core.runs_any(index, spec, writes)) {
-            return Some(match self.core.append_only.error() {
-                Some(error) if !self.core.refuses_writes() => {
-                    format!("MISCONF Errors writing to the AOF file: {error}")
-                }
-                _ => CANNOT_SAVE.to_owned(),
-            });
+        if let Some(text) = self.core.disk_refusal()
+            && (spec.name == "ping" || self.core.runs_any(index, spec, writes))
+        {
+            return Some(text);
         }
         if let Some(text) = self.core.refusal_for_role(index, spec) {
             return Some(text.to_owned());
@@ -439,9 +448,23 @@ impl<'a> Executor<'a> {
     }
 }
 
-/// Whether a pause of writes holds the command back: also those that are no writes by name but reach replicas.
+/// Whether a pause of writes holds the command back: also those that are no writes by name but reach replicas, and scripts
+/// that have not declared that they write nothing.
 fn may_write(spec: &CommandSpec) -> bool {
-    spec.flags.contains(Flag::Write) || matches!(spec.name, "publish" | "spublish" | "pfcount")
+    let is_silent = || matches!(spec.name, "publish" | "spublish" | "pfcount");
+    let is_script = || matches!(spec.name, "eval" | "evalsha" | "fcall") && !table::declared::is_declared(spec);
+    spec.flags.contains(Flag::Write) || is_silent() || is_script()
+}
+
+impl Core {
+    /// Why nothing may be written while the disk does not take it.
+    pub(super) fn disk_refusal(&self) -> Option<String> {
+        match self.append_only.error() {
+            _ if self.refuses_writes() => Some(CANNOT_SAVE.to_owned()),
+            Some(error) => Some(format!("MISCONF Errors writing to the AOF file: {error}")),
+            None => None,
+        }
+    }
 }
 
 /// What a client says about its transaction, or to be rid of it, is not queued.
@@ -469,7 +492,7 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
 
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
-const CANNOT_SAVE: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+pub(super) const CANNOT_SAVE: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
 const DEBUG_NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
 

@@ -97,7 +97,7 @@ impl Core {
     /// Does so.
     #[inline]
     pub fn make_wanted_room(&mut self) {
-        if std::mem::take(&mut self.wants_room) {
+        if !self.scripts.is_running() && std::mem::take(&mut self.wants_room) {
             self.make_room();
         }
     }

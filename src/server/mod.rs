@@ -26,6 +26,7 @@ pub mod propagation;
 pub mod pubsub;
 pub mod replay;
 pub mod replication;
+pub mod scripts;
 pub mod session;
 pub mod shutdown;
 pub mod slowlog;

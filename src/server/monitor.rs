@@ -30,9 +30,24 @@ impl Core {
     /// commands are left out, and secrets in others. O(monitors × bytes).
     #[cold]
     pub fn show_to_monitors(&mut self, index: SessionIndex, database: usize, spec: &CommandSpec, args: Args<'_>) {
-        if spec.flags.contains(Flag::Admin) || spec.flags.contains(Flag::SkipMonitor) {
-            return;
+        if !spec.flags.contains(Flag::Admin) && !spec.flags.contains(Flag::SkipMonitor) {
+            self.show_any(index, database, spec, args);
         }
+    }
+
+    /// The same for a command that calls a script, which shows itself before the script's commands do.
+    #[cold]
+    pub(super) fn show_script_to_monitors(
+        &mut self,
+        index: SessionIndex,
+        database: usize,
+        spec: &CommandSpec,
+        args: Args<'_>,
+    ) {
+        self.show_any(index, database, spec, args);
+    }
+
+    fn show_any(&mut self, index: SessionIndex, database: usize, spec: &CommandSpec, args: Args<'_>) {
         let session = self.session(index);
         let peer = match session.unix_socket {
             true => format!("unix:{}", session.peer().trim_end_matches(":0")),

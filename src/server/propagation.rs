@@ -21,6 +21,27 @@ use crate::commands::table::flags::Flag;
 use crate::resp::encode;
 use crate::resp::request::Args;
 
+/// For whom a request is recorded. Scripts may choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    #[default]
+    All,
+    Log,
+    Replicas,
+    Nobody,
+}
+
+/// A unit that is not over, set aside for others.
+#[derive(Debug, Default)]
+pub struct Unit {
+    bytes: Vec<u8>,
+    requests: usize,
+    for_replicas: Vec<Range<usize>>,
+    for_log: Vec<Range<usize>>,
+    first_database: usize,
+    database: usize,
+}
+
 /// Records of changes.
 #[derive(Debug, Default)]
 pub struct Propagation {
@@ -32,6 +53,11 @@ pub struct Propagation {
     /// Where in the unit, and in the stream, stand requests that are for replicas alone.
     unit_for_replicas: Vec<Range<usize>>,
     for_replicas: Vec<Range<usize>>,
+    /// The same for the log alone.
+    unit_for_log: Vec<Range<usize>>,
+    for_log: Vec<Range<usize>>,
+    /// Whom the present command's requests are for.
+    pub audience: Audience,
     /// The databases of the unit's first and last request.
     first_database: usize,
     database: usize,
@@ -59,8 +85,21 @@ impl Propagation {
         self.selected
     }
 
+    /// Adds a request to the unit for whom it is for.
+    fn add<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) {
+        if self.audience == Audience::Nobody {
+            return;
+        }
+        let begin = self.add_for_all(database, words, args);
+        match self.audience {
+            Audience::Log => self.unit_for_log.push(begin..self.unit.len()),
+            Audience::Replicas => self.unit_for_replicas.push(begin..self.unit.len()),
+            Audience::All | Audience::Nobody => {}
+        }
+    }
+
     /// Adds a request to the unit; tells where in the unit it begins, behind its SELECT.
-    fn add<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) -> usize {
+    fn add_for_all<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) -> usize {
         if self.requests == 0 {
             self.first_database = database;
         } else if self.database != database {
@@ -75,7 +114,10 @@ impl Propagation {
 
     /// Adds a request that the log has no use for. A SELECT before it is for both, or the log would miss it later.
     fn add_for_replicas(&mut self, database: usize, words: &[&[u8]]) {
-        let begin = self.add(database, words.len(), words.iter().copied());
+        if matches!(self.audience, Audience::Log | Audience::Nobody) {
+            return;
+        }
+        let begin = self.add_for_all(database, words.len(), words.iter().copied());
         self.unit_for_replicas.push(begin..self.unit.len());
     }
 
@@ -100,6 +142,9 @@ impl Propagation {
         let begin = self.stream.len();
         let moved = |range: Range<usize>| range.start + begin..range.end + begin;
         self.for_replicas.extend(self.unit_for_replicas.drain(..).map(moved));
+        let first = self.for_log.len();
+        self.for_log.extend(self.unit_for_log.drain(..).map(moved));
+        let unheard: usize = self.for_log[first..].iter().map(Range::len).sum();
         self.stream.append(&mut self.unit);
         if several {
             self.stream.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
@@ -107,7 +152,7 @@ impl Propagation {
         self.selected = Some(self.database);
         self.requests = 0;
         if !self.is_foreign {
-            self.offset += (self.stream.len() - before) as u64;
+            self.offset += (self.stream.len() - before - unheard) as u64;
         }
     }
 
@@ -126,9 +171,41 @@ impl Propagation {
         self.clear_stream();
     }
 
+    /// What replicas have not been given yet, in pieces between what is for the log alone.
+    pub fn unfed(&self) -> impl Iterator<Item = &[u8]> {
+        let gaps = self.for_log.iter().filter(|gap| gap.start >= self.fed);
+        let starts = std::iter::once(self.fed).chain(gaps.clone().map(|gap| gap.end));
+        let ends = gaps.map(|gap| gap.start).chain(std::iter::once(self.stream.len()));
+        starts.zip(ends).map(|(start, end)| &self.stream[start..end])
+    }
+
+    /// Takes the unit that is not over, for others to record theirs.
+    pub fn set_aside(&mut self) -> Unit {
+        Unit {
+            bytes: std::mem::take(&mut self.unit),
+            requests: std::mem::take(&mut self.requests),
+            for_replicas: std::mem::take(&mut self.unit_for_replicas),
+            for_log: std::mem::take(&mut self.unit_for_log),
+            first_database: self.first_database,
+            database: self.database,
+        }
+    }
+
+    /// Goes on with a unit that was set aside.
+    pub fn restore(&mut self, unit: Unit) {
+        debug_assert_eq!(self.requests, 0);
+        self.unit = unit.bytes;
+        self.requests = unit.requests;
+        self.unit_for_replicas = unit.for_replicas;
+        self.unit_for_log = unit.for_log;
+        self.first_database = unit.first_database;
+        self.database = unit.database;
+    }
+
     /// Forgets the units that are whole.
     pub fn clear_stream(&mut self) {
         self.stream.clear();
+        self.for_log.clear();
         self.for_replicas.clear();
         self.fed = 0;
     }
@@ -217,7 +294,8 @@ impl Core {
     }
 
     fn add_gone<'a>(&mut self, database: usize, words: usize, args: impl Iterator<Item = &'a [u8]>) {
-        self.propagation.add(database, words, args);
+        // It is gone for everybody, whoever came upon it.
+        self.propagation.add_for_all(database, words, args);
         if self.caller.is_none() {
             self.propagation.end_unit();
         }

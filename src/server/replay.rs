@@ -181,7 +181,13 @@ impl Core {
         let recording = std::mem::take(&mut self.propagation.is_on);
         self.is_replaying = true;
         let expired_by = std::mem::replace(&mut self.moment.expired_by, Millis::MIN);
-        let played = self.play_for(replay, count, seat);
+        let played = match self.scripts.is_running() {
+            true => {
+                self.go_on_with_script();
+                Ok(true)
+            }
+            false => self.play_for(replay, count, seat),
+        };
         self.moment.expired_by = expired_by;
         self.is_replaying = false;
         self.propagation.is_on = recording;
@@ -308,7 +314,7 @@ impl Core {
                 "exec" | "discard" => *open_multi = None,
                 _ => {}
             }
-            if reader.position() - first >= LOAD_BYTES {
+            if reader.position() - first >= LOAD_BYTES || executor.core.scripts.is_running() {
                 break;
             }
         }

@@ -39,6 +39,8 @@ pub enum Blocked {
     Paused,
     /// A blocking command found nothing and waits for its keys.
     Waiting,
+    /// The script that it has called has not ended in its slice, see [`super::scripts`].
+    Running,
 }
 
 /// What a name in a set of subscriptions costs besides its bytes: the pointer with its length, and a node's share.

@@ -254,7 +254,7 @@ impl Core {
 
     /// Starts what save points or BGSAVE SCHEDULE ask for. Asked once a second.
     pub fn save_when_due(&mut self) {
-        if self.has_child() || self.loading.is_some() {
+        if self.has_child() || self.loading.is_some() || self.scripts.is_running() {
             return;
         }
         let (now, state) = (self.moment.now, &self.snapshots);

@@ -52,7 +52,7 @@ impl Core {
     pub fn expire_due(&mut self) -> bool {
         let began = Stopwatch::read();
         self.settle();
-        if !self.active_expire || self.is_paused() || self.loading.is_some() {
+        if !self.active_expire || self.is_paused() || self.loading.is_some() || self.scripts.is_running() {
             return false;
         }
         let started = Stopwatch::read();
@@ -141,7 +141,7 @@ impl Core {
 
     /// Frees a bounded part of what was deleted, and evicts if memory is short. True when more is to do.
     pub fn housekeep(&mut self) -> bool {
-        if self.evicting {
+        if self.evicting && !self.scripts.is_running() {
             self.make_room();
         }
         let unswept = self.sweep_wheels();
@@ -191,7 +191,7 @@ impl Core {
 
     /// When the core wants its next tick even if nothing arrives, in Unix time.
     pub fn next_due(&self) -> Option<Millis> {
-        if !self.active_expire || self.is_paused() || self.loading.is_some() {
+        if !self.active_expire || self.is_paused() || self.loading.is_some() || self.scripts.is_running() {
             return None;
         }
         match self.replication.is_replica() {

@@ -47,6 +47,14 @@ macro_rules! bit_set {
                 $set(self.0 | 1 << item as u32)
             }
 
+            /// This set without an item, or with it.
+            pub const fn having(self, item: $item, is_in: bool) -> $set {
+                match is_in {
+                    true => self.with(item),
+                    false => $set(self.0 & !(1 << item as u32)),
+                }
+            }
+
             /// Whether the item is in the set: one AND.
             pub const fn contains(self, item: $item) -> bool {
                 self.0 & (1 << item as u32) != 0

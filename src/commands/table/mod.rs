@@ -8,6 +8,7 @@
 //!
 //! Nothing is built at start and nothing is locked: the table is read-only data of the program.
 
+pub mod declared;
 pub mod docs;
 pub mod errors;
 pub mod flags;
@@ -32,7 +33,7 @@ pub use visible::{CommandSet, is_visible, set_built, visible};
 pub type CommandId = u16;
 
 /// One command or subcommand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CommandSpec {
     pub id: CommandId,
     /// The container this is a subcommand of.

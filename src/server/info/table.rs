@@ -13,6 +13,7 @@ use super::figures::human;
 use super::lines;
 use crate::config::REDIS_VERSION;
 use crate::config::choice::Supervised;
+use crate::scripting::Kind;
 use crate::server::core::Core;
 use crate::server::os;
 
@@ -154,19 +155,19 @@ const MEMORY: &[Item] = items! { view;
     "allocator_resident" => view.memory.allocator.resident,
     "total_system_memory" => os::installed_memory(),
     "total_system_memory_human" => human(os::installed_memory()),
-    "used_memory_lua" => NONE,
-    "used_memory_vm_eval" => NONE,
-    "used_memory_lua_human" => human(0),
-    "used_memory_scripts_eval" => NONE,
-    "number_of_cached_scripts" => NONE,
+    "used_memory_lua" => view.core.scripts.vm_memory(Kind::Scripts),
+    "used_memory_vm_eval" => view.core.scripts.vm_memory(Kind::Scripts),
+    "used_memory_lua_human" => human(view.core.scripts.vm_memory(Kind::Scripts) as u64),
+    "used_memory_scripts_eval" => view.core.scripts.cache_memory(),
+    "number_of_cached_scripts" => view.core.scripts.len(),
     "number_of_functions" => NONE,
     "number_of_libraries" => NONE,
-    "used_memory_vm_functions" => NONE,
-    "used_memory_vm_total" => NONE,
-    "used_memory_vm_total_human" => human(0),
+    "used_memory_vm_functions" => view.core.scripts.vm_memory(Kind::Functions),
+    "used_memory_vm_total" => view.core.scripts.vm_total(),
+    "used_memory_vm_total_human" => human(view.core.scripts.vm_total() as u64),
     "used_memory_functions" => NONE,
-    "used_memory_scripts" => NONE,
-    "used_memory_scripts_human" => human(0),
+    "used_memory_scripts" => view.core.scripts.cache_memory(),
+    "used_memory_scripts_human" => human(view.core.scripts.cache_memory() as u64),
     "maxmemory" => view.core.settings.maxmemory,
     "maxmemory_human" => human(view.core.settings.maxmemory),
     "maxmemory_policy" => view.core.settings.maxmemory_policy.word(),

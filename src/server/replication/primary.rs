@@ -262,9 +262,9 @@ impl Core {
         let propagation = &mut self.propagation;
         if self.replication.stream.is_kept() && !propagation.is_foreign {
             let history = self.settings.repl_backlog_size;
-            self.replication
-                .stream
-                .append(&propagation.stream[propagation.fed..], history);
+            for piece in propagation.unfed() {
+                self.replication.stream.append(piece, history);
+            }
         }
         propagation.fed = propagation.stream.len();
         if self.replication.replicas.is_empty() {
@@ -445,7 +445,8 @@ impl Core {
     fn start_snapshot_for_replicas(&mut self) {
         let waiting = self.replicas_in(|phase| matches!(phase, Phase::AwaitsChild { .. }));
         // A child may have ended before all it has handed over is sent.
-        if waiting.is_empty() || self.loading.is_some() || self.replication.piped.is_some() {
+        let is_occupied = self.loading.is_some() || self.replication.piped.is_some() || self.scripts.is_running();
+        if waiting.is_empty() || is_occupied {
             return;
         }
         if self.has_child() {

@@ -10,8 +10,9 @@ use crate::commands::table::flags::Flag;
 use crate::config::compound::{Primary, PrimaryAddress};
 use crate::log;
 
-const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
-const STALE: &str = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+pub(in super::super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+pub(in super::super) const STALE: &str =
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 const TOO_FEW: &str = "NOREPLICAS Not enough good replicas to write.";
 
 /// The history in a snapshot's remarks.
@@ -211,17 +212,31 @@ impl Core {
         spec: &CommandSpec,
     ) -> Option<&'static str> {
         let writes = |spec: &CommandSpec| spec.flags.contains(Flag::Write);
-        let Some(link) = &self.replication.link else {
-            let wanted = self.settings.min_replicas_to_write as usize;
-            let is_short = self.good_replicas().is_some_and(|good| good < wanted);
-            return (is_short && self.runs_any(index, spec, writes)).then_some(TOO_FEW);
-        };
-        let is_up = link.is_up();
-        if self.settings.replica_read_only && self.runs_any(index, spec, writes) {
+        if self.replication.link.is_none() {
+            let too_few = self.lacks_replicas();
+            return too_few.filter(|_| self.runs_any(index, spec, writes));
+        }
+        if self.is_read_only_replica() && self.runs_any(index, spec, writes) {
             return Some(READ_ONLY);
         }
         let waits = |spec: &CommandSpec| !spec.flags.contains(Flag::Stale);
-        let is_stale = !is_up && !self.settings.replica_serve_stale_data;
-        (is_stale && self.runs_any(index, spec, waits)).then_some(STALE)
+        (self.is_stale() && self.runs_any(index, spec, waits)).then_some(STALE)
+    }
+
+    /// Whether this is a primary with too few replicas to write, and how that is said.
+    pub(in super::super) fn lacks_replicas(&self) -> Option<&'static str> {
+        let wanted = self.settings.min_replicas_to_write as usize;
+        let is_short = || self.good_replicas().is_some_and(|good| good < wanted);
+        (self.replication.link.is_none() && is_short()).then_some(TOO_FEW)
+    }
+
+    pub(in super::super) fn is_read_only_replica(&self) -> bool {
+        self.replication.link.is_some() && self.settings.replica_read_only
+    }
+
+    /// Whether this is a replica that has lost its primary and does not answer meanwhile.
+    pub(in super::super) fn is_stale(&self) -> bool {
+        let is_cut_off = self.replication.link.as_ref().is_some_and(|link| !link.is_up());
+        is_cut_off && !self.settings.replica_serve_stale_data
     }
 }
