@@ -296,8 +296,12 @@ fn lay_out_with_exponent(text: &mut NumberText, digits: &[u8], exponent: i32) {
 /// A double as C's `%.17g` prints it: 17 significant digits without the zeros at their end, and an exponent of at least
 /// two digits where that is below -4 or above 16.
 pub fn double_17(value: f64) -> String {
-    const PRECISION: i32 = 17;
-    let text = format!("{value:.16e}");
+    double_g(value, 17)
+}
+
+/// A double as C's `%g` prints it with a precision of at least one.
+pub fn double_g(value: f64, precision: usize) -> String {
+    let text = format!("{value:.*e}", precision - 1);
     let Some((mantissa, exponent)) = text.split_once('e') else {
         return text.to_ascii_lowercase();
     };
@@ -308,7 +312,7 @@ pub fn double_17(value: f64) -> String {
     };
     let digits = mantissa.replace('.', "");
     let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    if !(-4..PRECISION).contains(&exponent) {
+    if !(-4..precision as i32).contains(&exponent) {
         let power = exponent.unsigned_abs();
         let direction = if exponent < 0 { '-' } else { '+' };
         return format!("{sign}{}e{direction}{power:02}", trimmed(mantissa));
