@@ -85,7 +85,8 @@ pub struct FunctionId(u32);
 pub struct Invocation<'a> {
     pub function: FunctionId,
     pub style: Style,
-    /// What error replies call it: the digest of a script, the name of a function.
+    /// What error replies call it: the digest of a script, the name of a function. Those of what has none do not tell the
+    /// place either.
     pub name: &'a str,
     /// The client's, for the reply.
     pub protocol: Protocol,
@@ -213,7 +214,9 @@ fn look(lua: &Lua, exchange: &Rc<Exchange>) -> mlua::Result<VmState> {
         return Ok(VmState::Continue);
     }
     if exchange.ask(Event::SliceOver) == Answer::Killed {
-        crate::log::warning("Lua script killed by user with SCRIPT KILL.");
+        if exchange.is_running() {
+            crate::log::warning("Lua script killed by user with SCRIPT KILL.");
+        }
         watch(lua, exchange, 1)?;
         return Err(exchange.killed());
     }
@@ -309,6 +312,11 @@ impl Engine {
     /// The globals behind those that scripts see, which are closed.
     pub fn globals(&self) -> &Table {
         &self.sandbox.globals
+    }
+
+    /// A function of Lua's that makes of a table one like it that cannot be changed.
+    pub fn close(&self) -> &Function {
+        &self.sandbox.close
     }
 
     /// Bytes that Lua uses.
@@ -446,7 +454,7 @@ fn failure(lua: &Lua, error: &Value, name: &str, exchange: &Exchange, reply: &mu
         Ok(text.map(|text| text.as_bytes().to_vec()))
     };
     let mut text = field("err")?.unwrap_or_default();
-    if let (Some(source), Some(line)) = (field("source")?, field("line")?) {
+    if let (Some(source), Some(line), false) = (field("source")?, field("line")?, name.is_empty()) {
         text.extend_from_slice(format!(" script: {name}, on ").as_bytes());
         text.extend_from_slice(&source);
         text.push(b':');

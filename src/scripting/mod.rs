@@ -10,7 +10,7 @@
 //! - [`sandbox`] is what a script sees of Lua, [`api`] the table `redis`, [`library`] what else there is.
 //! - [`convert`] makes Lua's values of replies and replies of Lua's values, [`errors`] makes errors of Rust functions
 //!   what scripts expect.
-//! - [`shebang`] reads the first line of scripts.
+//! - [`shebang`] reads the first line of scripts, [`functions`] keeps libraries of them.
 //!
 //! This folder knows nothing of clients and keys. What a running script may do, and what others may meanwhile, is decided in
 //! [`crate::server::scripts`].
@@ -22,6 +22,7 @@ pub mod engine;
 mod engine_tests;
 pub mod errors;
 mod fiber;
+pub mod functions;
 pub mod library;
 mod random;
 mod sandbox;

@@ -6,7 +6,7 @@
 -- original and refuses to set any; the few functions that go around metatables are replaced by ones that know.
 --
 -- Arguments: the globals, and `plain` of errors.rs. Results: the closed globals, Lua's own `xpcall`, which runs scripts,
--- and `bound`, since it passes no arguments.
+-- `bound`, since it passes no arguments, and `close`.
 
 local globals, plain = ...
 
@@ -162,4 +162,4 @@ local function bound(f, keys, argv)
   return function() return f(keys, argv) end
 end
 
-return environment, xpcall, bound
+return environment, xpcall, bound, close

@@ -21,6 +21,8 @@ pub(super) struct Sandbox {
     pub xpcall: Function,
     pub handler: Function,
     pub bound: Function,
+    /// Makes of a table one like it that cannot be changed.
+    pub close: Function,
 }
 
 impl Sandbox {
@@ -32,7 +34,8 @@ impl Sandbox {
         library::install(&lua, &globals)?;
         let (plain, handler) = (lua.create_function(seen)?, lua.create_function(located)?);
         let prelude = lua.load(PRELUDE).set_name("=prelude").into_function()?;
-        let (environment, xpcall, bound) = prelude.call::<(Table, Function, Function)>((&globals, plain))?;
+        let (environment, xpcall, bound, close) =
+            prelude.call::<(Table, Function, Function, Function)>((&globals, plain))?;
         lua.set_globals(environment)?;
         Ok(Sandbox {
             lua,
@@ -40,6 +43,7 @@ impl Sandbox {
             xpcall,
             handler,
             bound,
+            close,
         })
     }
 }

@@ -1,0 +1,322 @@
+//! Functions: scripts that are kept, under names of their own.
+//!
+//! A *library* is a source that begins with `#!lua name=...`. It runs once, when it is loaded, and calls
+//! `redis.register_function` for each function it has. The source is what is saved, replicated and dumped; whoever gets
+//! it loads it anew.
+//!
+//! - [`metadata`] reads the first line.
+//! - [`register`] is `redis.register_function`, and the small world a library finds while it is loaded.
+//! - [`Functions`] is what FUNCTION works on: an interpreter, and the [`Libraries`] whose functions live in it.
+//!
+//! A set of libraries has an interpreter of its own. So the libraries of a primary can be loaded beside those that
+//! they are going to replace, one of whose functions may still be running.
+
+mod metadata;
+mod register;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use super::Kind;
+use super::engine::{Answer, Engine, Event, FunctionId, Invocation, Style};
+use super::shebang::Flags;
+use crate::resp::reply::Protocol;
+use crate::resp::request::Args;
+use metadata::Metadata;
+use register::Registration;
+
+/// Why a library cannot be loaded, without a code.
+pub type Refusal = Cow<'static, [u8]>;
+
+/// How long a library may take to be loaded.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A function that can be called.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub name: Box<[u8]>,
+    pub description: Option<Box<[u8]>>,
+    pub flags: Flags,
+    pub id: FunctionId,
+}
+
+pub struct Library {
+    pub name: Box<[u8]>,
+    /// The whole source, first line and all.
+    pub source: Box<[u8]>,
+    /// In the order in which they were registered.
+    pub functions: Vec<Function>,
+}
+
+/// Libraries by name, and their functions.
+#[derive(Default)]
+pub struct Libraries {
+    by_name: BTreeMap<Box<[u8]>, Library>,
+    /// The function of each name in small letters: case makes no difference to callers. Of two in a library that differ
+    /// in nothing else it is the first.
+    functions: HashMap<Box<[u8]>, Function>,
+}
+
+impl Libraries {
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Library> {
+        self.by_name.values()
+    }
+
+    /// How many functions there are.
+    pub fn function_count(&self) -> usize {
+        self.by_name.values().map(|library| library.functions.len()).sum()
+    }
+
+    pub fn function(&self, name: &[u8]) -> Option<&Function> {
+        self.functions.get(name.to_ascii_lowercase().as_slice())
+    }
+
+    /// Whose name is taken by a function of another library than `replaced`.
+    fn collision<'a>(&self, library: &'a Library, replaced: Option<&Library>) -> Option<&'a Function> {
+        let is_replaced = |taken: &Function| {
+            replaced.is_some_and(|replaced| replaced.functions.iter().any(|function| function.id == taken.id))
+        };
+        library
+            .functions
+            .iter()
+            .find(|function| self.function(&function.name).is_some_and(|taken| !is_replaced(taken)))
+    }
+
+    fn insert(&mut self, library: Library) {
+        for function in &library.functions {
+            let name = function.name.to_ascii_lowercase().into();
+            self.functions.entry(name).or_insert_with(|| function.clone());
+        }
+        self.by_name.insert(library.name.clone(), library);
+    }
+
+    fn remove(&mut self, name: &[u8]) -> Option<Library> {
+        let library = self.by_name.remove(name)?;
+        for function in &library.functions {
+            self.functions.remove(function.name.to_ascii_lowercase().as_slice());
+        }
+        Some(library)
+    }
+}
+
+/// What FUNCTION RESTORE does about libraries that are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    Flush,
+    Append,
+    Replace,
+}
+
+/// An interpreter with libraries.
+pub struct Functions {
+    pub engine: Engine,
+    registration: Registration,
+    libraries: Libraries,
+}
+
+impl Functions {
+    /// # Errors
+    /// If there is no memory for an interpreter.
+    pub fn new() -> Result<Self, String> {
+        let engine = Engine::new(Kind::Functions)?;
+        let registration = Registration::new(&engine).map_err(|error| format!("Lua cannot be started: {error}"))?;
+        Ok(Functions {
+            engine,
+            registration,
+            libraries: Libraries::default(),
+        })
+    }
+
+    pub fn libraries(&self) -> &Libraries {
+        &self.libraries
+    }
+
+    /// Loads a library; gives its name. One of the same name is replaced if it may be. It runs for `patience` at most.
+    ///
+    /// # Errors
+    /// What is wrong with it. Everything is as it was then.
+    pub fn load(&mut self, source: &[u8], may_replace: bool, patience: Option<Duration>) -> Result<Box<[u8]>, Refusal> {
+        let metadata = metadata::read(source)?;
+        let old = self.libraries.by_name.get(&metadata.name);
+        if old.is_some() && !may_replace {
+            return Err([b"Library '", &*metadata.name, b"' already exists"].concat().into());
+        }
+        let library = self.run(source, metadata, patience)?;
+        let old = self.libraries.by_name.get(&library.name);
+        if let Some(taken) = self.libraries.collision(&library, old) {
+            let refusal = [b"Function ", &*taken.name, b" already exists"].concat();
+            self.forget(&library);
+            return Err(refusal.into());
+        }
+        let name = library.name.clone();
+        if let Some(old) = self.libraries.remove(&name) {
+            self.forget(&old);
+        }
+        self.libraries.insert(library);
+        Ok(name)
+    }
+
+    /// Loads several libraries, or none of them.
+    ///
+    /// # Errors
+    /// What is wrong with one.
+    pub fn restore(&mut self, sources: &[Vec<u8>], policy: Policy) -> Result<(), Refusal> {
+        let present = std::mem::take(&mut self.libraries);
+        let loaded = sources
+            .iter()
+            .try_for_each(|source| self.load(source, false, None).map(drop));
+        let new = std::mem::replace(&mut self.libraries, present);
+        let joined = loaded.and_then(|()| self.check_join(&new, policy));
+        if let Err(refusal) = joined {
+            new.iter().for_each(|library| self.forget(library));
+            return Err(refusal);
+        }
+        if policy == Policy::Flush {
+            for library in std::mem::take(&mut self.libraries).iter() {
+                self.forget(library);
+            }
+        }
+        for (name, library) in new.by_name {
+            if let Some(old) = self.libraries.remove(&name) {
+                self.forget(&old);
+            }
+            self.libraries.insert(library);
+        }
+        Ok(())
+    }
+
+    /// Whether new libraries can be put beside those that are there.
+    fn check_join(&self, new: &Libraries, policy: Policy) -> Result<(), Refusal> {
+        if policy == Policy::Flush {
+            return Ok(());
+        }
+        if policy == Policy::Append
+            && let Some(library) = new
+                .iter()
+                .find(|library| self.libraries.by_name.contains_key(&library.name))
+        {
+            return Err([b"Library ", &*library.name, b" already exists"].concat().into());
+        }
+        // A function of any library that is going to be replaced leaves its name to others.
+        let stays = |function: &Function| {
+            let replaced = new
+                .iter()
+                .filter_map(|library| self.libraries.by_name.get(&library.name));
+            !replaced
+                .flat_map(|library| &library.functions)
+                .any(|gone| gone.id == function.id)
+        };
+        let mut functions = new.iter().flat_map(|library| &library.functions);
+        let taken = functions.find(|function| self.libraries.function(&function.name).is_some_and(stays));
+        match taken {
+            Some(function) => Err([b"Function ", &*function.name, b" already exists"].concat().into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes a library. False if there is none of that name.
+    pub fn delete(&mut self, name: &[u8]) -> bool {
+        let Some(library) = self.libraries.remove(name) else {
+            return false;
+        };
+        self.forget(&library);
+        true
+    }
+
+    fn forget(&mut self, library: &Library) {
+        for function in &library.functions {
+            self.engine.forget(function.id);
+        }
+    }
+
+    /// Runs a library's source, which registers its functions.
+    fn run(&mut self, source: &[u8], metadata: Metadata, patience: Option<Duration>) -> Result<Library, Refusal> {
+        self.registration.begin();
+        let ran = self.execute(&source[metadata.line..], patience);
+        let registered = self.registration.end();
+        ran?;
+        let mut library = Library {
+            name: metadata.name,
+            source: source.into(),
+            functions: Vec::new(),
+        };
+        for (index, function) in registered.into_iter().enumerate() {
+            let kept = self
+                .registration
+                .callback(index)
+                .and_then(|callback| self.engine.keep(callback));
+            let Ok(id) = kept else {
+                self.forget(&library);
+                return Err(Cow::Borrowed(b"Failed creating the library"));
+            };
+            let register::Registered {
+                name,
+                description,
+                flags,
+            } = function;
+            library.functions.push(Function {
+                name,
+                description,
+                flags,
+                id,
+            });
+        }
+        match library.functions.is_empty() {
+            true => Err(Cow::Borrowed(b"No functions registered")),
+            false => Ok(library),
+        }
+    }
+
+    fn execute(&mut self, code: &[u8], patience: Option<Duration>) -> Result<(), Refusal> {
+        let compiled = self.registration.compile(&self.engine, code);
+        let chunk = compiled.map_err(|error| format!("Error compiling function: {error}").into_bytes())?;
+        let nothing = || Args::new(&[], &[], &[]);
+        let failed = |error: mlua::Error| format!("Error registering functions: ERR {error}").into_bytes();
+        let id = self.engine.keep(chunk).map_err(failed)?;
+        let invocation = Invocation {
+            function: id,
+            style: Style::Load,
+            name: "",
+            protocol: Protocol::Resp2,
+            keys: nothing(),
+            args: nothing(),
+        };
+        let begun = self.engine.begin(&invocation);
+        self.engine.forget(id);
+        begun.map_err(failed)?;
+        let end = patience.map(|patience| Instant::now() + patience);
+        let mut answer = Answer::GoOn;
+        let mut timed_out = false;
+        loop {
+            answer = match self.engine.resume(answer) {
+                Event::Done => break,
+                Event::SliceOver if end.is_none_or(|end| Instant::now() < end) => Answer::GoOn,
+                // No command can be called here.
+                Event::SliceOver | Event::Call => {
+                    timed_out = true;
+                    Answer::Killed
+                }
+            };
+        }
+        if timed_out {
+            return Err(Cow::Borrowed(b"Error registering functions: ERR FUNCTION LOAD timeout"));
+        }
+        let reply = self.engine.reply_mut();
+        match reply.bytes.strip_prefix(b"-") {
+            Some(error) => {
+                let error = error.strip_suffix(b"\r\n").unwrap_or(error);
+                Err([b"Error registering functions: ", error].concat().into())
+            }
+            None => Ok(()),
+        }
+    }
+}
