@@ -209,6 +209,7 @@ fn reload(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     if flush {
         ctx.core.empty_keyspace();
+        ctx.core.drop_functions();
     }
     let duplicates = match merge {
         true => Duplicates::Replace,

@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, field_expiry, geo, hash_random,
-    hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory, migrate, object,
-    pubsub, replication, saving, scan, scan_values, scripts, server, set_algebra, sets, slowlog, sort, sorted_sets,
-    streams, strings, tracking, transactions, ttl, waiting,
+    bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, field_expiry, functions, geo,
+    hash_random, hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory,
+    migrate, object, pubsub, replication, saving, scan, scan_values, scripts, server, set_algebra, sets, slowlog, sort,
+    sorted_sets, streams, strings, tracking, transactions, ttl, waiting,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -33,6 +33,7 @@ const FAMILIES: &[Family] = &[
     debug::COMMANDS,
     dump::COMMANDS,
     field_expiry::COMMANDS,
+    functions::COMMANDS,
     geo::COMMANDS,
     hash_random::COMMANDS,
     hashes::COMMANDS,

@@ -19,6 +19,7 @@ pub mod drawing;
 pub mod dump;
 pub mod expiry;
 pub mod field_expiry;
+pub mod functions;
 pub mod geo;
 pub mod handlers;
 pub mod hash_random;

@@ -32,6 +32,8 @@ pub enum LoadError {
     /// A key of a database beyond the number there are.
     NoSuchDatabase(u64),
     Duplicate(u64, Vec<u8>),
+    /// A library of functions that does not load.
+    Function(String),
 }
 
 impl fmt::Display for LoadError {
@@ -45,6 +47,7 @@ impl fmt::Display for LoadError {
                 let key = String::from_utf8_lossy(key);
                 write!(f, "the key '{key}' stands in database {database} twice")
             }
+            LoadError::Function(why) => write!(f, "a library of functions does not load: {why}"),
         }
     }
 }

@@ -22,8 +22,8 @@ const SYNC_STEP: usize = 32 << 20;
 pub struct Facts<'a> {
     /// Names and values that stand at the front of the file.
     pub aux: Vec<(&'static str, Vec<u8>)>,
-    /// Sources of the libraries of functions, which are kept though they cannot run.
-    pub functions: &'a [Box<[u8]>],
+    /// Sources of the libraries of functions.
+    pub functions: Vec<&'a [u8]>,
     /// Set if the policy wants to know when keys were last used.
     pub clock: Option<AccessClock>,
     pub options: FileOptions,
@@ -79,7 +79,7 @@ pub fn write_to<W: io::Write>(
     for (name, value) in &facts.aux {
         writer.aux(name, value)?;
     }
-    for source in facts.functions {
+    for source in &facts.functions {
         writer.function(source)?;
     }
     let mut done = 0;

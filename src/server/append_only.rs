@@ -242,7 +242,13 @@ impl Core {
         let base = self.base_file(matches!(form, Form::Snapshot));
         log::notice(&format!("Creating AOF base file {} on server start", base.name));
         let (path, temporary) = (self.log_path(&base.name), snapshot_temporary(&*self.host));
-        let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, &self.keyspace, true);
+        let facts = super::snapshots::facts(
+            &self.settings,
+            &self.moment,
+            self.functions.as_deref(),
+            &self.keyspace,
+            true,
+        );
         let written = write_base(&mut *self.host, &temporary, &self.keyspace, &facts, form, &mut |_| {});
         let renamed = written.and_then(|()| self.host.rename(&temporary, &path));
         if renamed.is_err() {
@@ -762,7 +768,13 @@ impl Core {
         }
         let form = self.base_form();
         let started = Stopwatch::read();
-        let facts = super::snapshots::facts(&self.settings, &self.moment, &self.functions, &self.keyspace, true);
+        let facts = super::snapshots::facts(
+            &self.settings,
+            &self.moment,
+            self.functions.as_deref(),
+            &self.keyspace,
+            true,
+        );
         let keyspace = &self.keyspace;
         self.host.fork(&mut |host, tell| {
             let path = rewrite_temporary(host.process_id());
@@ -1016,7 +1028,7 @@ fn write_base(
     if let Some(second) = second {
         file.write_all(rewrite::annotation(second).as_bytes())?;
     }
-    rewrite::write_to(&mut file, keyspace, &mut |keys| {
+    rewrite::write_to(&mut file, &facts.functions, keyspace, &mut |keys| {
         tell(keys);
         snapshot::delay(facts.key_delay, keys, facts.interrupt)
     })?;

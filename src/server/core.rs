@@ -40,6 +40,7 @@ use crate::keyspace::evict::{EvictionPool, is_lfu};
 use crate::keyspace::expiry::Expired;
 use crate::keyspace::{AccessClock, ClockMode, Database, EntryRef, Key, Keyspace};
 use crate::keyspace::{database::EntryMut, graveyard::Graveyard};
+use crate::scripting::functions::Functions;
 use crate::timer::Millis;
 
 /// Expired fields that are removed by a command that looks at their hash, at most. Few in unit tests, so that these meet
@@ -176,8 +177,8 @@ pub struct Core {
     /// The data being loaded, until which nobody gets any.
     pub loading: Option<Box<Loading>>,
     pub last_load: LastLoad,
-    /// Sources of the libraries of functions that were loaded. They cannot run, but are not lost.
-    pub functions: Vec<Box<[u8]>>,
+    /// The libraries of functions, once there are any.
+    pub functions: Option<Box<Functions>>,
     pub replication: Replication,
     /// What expires here although this is a replica.
     pub own_deadlines: OwnDeadlines,
@@ -252,7 +253,7 @@ impl Core {
             is_replaying: false,
             loading: None,
             last_load: LastLoad::default(),
-            functions: Vec::new(),
+            functions: None,
             replication: Replication::default(),
             own_deadlines: OwnDeadlines::default(),
             scripts: Scripts::default(),

@@ -334,8 +334,21 @@ impl Core {
         ));
     }
 
-    fn end_loading(&mut self, loading: Loading) -> Result<(), String> {
+    fn end_loading(&mut self, mut loading: Loading) -> Result<(), String> {
         let took = self.monotonic.since(loading.began) as f64 / 1000.0;
+        if let Source::Snapshot(loader) = &mut loading.source {
+            let sources = std::mem::take(&mut loader.functions);
+            if let Err(error) = self.replace_functions(&sources) {
+                let error = format!("Failed creating function: {error}");
+                if !loading.is_from_primary {
+                    return Err(error);
+                }
+                self.loading = Some(Box::new(loading));
+                self.give_load_up();
+                self.primary_loaded(Err(error));
+                return Ok(());
+            }
+        }
         match loading.source {
             Source::Snapshot(loader) => {
                 let aux = self.note_loaded(loader);
@@ -355,7 +368,6 @@ impl Core {
                     expired: replay.expired,
                 };
                 let size = replay.position();
-                self.functions = replay.functions;
                 log::notice(&format!("DB loaded from append only file: {took:.3} seconds"));
                 self.open_log(replay.manifest, size)?;
             }
@@ -372,7 +384,6 @@ impl Core {
             keys: loader.keys,
             expired: loader.expired,
         };
-        self.functions = loader.functions;
         let empty = match loader.empty {
             0 => String::new(),
             empty => format!(", empty keys skipped: {empty}"),
@@ -392,6 +403,7 @@ impl Core {
         self.write_log();
         let replay = self.find_log()?;
         self.empty_keyspace();
+        self.drop_functions();
         let Some(mut replay) = replay else { return Ok(()) };
         while self.play(&mut replay, usize::MAX)? {}
         self.dirty = 0;
@@ -415,7 +427,9 @@ impl Core {
         let missing = || LoadError::Rdb(rdb::Error::Io(io::ErrorKind::NotFound.into()));
         let mut loader = self.open_snapshot(path)?.ok_or_else(missing)?;
         while self.load_keys(&mut loader, usize::MAX, duplicates)? {}
+        let loaded = self.load_functions(&loader.functions, duplicates);
         self.note_loaded(loader);
+        loaded?;
         Ok(())
     }
 }

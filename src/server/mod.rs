@@ -10,6 +10,7 @@ pub mod core;
 pub mod dispatch;
 mod divergence;
 pub mod failure;
+mod functions;
 pub mod info;
 pub mod latency;
 pub mod loading;

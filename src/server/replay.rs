@@ -41,8 +41,6 @@ pub struct Replay {
     played: u64,
     pub keys: u64,
     pub expired: u64,
-    /// Whether anything but the snapshots was found.
-    pub functions: Vec<Box<[u8]>>,
 }
 
 struct Current {
@@ -129,7 +127,6 @@ impl Core {
             played: 0,
             keys: 0,
             expired: 0,
-            functions: Vec::new(),
         }))
     }
 
@@ -215,7 +212,10 @@ impl Core {
                 if !more {
                     replay.keys += loader.keys;
                     replay.expired += loader.expired;
-                    replay.functions.append(&mut loader.functions);
+                    let functions = std::mem::take(&mut loader.functions);
+                    let loaded = self.load_functions(&functions, Duplicates::Refuse);
+                    loaded
+                        .map_err(|error| format!("Error reading the RDB preamble of the AOF file {name}: {error}"))?;
                     log::notice("Reading the remaining AOF tail...");
                 }
                 more

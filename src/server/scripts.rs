@@ -103,6 +103,8 @@ pub struct Run {
     begun: Millis,
     /// Others are answered that the server is busy.
     is_slow: bool,
+    /// What it runs on, if another engine has taken the place of that meanwhile.
+    engine: Option<Box<Engine>>,
     /// Set once it has not ended in its slice.
     rest: Option<Rest>,
 }
@@ -167,6 +169,18 @@ impl Scripts {
             *place = Some(Box::new(engine));
         }
         place.as_deref_mut().ok_or_else(|| "ERR no engine".into())
+    }
+
+    /// Puts another engine in the place of the one for functions. One that runs goes on with the one it has.
+    pub(super) fn replace_functions_engine(&mut self, new: Option<Box<Engine>>) {
+        let old = std::mem::replace(&mut self.engines[Kind::Functions as usize], new);
+        if let Some(run) = self
+            .running
+            .as_mut()
+            .filter(|run| run.kind == Kind::Functions && run.engine.is_none())
+        {
+            run.engine = old;
+        }
     }
 
     /// Forgets an engine and all it has.
@@ -268,7 +282,7 @@ pub fn run(ctx: &mut Context<'_>, start: &Start<'_>) -> Result<(), Failure> {
     let begun = ctx.core.scripts.engine(start.kind)?.begin(&invocation);
     begun.map_err(|error| Failure::from(format!("ERR {error}")))?;
     if ctx.core.drive(&mut run, Answer::GoOn) {
-        ctx.core.take_script_reply(start.kind, &mut ctx.reply);
+        ctx.core.take_script_reply(&mut run, &mut ctx.reply);
         return Ok(());
     }
     let is_silent = ctx.session().reply_mode != ReplyMode::On;
@@ -357,6 +371,7 @@ impl Core {
             micros: super::os::unix_micros(),
             begun,
             is_slow: false,
+            engine: None,
             rest: None,
         }
     }
@@ -364,7 +379,9 @@ impl Core {
     /// Lets a script run until it has ended, or its slice has. True if it has ended.
     fn drive(&mut self, run: &mut Run, mut answer: Answer) -> bool {
         let kind = run.kind as usize;
-        let (Some(mut engine), Some(session)) = (self.scripts.engines[kind].take(), run.session.take()) else {
+        let has_own = run.engine.is_some();
+        let engine = run.engine.take().or_else(|| self.scripts.engines[kind].take());
+        let (Some(mut engine), Some(session)) = (engine, run.session.take()) else {
             return true;
         };
         let script = self.seat(session);
@@ -393,7 +410,11 @@ impl Core {
         self.scripts.frozen_micros = None;
         self.scripts.acting = None;
         run.session = self.unseat();
-        self.scripts.engines[kind] = Some(engine);
+        *(if has_own {
+            &mut run.engine
+        } else {
+            &mut self.scripts.engines[kind]
+        }) = Some(engine);
         has_ended
     }
 
@@ -490,13 +511,14 @@ impl Core {
     }
 
     /// Whether what a client asks for must be done whatever the state of this server.
-    fn is_obeyed(&mut self, index: SessionIndex) -> bool {
+    pub fn is_obeyed(&mut self, index: SessionIndex) -> bool {
         self.is_replaying || self.replication.is_primary(index)
     }
 
     /// Moves a script's reply behind what is in `reply`.
-    fn take_script_reply(&mut self, kind: Kind, reply: &mut Reply) {
-        if let Some(engine) = &mut self.scripts.engines[kind as usize] {
+    fn take_script_reply(&mut self, run: &mut Run, reply: &mut Reply) {
+        let engine = run.engine.as_mut().or(self.scripts.engines[run.kind as usize].as_mut());
+        if let Some(engine) = engine {
             self.scripts.is_error_counted = engine.is_error_counted();
             let mut written = engine.reply_mut();
             if reply.bytes.is_empty() && written.bytes.len() > 4096 {
@@ -583,8 +605,8 @@ impl Core {
 
     /// Does what is left to do after a script that has been running for ticks: its reply, its figures, the rest of the
     /// transaction, its records. Then everybody else may go on.
-    fn end_running_script(&mut self, run: Run) {
-        let Some(rest) = run.rest else { return };
+    fn end_running_script(&mut self, mut run: Run) {
+        let Some(rest) = run.rest.take() else { return };
         let caller = run.caller.and_then(|caller| self.still_there(caller));
         let Rest {
             request,
@@ -595,7 +617,7 @@ impl Core {
         } = rest;
         let mut reply = Reply::new(Protocol::Resp2);
         let Some(index) = caller else {
-            self.take_script_reply(run.kind, &mut reply);
+            self.take_script_reply(&mut run, &mut reply);
             self.propagation.end_unit();
             self.let_all_go_on();
             return;
@@ -607,7 +629,7 @@ impl Core {
         let before = reply.bytes.len();
         let whose = self.caller.replace(index);
         let mut script_reply = Reply::new(reply.protocol);
-        self.take_script_reply(run.kind, &mut script_reply);
+        self.take_script_reply(&mut run, &mut script_reply);
         let start_of_reply = reply.bytes.len();
         reply.bytes.append(&mut script_reply.bytes);
         let spec = request.spec;
@@ -727,6 +749,10 @@ impl Core {
                 digest
                     .and_then(|digest| self.scripts.find(&digest))
                     .map(|script| script.flags)
+            }
+            "fcall" | "fcall_ro" => {
+                let function = self.libraries().and_then(|libraries| libraries.function(args.at(1)));
+                function.map(|function| function.flags)
             }
             _ => None,
         };

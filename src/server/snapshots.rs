@@ -20,6 +20,7 @@ use crate::persistence::rdb::Version;
 use crate::persistence::rdb::encode::Options;
 use crate::persistence::rdb::writer::FileOptions;
 use crate::persistence::snapshot::{self, Facts};
+use crate::scripting::functions::Functions;
 use crate::timer::Millis;
 use crate::{log, memory};
 
@@ -103,7 +104,13 @@ impl Core {
         let history = self.history();
         let mut facts = Facts {
             interrupt: self.interrupt.as_deref(),
-            ..facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false)
+            ..facts(
+                &self.settings,
+                &self.moment,
+                self.functions.as_deref(),
+                &self.keyspace,
+                false,
+            )
         };
         facts.aux.extend(history);
         let saved = snapshot::save(&mut *self.host, &path, &self.keyspace, &facts, &mut |_| {});
@@ -133,7 +140,13 @@ impl Core {
         let path = self.snapshot_path();
         let started = Stopwatch::read();
         let history = self.history();
-        let mut facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
+        let mut facts = facts(
+            &self.settings,
+            &self.moment,
+            self.functions.as_deref(),
+            &self.keyspace,
+            false,
+        );
         facts.aux.extend(history);
         let keyspace = &self.keyspace;
         let forked = self
@@ -159,7 +172,13 @@ impl Core {
     pub(super) fn snapshot_through_pipe(&mut self) -> io::Result<Box<dyn Pipe>> {
         let started = Stopwatch::read();
         let history = self.history();
-        let mut facts = facts(&self.settings, &self.moment, &self.functions, &self.keyspace, false);
+        let mut facts = facts(
+            &self.settings,
+            &self.moment,
+            self.functions.as_deref(),
+            &self.keyspace,
+            false,
+        );
         facts.aux.extend(history);
         let keyspace = &self.keyspace;
         let pipe = self.host.fork_piped(&mut |host, tell| {
@@ -324,7 +343,7 @@ impl Core {
 pub(super) fn facts<'a>(
     settings: &Settings,
     moment: &Moment,
-    functions: &'a [Box<[u8]>],
+    functions: Option<&'a Functions>,
     keyspace: &Keyspace,
     is_base: bool,
 ) -> Facts<'a> {
@@ -338,7 +357,7 @@ pub(super) fn facts<'a>(
     ];
     Facts {
         aux,
-        functions,
+        functions: super::functions::sources(functions),
         clock: keeps_clock(settings.maxmemory_policy).then_some(moment.clock),
         options: FileOptions {
             values: Options {

@@ -26,12 +26,13 @@ pub fn annotation(second: i64) -> String {
     format!("#TS:{second}\r\n")
 }
 
-/// Writes all keys as requests. `tell` hears how many keys are written.
+/// Writes all libraries of functions and all keys as requests. `tell` hears how many keys are written.
 ///
 /// # Errors
 /// What the disk or `tell` says.
 pub fn write_to(
     out: &mut dyn Write,
+    functions: &[&[u8]],
     keyspace: &Keyspace,
     tell: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -39,6 +40,9 @@ pub fn write_to(
         out,
         buffer: Vec::new(),
     };
+    for source in functions {
+        writer.request(&[b"FUNCTION", b"LOAD", source])?;
+    }
     let mut done = 0;
     for (index, database) in keyspace.databases() {
         if database.is_empty() {

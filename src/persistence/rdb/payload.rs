@@ -5,6 +5,8 @@
 //! ```
 
 use super::encode::{Encoder, Options};
+use super::reader::FUNCTION;
+use super::source::Source as _;
 use super::{Dialect, Version};
 use crate::keyspace::ValueRef;
 use crate::persistence::crc64;
@@ -25,6 +27,34 @@ pub fn dump(value: ValueRef<'_>, options: Options) -> Vec<u8> {
     let mut bytes = encoder.into_inner();
     seal(&mut bytes, options.version.max(value_type.since()));
     bytes
+}
+
+/// The payload of FUNCTION DUMP: the sources of libraries, each as in a snapshot. O(bytes).
+pub fn dump_functions<'a>(sources: impl Iterator<Item = &'a [u8]>, options: Options) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new(), options);
+    for source in sources {
+        let written = encoder.byte(FUNCTION).and_then(|()| encoder.string(source));
+        debug_assert!(written.is_ok(), "writing to memory cannot fail");
+    }
+    let mut bytes = encoder.into_inner();
+    seal(&mut bytes, options.version);
+    bytes
+}
+
+/// The sources in what stands before the footer of such a payload.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn functions(mut body: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
+    let mut sources = Vec::new();
+    while let Some((&kind, rest)) = body.split_first() {
+        if kind != FUNCTION {
+            return Err("given type is not a function");
+        }
+        body = rest;
+        sources.push(body.owned_string().map_err(|_| "Failed loading library payload")?);
+    }
+    Ok(sources)
 }
 
 /// Bytes that a value takes in a snapshot, without its type and key. O(bytes).

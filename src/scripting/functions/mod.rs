@@ -6,10 +6,10 @@
 //!
 //! - [`metadata`] reads the first line.
 //! - [`register`] is `redis.register_function`, and the small world a library finds while it is loaded.
-//! - [`Functions`] is what FUNCTION works on: an interpreter, and the [`Libraries`] whose functions live in it.
+//! - [`Functions`] is what FUNCTION works on: the [`Libraries`] whose functions live in an engine.
 //!
-//! A set of libraries has an interpreter of its own. So the libraries of a primary can be loaded beside those that
-//! they are going to replace, one of whose functions may still be running.
+//! The engine is handed in, since whoever runs a function has it meanwhile; it is the same for as long as the
+//! [`Functions`] are.
 
 mod metadata;
 mod register;
@@ -18,7 +18,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use super::Kind;
 use super::engine::{Answer, Engine, Event, FunctionId, Invocation, Style};
 use super::shebang::Flags;
 use crate::resp::reply::Protocol;
@@ -76,6 +75,19 @@ impl Libraries {
         self.by_name.values().map(|library| library.functions.len()).sum()
     }
 
+    /// Bytes of all of it, without what Lua has. O(functions).
+    pub fn memory(&self) -> usize {
+        let of_function = |function: &Function| {
+            2 * (size_of::<Function>() + function.name.len())
+                + function.description.as_ref().map_or(0, |text| text.len())
+        };
+        let of_library = |library: &Library| {
+            let functions: usize = library.functions.iter().map(of_function).sum();
+            size_of::<Library>() + 2 * library.name.len() + library.source.len() + functions
+        };
+        self.iter().map(of_library).sum()
+    }
+
     pub fn function(&self, name: &[u8]) -> Option<&Function> {
         self.functions.get(name.to_ascii_lowercase().as_slice())
     }
@@ -116,21 +128,20 @@ pub enum Policy {
     Replace,
 }
 
-/// An interpreter with libraries.
+/// The libraries of an engine.
 pub struct Functions {
-    pub engine: Engine,
     registration: Registration,
     libraries: Libraries,
 }
 
 impl Functions {
+    /// Those of an engine that has none, which must be one for functions.
+    ///
     /// # Errors
-    /// If there is no memory for an interpreter.
-    pub fn new() -> Result<Self, String> {
-        let engine = Engine::new(Kind::Functions)?;
-        let registration = Registration::new(&engine).map_err(|error| format!("Lua cannot be started: {error}"))?;
+    /// If there is no memory for their world.
+    pub fn new(engine: &Engine) -> Result<Self, String> {
+        let registration = Registration::new(engine).map_err(|error| format!("Lua cannot be started: {error}"))?;
         Ok(Functions {
-            engine,
             registration,
             libraries: Libraries::default(),
         })
@@ -144,22 +155,28 @@ impl Functions {
     ///
     /// # Errors
     /// What is wrong with it. Everything is as it was then.
-    pub fn load(&mut self, source: &[u8], may_replace: bool, patience: Option<Duration>) -> Result<Box<[u8]>, Refusal> {
+    pub fn load(
+        &mut self,
+        engine: &mut Engine,
+        source: &[u8],
+        may_replace: bool,
+        patience: Option<Duration>,
+    ) -> Result<Box<[u8]>, Refusal> {
         let metadata = metadata::read(source)?;
         let old = self.libraries.by_name.get(&metadata.name);
         if old.is_some() && !may_replace {
             return Err([b"Library '", &*metadata.name, b"' already exists"].concat().into());
         }
-        let library = self.run(source, metadata, patience)?;
+        let library = self.run(engine, source, metadata, patience)?;
         let old = self.libraries.by_name.get(&library.name);
         if let Some(taken) = self.libraries.collision(&library, old) {
             let refusal = [b"Function ", &*taken.name, b" already exists"].concat();
-            self.forget(&library);
+            forget(engine, &library);
             return Err(refusal.into());
         }
         let name = library.name.clone();
         if let Some(old) = self.libraries.remove(&name) {
-            self.forget(&old);
+            forget(engine, &old);
         }
         self.libraries.insert(library);
         Ok(name)
@@ -169,25 +186,25 @@ impl Functions {
     ///
     /// # Errors
     /// What is wrong with one.
-    pub fn restore(&mut self, sources: &[Vec<u8>], policy: Policy) -> Result<(), Refusal> {
+    pub fn restore(&mut self, engine: &mut Engine, sources: &[Vec<u8>], policy: Policy) -> Result<(), Refusal> {
         let present = std::mem::take(&mut self.libraries);
         let loaded = sources
             .iter()
-            .try_for_each(|source| self.load(source, false, None).map(drop));
+            .try_for_each(|source| self.load(engine, source, false, None).map(drop));
         let new = std::mem::replace(&mut self.libraries, present);
         let joined = loaded.and_then(|()| self.check_join(&new, policy));
         if let Err(refusal) = joined {
-            new.iter().for_each(|library| self.forget(library));
+            new.iter().for_each(|library| forget(engine, library));
             return Err(refusal);
         }
         if policy == Policy::Flush {
             for library in std::mem::take(&mut self.libraries).iter() {
-                self.forget(library);
+                forget(engine, library);
             }
         }
         for (name, library) in new.by_name {
             if let Some(old) = self.libraries.remove(&name) {
-                self.forget(&old);
+                forget(engine, &old);
             }
             self.libraries.insert(library);
         }
@@ -224,24 +241,24 @@ impl Functions {
     }
 
     /// Removes a library. False if there is none of that name.
-    pub fn delete(&mut self, name: &[u8]) -> bool {
+    pub fn delete(&mut self, engine: &mut Engine, name: &[u8]) -> bool {
         let Some(library) = self.libraries.remove(name) else {
             return false;
         };
-        self.forget(&library);
+        forget(engine, &library);
         true
     }
 
-    fn forget(&mut self, library: &Library) {
-        for function in &library.functions {
-            self.engine.forget(function.id);
-        }
-    }
-
     /// Runs a library's source, which registers its functions.
-    fn run(&mut self, source: &[u8], metadata: Metadata, patience: Option<Duration>) -> Result<Library, Refusal> {
+    fn run(
+        &mut self,
+        engine: &mut Engine,
+        source: &[u8],
+        metadata: Metadata,
+        patience: Option<Duration>,
+    ) -> Result<Library, Refusal> {
         self.registration.begin();
-        let ran = self.execute(&source[metadata.line..], patience);
+        let ran = self.execute(engine, &source[metadata.line..], patience);
         let registered = self.registration.end();
         ran?;
         let mut library = Library {
@@ -253,9 +270,9 @@ impl Functions {
             let kept = self
                 .registration
                 .callback(index)
-                .and_then(|callback| self.engine.keep(callback));
+                .and_then(|callback| engine.keep(callback));
             let Ok(id) = kept else {
-                self.forget(&library);
+                forget(engine, &library);
                 return Err(Cow::Borrowed(b"Failed creating the library"));
             };
             let register::Registered {
@@ -276,12 +293,12 @@ impl Functions {
         }
     }
 
-    fn execute(&mut self, code: &[u8], patience: Option<Duration>) -> Result<(), Refusal> {
-        let compiled = self.registration.compile(&self.engine, code);
+    fn execute(&self, engine: &mut Engine, code: &[u8], patience: Option<Duration>) -> Result<(), Refusal> {
+        let compiled = self.registration.compile(engine, code);
         let chunk = compiled.map_err(|error| format!("Error compiling function: {error}").into_bytes())?;
         let nothing = || Args::new(&[], &[], &[]);
         let failed = |error: mlua::Error| format!("Error registering functions: ERR {error}").into_bytes();
-        let id = self.engine.keep(chunk).map_err(failed)?;
+        let id = engine.keep(chunk).map_err(failed)?;
         let invocation = Invocation {
             function: id,
             style: Style::Load,
@@ -290,14 +307,14 @@ impl Functions {
             keys: nothing(),
             args: nothing(),
         };
-        let begun = self.engine.begin(&invocation);
-        self.engine.forget(id);
+        let begun = engine.begin(&invocation);
+        engine.forget(id);
         begun.map_err(failed)?;
         let end = patience.map(|patience| Instant::now() + patience);
         let mut answer = Answer::GoOn;
         let mut timed_out = false;
         loop {
-            answer = match self.engine.resume(answer) {
+            answer = match engine.resume(answer) {
                 Event::Done => break,
                 Event::SliceOver if end.is_none_or(|end| Instant::now() < end) => Answer::GoOn,
                 // No command can be called here.
@@ -310,7 +327,7 @@ impl Functions {
         if timed_out {
             return Err(Cow::Borrowed(b"Error registering functions: ERR FUNCTION LOAD timeout"));
         }
-        let reply = self.engine.reply_mut();
+        let reply = engine.reply_mut();
         match reply.bytes.strip_prefix(b"-") {
             Some(error) => {
                 let error = error.strip_suffix(b"\r\n").unwrap_or(error);
@@ -318,5 +335,12 @@ impl Functions {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Lets the functions of a library go.
+fn forget(engine: &mut Engine, library: &Library) {
+    for function in &library.functions {
+        engine.forget(function.id);
     }
 }
