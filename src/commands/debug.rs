@@ -65,6 +65,11 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             ctx.reply.ok();
             Ok(())
         }
+        (b"set-disable-deny-scripts", 3) => {
+            ctx.core.scripts.denies_nothing = leading_number(args.at(2)).trunc() != 0.0;
+            ctx.reply.ok();
+            Ok(())
+        }
         (b"sleep", 3) => sleep(ctx, args.at(2)),
         _ => Err(errors::unusable_subcommand(&args.to_vec()).into()),
     }

@@ -249,6 +249,9 @@ settings! {
     /// Milliseconds after which a script no longer keeps others waiting without an answer.
     "busy-reply-threshold" ("lua-time-limit") busy_reply_threshold: i64 = 5000, Whole(0, LONG_MAX), Runtime, Active;
 
+    /// Whether scripts find the functions that later versions of Lua have no more, as of the start.
+    "lua-enable-deprecated-api" lua_enable_deprecated_api: bool = false, Any, Hidden, Active;
+
     // Snapshots.
     /// When to save a snapshot: after so many seconds if there were so many changes.
     "save" save: SavePoints = SavePoints::standard(), Any, Runtime, Active;

@@ -234,13 +234,15 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// An engine for scripts or functions, which find `setfenv`, `getfenv` and `newproxy` if `has_deprecated`.
+    ///
     /// # Errors
     /// If there is no memory for an interpreter and a stack.
-    pub fn new(kind: Kind) -> Result<Self, String> {
+    pub fn new(kind: Kind, has_deprecated: bool) -> Result<Self, String> {
         let told = |error: mlua::Error| format!("Lua cannot be started: {error}");
         let exchange = Rc::new(Exchange::default());
         exchange.slice.set(SLICE);
-        let sandbox = Sandbox::new(kind, &exchange).map_err(told)?;
+        let sandbox = Sandbox::new(kind, has_deprecated, &exchange).map_err(told)?;
         let functions = sandbox.lua.create_table().map_err(told)?;
         watch(&sandbox.lua, &exchange, LOOK).map_err(told)?;
         let (inner, lua) = (Rc::clone(&exchange), sandbox.lua.clone());
@@ -271,6 +273,9 @@ impl Engine {
             }
             _ => source,
         };
+        // Lua 5.1's parser holds the name by a pointer that its collector of garbage does not know.
+        let told = |error: mlua::Error| error.to_string();
+        let _anchor = self.sandbox.lua.create_string(chunk).map_err(told)?;
         let chunk = self
             .sandbox
             .lua

@@ -49,12 +49,12 @@ fn run_with(engine: &mut Engine, script: &str, protocol: Protocol) -> String {
 }
 
 fn run(script: &str) -> String {
-    let mut engine = Engine::new(Kind::Scripts).expect("an engine");
+    let mut engine = Engine::new(Kind::Scripts, false).expect("an engine");
     run_with(&mut engine, script, Protocol::Resp2)
 }
 
 fn check(cases: &[(&str, &str)]) {
-    let mut engine = Engine::new(Kind::Scripts).expect("an engine");
+    let mut engine = Engine::new(Kind::Scripts, false).expect("an engine");
     for (script, reply) in cases {
         assert_eq!(run_with(&mut engine, script, Protocol::Resp2), *reply, "{script}");
     }
@@ -188,7 +188,7 @@ fn shared_tables_are_closed() {
 
 #[test]
 fn a_script_that_is_killed_cannot_help_it() {
-    let mut engine = Engine::new(Kind::Scripts).expect("an engine");
+    let mut engine = Engine::new(Kind::Scripts, false).expect("an engine");
     engine.set_slice(Duration::ZERO);
     let killed = "-ERR Script killed by user with SCRIPT KILL... script: sha, on @user_script:1.|";
     for script in [
@@ -209,7 +209,7 @@ fn a_script_that_is_killed_cannot_help_it() {
 
 #[test]
 fn thousands_of_functions_are_kept() {
-    let mut engine = Engine::new(Kind::Scripts).expect("an engine");
+    let mut engine = Engine::new(Kind::Scripts, false).expect("an engine");
     for number in 0..20_000 {
         let source = format!("return {number}");
         engine.compile(source.as_bytes(), "@user_script").expect("room");

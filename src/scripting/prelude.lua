@@ -5,14 +5,15 @@
 -- Lua 5.1 knows no read-only tables. In the place of each stands an empty one whose metatable looks things up in the
 -- original and refuses to set any; the few functions that go around metatables are replaced by ones that know.
 --
--- Arguments: the globals, and `plain` of errors.rs. Results: the closed globals, Lua's own `xpcall`, which runs scripts,
--- `bound`, since it passes no arguments, and `close`.
+-- Arguments: the globals, `plain` of errors.rs, and whether functions that Lua 5.2 has no more are to stay. Results: the
+-- closed globals, Lua's own `xpcall`, which runs scripts, `bound`, since it passes no arguments, and `close`.
 
-local globals, plain = ...
+local globals, plain, has_deprecated = ...
 
 local type, error, setmetatable, getmetatable = type, error, setmetatable, getmetatable
 local rawget, rawset, next, pairs, pcall, xpcall = rawget, rawset, next, pairs, pcall, xpcall
-local load, loadstring, byte = load, loadstring, string.byte
+local load, loadstring, byte, tonumber = load, loadstring, string.byte, tonumber
+local unpack, setfenv, getfenv, newproxy = unpack, setfenv, getfenv, newproxy
 local resume = coroutine.resume
 
 local READ_ONLY = "Attempt to modify a readonly table"
@@ -119,7 +120,7 @@ function globals.loadstring(chunk, name)
   if type(chunk) == "string" and byte(chunk) == 27 then
     return loadstring(" " .. chunk, name or chunk)
   end
-  return loadstring(chunk, name)
+  return loadstring(chunk, name or chunk)
 end
 
 function globals.load(pieces, name)
@@ -132,7 +133,16 @@ function globals.load(pieces, name)
       if type(piece) == "string" and byte(piece) == 27 then return " " .. piece end
     end
     return piece
-  end, name)
+  end, name or "=(load)")
+end
+
+-- Lua 5.1 counts in an `int` here, and does not see when that is too small.
+function globals.unpack(t, first, last)
+  local from = tonumber(first) or 1
+  local to = tonumber(last) or from
+  if to - from >= 8000 then error("too many results to unpack", 2) end
+  if last == nil and first == nil then return unpack(t) end
+  return unpack(t, first, last)
 end
 
 for _, name in next, { "debug", "dofile", "getfenv", "loadfile", "module", "newproxy", "os", "io", "package", "print",
@@ -156,6 +166,25 @@ globals._G = environment
 
 local strings = getmetatable("")
 strings.__metatable = close({ __index = globals.string })
+
+if has_deprecated then
+  globals.newproxy = newproxy
+
+  function globals.getfenv(f)
+    if f == nil then f = 1 end
+    if type(f) == "number" and f > 0 then f = f + 1 end
+    local found = getfenv(f)
+    if found == globals then return environment end
+    return found
+  end
+
+  -- Not of the thread, which is everybody's.
+  function globals.setfenv(f, t)
+    if f == 0 then error(READ_ONLY, 2) end
+    if type(f) == "number" then f = f + 1 end
+    return setfenv(f, t)
+  end
+end
 
 -- A function without arguments that calls one with these.
 local function bound(f, keys, argv)

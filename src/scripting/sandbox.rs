@@ -26,7 +26,7 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    pub fn new(kind: Kind, exchange: &Rc<Exchange>) -> mlua::Result<Self> {
+    pub fn new(kind: Kind, has_deprecated: bool, exchange: &Rc<Exchange>) -> mlua::Result<Self> {
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, LuaOptions::default())?;
         let globals = lua.globals();
         api::install(&lua, &globals, kind, exchange)?;
@@ -35,7 +35,7 @@ impl Sandbox {
         let (plain, handler) = (lua.create_function(seen)?, lua.create_function(located)?);
         let prelude = lua.load(PRELUDE).set_name("=prelude").into_function()?;
         let (environment, xpcall, bound, close) =
-            prelude.call::<(Table, Function, Function, Function)>((&globals, plain))?;
+            prelude.call::<(Table, Function, Function, Function)>((&globals, plain, has_deprecated))?;
         lua.set_globals(environment)?;
         Ok(Sandbox {
             lua,

@@ -256,7 +256,7 @@ impl Core {
             functions: None,
             replication: Replication::default(),
             own_deadlines: OwnDeadlines::default(),
-            scripts: Scripts::default(),
+            scripts: Scripts::new(settings.lua_enable_deprecated_api),
             is_out_of_room: false,
             settings,
         };

@@ -60,7 +60,7 @@ impl Core {
             return Ok(());
         }
         let refuse = |error: String| LoadError::Function(error);
-        let mut engine = Engine::new(Kind::Functions).map_err(refuse)?;
+        let mut engine = Engine::new(Kind::Functions, self.scripts.has_deprecated).map_err(refuse)?;
         let mut functions = Functions::new(&engine).map_err(refuse)?;
         load(&mut functions, &mut engine, sources, false)?;
         self.functions = Some(Box::new(functions));

@@ -61,6 +61,10 @@ pub struct Scripts {
     acting: Option<(SessionIndex, Option<SessionIndex>)>,
     /// Whether the error that the last script has ended with was counted when it happened.
     pub(super) is_error_counted: bool,
+    /// What `lua-enable-deprecated-api` said at the start.
+    pub(super) has_deprecated: bool,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS 1 lets scripts call any command.
+    pub denies_nothing: bool,
     /// The system's time for scripts: when the one that runs began.
     pub frozen_micros: Option<i64>,
 }
@@ -120,6 +124,13 @@ struct Rest {
 }
 
 impl Scripts {
+    pub fn new(has_deprecated: bool) -> Self {
+        Scripts {
+            has_deprecated,
+            ..Scripts::default()
+        }
+    }
+
     /// Whether a script has not ended in its slice.
     #[inline]
     pub fn is_running(&self) -> bool {
@@ -165,7 +176,8 @@ impl Scripts {
     pub fn engine(&mut self, kind: Kind) -> Result<&mut Engine, Failure> {
         let place = &mut self.engines[kind as usize];
         if place.is_none() {
-            let engine = Engine::new(kind).map_err(|error| Failure::from(format!("ERR {error}")))?;
+            let engine =
+                Engine::new(kind, self.has_deprecated).map_err(|error| Failure::from(format!("ERR {error}")))?;
             *place = Some(Box::new(engine));
         }
         place.as_deref_mut().ok_or_else(|| "ERR no engine".into())
@@ -209,6 +221,11 @@ impl Scripts {
         self.cached_bytes += size;
         self.cache.insert(digest, Script { function, flags, size });
         Ok(digest)
+    }
+
+    /// Whether `index` is a script's own session.
+    pub fn is_script(&self, index: SessionIndex) -> bool {
+        self.acting.is_some_and(|(script, _)| script == index)
     }
 
     /// Who a command belongs to that runs as `index`: to who has called the script, if it is one that runs it.
@@ -483,7 +500,7 @@ impl Core {
 
     /// Why a script may not run this command now.
     fn refusal_of_script(&mut self, run: &Run, spec: &'static CommandSpec) -> Option<String> {
-        if spec.flags.contains(Flag::NoScript) {
+        if spec.flags.contains(Flag::NoScript) && !self.scripts.denies_nothing {
             return Some("ERR This Redis command is not allowed from script".into());
         }
         if self.is_hampered && self.is_stale() && !spec.flags.contains(Flag::Stale) {

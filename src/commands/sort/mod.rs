@@ -45,6 +45,7 @@ struct Options<'a> {
     alpha: bool,
     /// The argument with the key for the result.
     store: Option<usize>,
+    is_for_script: bool,
 }
 
 impl<'a> Options<'a> {
@@ -58,6 +59,7 @@ impl<'a> Options<'a> {
             descending: false,
             alpha: false,
             store: None,
+            is_for_script: false,
         };
         let mut at = 2;
         while let Some(name) = args.get(at) {
@@ -111,6 +113,7 @@ fn sort_ro(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn run(ctx: &mut Context<'_>, args: Args<'_>, mut options: Options<'_>) -> Outcome {
+    options.is_for_script = ctx.core.scripts.is_script(ctx.session);
     let key = ctx.key(&args, 1);
     let mut rows = Rows::default();
     if ctx.core.read(ctx.database, key).is_some() {
@@ -216,8 +219,9 @@ impl Rows {
     }
 
     fn load_set(&mut self, set: SetRef<'_>, options: &mut Options<'_>) {
-        if options.unsorted && options.store.is_some() {
-            // A set has no order of its own. What is stored must be the same wherever this command runs.
+        if options.unsorted && (options.store.is_some() || options.is_for_script) {
+            // A set has no order of its own. What is stored, or what a script makes of it, must be the same wherever
+            // this command runs.
             (options.unsorted, options.alpha, options.by) = (false, true, None);
         }
         self.window = options.window(set.len());
