@@ -116,7 +116,9 @@ impl Core {
             reply.error(&failure.0);
         }
         let is_counted = std::mem::take(&mut self.scripts.is_error_counted);
-        if reply.bytes.get(start_of_reply) == Some(&b'-') && !is_counted {
+        if reply.bytes.get(start_of_reply) == Some(&b'-') && is_counted {
+            self.stats_of(spec.id).failed += 1;
+        } else if reply.bytes.get(start_of_reply) == Some(&b'-') {
             let line = &reply.bytes[start_of_reply + 1..];
             let code = line.split(|&b| b == b' ' || b == b'\r').next().unwrap_or(b"ERR");
             self.count_error(Some(spec), code, false);
