@@ -3,7 +3,7 @@
 use mlua::{Lua, Table, Value};
 
 use super::errors::{reply_table, with_code};
-use crate::format::number::{double_17, parse_i64};
+use crate::format::number::{double, parse_i64};
 use crate::resp::reply::{Protocol, Reply};
 
 /// How deep a value may be nested that becomes a reply. A table may hold itself; Lua's own stack ends Redis's there.
@@ -254,12 +254,14 @@ fn truncated(value: f64) -> i64 {
     }
 }
 
-/// Adds a number as commands get it: with 17 digits if it needs them.
+/// Adds a number as commands get it: an integer if it is one, else in the shortest form that says which it is, as Redis
+/// 7.2 does.
 pub fn push_number(into: &mut Vec<u8>, value: f64) {
-    if value == value.trunc() && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
+    let limit = (i64::MAX / 2) as f64;
+    if value == value.trunc() && value.abs() <= limit {
         let mut digits = itoa::Buffer::new();
         into.extend_from_slice(digits.format(value as i64).as_bytes());
     } else {
-        into.extend_from_slice(double_17(value).as_bytes());
+        into.extend_from_slice(double(value).as_bytes());
     }
 }

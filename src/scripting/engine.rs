@@ -42,6 +42,9 @@ use crate::resp::request::{Args, Span};
 pub const SLICE: Duration = Duration::from_millis(5);
 /// Instructions between looks at the clock: some 50 µs.
 const LOOK: u32 = 10_000;
+/// Runs between collections of garbage, and steps of one.
+const TIDY: u32 = 50;
+const TIDY_STEPS: u32 = 20;
 /// From this length on an argument of a command is kept in a buffer of its own: a span counts no further.
 const BIG: usize = 1 << 29;
 
@@ -231,6 +234,8 @@ pub struct Engine {
     functions: Table,
     last: u32,
     free: Vec<u32>,
+    /// Runs since garbage was collected.
+    runs: u32,
 }
 
 impl Engine {
@@ -244,6 +249,8 @@ impl Engine {
         exchange.slice.set(SLICE);
         let sandbox = Sandbox::new(kind, has_deprecated, &exchange).map_err(told)?;
         let functions = sandbox.lua.create_table().map_err(told)?;
+        // What it took to build all this.
+        sandbox.lua.gc_collect().map_err(told)?;
         watch(&sandbox.lua, &exchange, LOOK).map_err(told)?;
         let (inner, lua) = (Rc::clone(&exchange), sandbox.lua.clone());
         let (xpcall, handler) = (sandbox.xpcall.clone(), sandbox.handler.clone());
@@ -256,6 +263,7 @@ impl Engine {
             functions,
             last: 0,
             free: Vec::new(),
+            runs: 0,
         })
     }
 
@@ -375,9 +383,24 @@ impl Engine {
         if self.fiber.resume() {
             self.exchange.is_running.set(false);
             self.exchange.slice_end.set(None);
+            self.tidy();
             return Event::Done;
         }
         self.exchange.event.take().unwrap_or(Event::SliceOver)
+    }
+
+    /// Collects garbage now and then: left to itself, Lua waits until there is as much of it as of anything else.
+    fn tidy(&mut self) {
+        self.runs += 1;
+        if self.runs < TIDY {
+            return;
+        }
+        self.runs = 0;
+        for _ in 0..TIDY_STEPS {
+            if self.sandbox.lua.gc_step().unwrap_or(true) {
+                break;
+            }
+        }
     }
 
     /// Hands the command that the script wants to be run to `run`, with the buffer for its reply, and the protocol it is

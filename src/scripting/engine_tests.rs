@@ -173,7 +173,7 @@ fn shared_tables_are_closed() {
         );
     }
     for gone in [
-        "debug", "print", "require", "io", "os", "getfenv", "setfenv", "newproxy", "dofile",
+        "debug", "print", "require", "io", "getfenv", "setfenv", "newproxy", "dofile",
     ] {
         let reply = run(&format!("return {gone}"));
         assert!(reply.contains("nonexistent global"), "{gone}: {reply}");

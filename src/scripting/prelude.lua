@@ -145,10 +145,12 @@ function globals.unpack(t, first, last)
   return unpack(t, first, last)
 end
 
-for _, name in next, { "debug", "dofile", "getfenv", "loadfile", "module", "newproxy", "os", "io", "package", "print",
+for _, name in next, { "debug", "dofile", "getfenv", "loadfile", "module", "newproxy", "io", "package", "print",
   "require", "setfenv" } do
   globals[name] = nil
 end
+
+globals.os = { clock = os.clock }
 
 -- The globals.
 

@@ -27,7 +27,10 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     pub fn new(kind: Kind, has_deprecated: bool, exchange: &Rc<Exchange>) -> mlua::Result<Self> {
-        let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, LuaOptions::default())?;
+        let lua = Lua::new_with(
+            StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS,
+            LuaOptions::default(),
+        )?;
         let globals = lua.globals();
         api::install(&lua, &globals, kind, exchange)?;
         install_random(&lua, &globals, exchange)?;
