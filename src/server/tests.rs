@@ -5,4 +5,5 @@ mod eviction;
 mod faults;
 mod loading;
 mod replicas;
+mod scripts;
 mod upkeep;
