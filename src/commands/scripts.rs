@@ -3,6 +3,8 @@
 //! Sources are compiled once and known by their digest from then on. How scripts run, and what they may, is in
 //! [`crate::server::scripts`].
 
+use std::rc::Rc;
+
 use super::handlers::Family;
 use super::table::help::help as help_of;
 use crate::resp::request::Args;
@@ -60,7 +62,7 @@ fn call(ctx: &mut Context<'_>, digest: &Digest, keys: usize) -> Outcome {
     let Some(script) = ctx.core.scripts.find(digest) else {
         return Err(NO_SCRIPT.into());
     };
-    let name = hex(digest);
+    let name = Rc::clone(&script.name);
     let start = Start {
         kind: Kind::Scripts,
         function: script.function,

@@ -8,7 +8,7 @@ use crate::resp::request::Args;
 use crate::server::blocking::{Nothing, SHUTDOWN_FAILED, Wait};
 use crate::server::failure::Failure;
 use crate::server::shutdown::Ending;
-use crate::server::{Context, Effect, Outcome, info, os};
+use crate::server::{Context, Effect, Outcome, info};
 
 pub const COMMANDS: Family = &[
     ("info", info_command),
@@ -37,8 +37,7 @@ fn monitor(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
 
 /// TIME
 fn time(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
-    // It stands still for scripts.
-    let micros = ctx.core.scripts.frozen_micros.unwrap_or_else(os::unix_micros);
+    let micros = ctx.core.scripts.unix_micros();
     ctx.reply.array(2);
     ctx.reply.bulk_int(micros / 1_000_000);
     ctx.reply.bulk_int(micros % 1_000_000);

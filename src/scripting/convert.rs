@@ -6,8 +6,8 @@ use super::errors::{reply_table, with_code};
 use crate::format::number::{double, parse_i64};
 use crate::resp::reply::{Protocol, Reply};
 
-/// How deep a value may be nested that becomes a reply. A table may hold itself; Lua's own stack ends Redis's there.
-const DEEPEST: usize = 2000;
+/// How deep a value may be nested that becomes a reply. A table may hold itself; where Lua's stack ends, Redis ends it.
+const DEEPEST: usize = 7995;
 
 /// A reply's bytes, of which values are taken one after the other.
 pub struct Incoming<'a> {

@@ -213,7 +213,11 @@ fn look(lua: &Lua, exchange: &Rc<Exchange>) -> mlua::Result<VmState> {
         watch(lua, exchange, 1)?;
         return Err(exchange.killed());
     }
-    if exchange.slice_end.get().is_none_or(|end| Instant::now() < end) {
+    let now = Instant::now();
+    // Most scripts have ended before they are looked at, and never need the time.
+    let end = exchange.slice_end.get().unwrap_or_else(|| now + exchange.slice.get());
+    exchange.slice_end.set(Some(end));
+    if now < end {
         return Ok(VmState::Continue);
     }
     if exchange.ask(Event::SliceOver) == Answer::Killed {
@@ -376,13 +380,11 @@ impl Engine {
     /// Goes on with the script until it stops.
     pub fn resume(&mut self, answer: Answer) -> Event {
         self.exchange.answer.set(Some(answer));
-        if self.exchange.slice_end.get().is_none() || answer != Answer::Replied {
-            let slice = self.exchange.slice.get();
-            self.exchange.slice_end.set(Some(Instant::now() + slice));
+        if answer != Answer::Replied {
+            self.exchange.slice_end.set(None);
         }
         if self.fiber.resume() {
             self.exchange.is_running.set(false);
-            self.exchange.slice_end.set(None);
             self.tidy();
             return Event::Done;
         }

@@ -208,6 +208,27 @@ fn a_script_that_is_killed_cannot_help_it() {
 }
 
 #[test]
+fn unpack_counts_right() {
+    let refused = "too many results to unpack";
+    for range in [
+        "-2147483648",
+        "0, 2147483647",
+        "-2147483648, -2",
+        "1, 8000",
+        "'1', '1e9'",
+    ] {
+        let reply = run(&format!("return {{unpack({{1, 2, 3}}, {range})}}"));
+        assert!(reply.contains(refused), "{range}: {reply}");
+    }
+    check(&[
+        ("return {unpack({1, 2, 3}, -1, -2)}", "*0|"),
+        ("return {unpack({1, 2, 3}, 2)}", "*2|:2|:3|"),
+        ("return {unpack({1, 2, 3}, nil, 2)}", "*2|:1|:2|"),
+        ("return select('#', unpack({1, 2, 3}, 1, 7999))", ":7999|"),
+    ]);
+}
+
+#[test]
 fn thousands_of_functions_are_kept() {
     let mut engine = Engine::new(Kind::Scripts, false).expect("an engine");
     for number in 0..20_000 {

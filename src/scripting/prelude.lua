@@ -90,26 +90,37 @@ end
 
 -- What goes around metatables.
 
+local function expect_table(t, name)
+  if type(t) ~= "table" then
+    error("bad argument #1 to '" .. name .. "' (table expected, got " .. type(t) .. ")", 3)
+  end
+end
+
 function globals.rawget(t, key)
+  expect_table(t, "rawget")
   return rawget(originals[t] or t, key)
 end
 
 function globals.rawset(t, key, value)
+  expect_table(t, "rawset")
   if originals[t] then error(READ_ONLY, 0) end
   return rawset(t, key, value)
 end
 
 function globals.setmetatable(t, metatable)
+  expect_table(t, "setmetatable")
   if originals[t] then error(READ_ONLY, 0) end
   return setmetatable(t, metatable)
 end
 
 local function next_of(t, key)
+  expect_table(t, "next")
   return next(originals[t] or t, key)
 end
 globals.next = next_of
 
 function globals.pairs(t)
+  expect_table(t, "pairs")
   if originals[t] then return next_of, t, nil end
   return pairs(t)
 end
@@ -139,9 +150,9 @@ end
 -- Lua 5.1 counts in an `int` here, and does not see when that is too small.
 function globals.unpack(t, first, last)
   local from = tonumber(first) or 1
-  local to = tonumber(last) or from
+  local to = tonumber(last) or type(t) == "table" and #t or from
   if to - from >= 8000 then error("too many results to unpack", 2) end
-  if last == nil and first == nil then return unpack(t) end
+  if first == nil and last == nil then return unpack(t) end
   return unpack(t, first, last)
 end
 

@@ -14,6 +14,7 @@
 //! Invariant: while a script runs, between ticks, its unit is set aside, so that what else is recorded stands alone.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use sha1::{Digest as _, Sha1};
 
@@ -34,7 +35,7 @@ use crate::resp::reply::{Protocol, Reply};
 use crate::resp::request::Args;
 use crate::scripting::engine::{Answer, Engine, Event, FunctionId, Invocation, Style};
 use crate::scripting::shebang::{self, Flags};
-use crate::scripting::{Kind, REPL_AOF, REPL_REPLICA};
+use crate::scripting::{Kind, REPL_AOF, REPL_REPLICA, hex};
 use crate::timer::Millis;
 
 /// A digest of a script.
@@ -44,6 +45,8 @@ pub type Digest = [u8; 20];
 pub struct Script {
     pub function: FunctionId,
     pub flags: Flags,
+    /// Its digest in digits.
+    pub name: Rc<str>,
     /// Bytes of its source.
     size: usize,
 }
@@ -65,8 +68,10 @@ pub struct Scripts {
     pub(super) has_deprecated: bool,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS 1 lets scripts call any command.
     pub denies_nothing: bool,
-    /// The system's time for scripts: when the one that runs began.
-    pub frozen_micros: Option<i64>,
+    /// The system's time for the script that runs, once it has asked or been stopped.
+    micros: Option<i64>,
+    /// What the last script ran as, for the next.
+    spare: Option<Box<Session>>,
 }
 
 /// How a script is to be run.
@@ -102,7 +107,7 @@ pub struct Run {
     session: Option<Box<Session>>,
     /// What it takes the time for.
     moment: Moment,
-    micros: i64,
+    micros: Option<i64>,
     /// When it began on the monotonic clock.
     begun: Millis,
     /// Others are answered that the server is busy.
@@ -219,8 +224,22 @@ impl Scripts {
             compiled.map_err(|error| Failure::from(format!("ERR Error compiling script (new function): {error}")))?;
         let size = source.len();
         self.cached_bytes += size;
-        self.cache.insert(digest, Script { function, flags, size });
+        let script = Script {
+            function,
+            flags,
+            name: hex(&digest).into(),
+            size,
+        };
+        self.cache.insert(digest, script);
         Ok(digest)
+    }
+
+    /// The system's time, in microseconds. It stands still for scripts.
+    pub fn unix_micros(&mut self) -> i64 {
+        match self.acting {
+            Some(_) => *self.micros.get_or_insert_with(super::os::unix_micros),
+            None => super::os::unix_micros(),
+        }
     }
 
     /// Whether `index` is a script's own session.
@@ -240,6 +259,11 @@ impl Scripts {
 impl Run {
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it stands in a log that is being played.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.is_replayed
     }
 
     pub fn begun(&self) -> Millis {
@@ -365,12 +389,17 @@ impl Core {
         let is_obeyed = self.is_obeyed(index);
         let (moment, begun, is_replaying) = (self.moment, self.monotonic, self.is_replaying);
         let is_short_of_room = self.is_out_of_room && self.settings.maxmemory > 0;
+        let spare = self.scripts.spare.take();
         let session = self.session(index);
-        let mut own = Box::new(Session::new(session.id, SessionIndex(0), moment.now));
+        let mut own = spare.unwrap_or_else(|| {
+            let mut own = Box::new(Session::new(session.id, SessionIndex(0), moment.now));
+            own.addresses = "lua lua".into();
+            own.authenticated = true;
+            own
+        });
+        own.id = session.id;
         own.database = session.database;
         own.no_touch = session.no_touch;
-        own.addresses = "lua lua".into();
-        own.authenticated = true;
         let caller = (!is_replaying).then_some((index, session.id));
         Run {
             kind: start.kind,
@@ -385,7 +414,7 @@ impl Core {
             caller,
             session: Some(own),
             moment,
-            micros: super::os::unix_micros(),
+            micros: None,
             begun,
             is_slow: false,
             engine: None,
@@ -404,10 +433,10 @@ impl Core {
         let script = self.seat(session);
         let caller = run.caller.and_then(|caller| self.still_there(caller));
         self.scripts.acting = Some((script, caller));
-        self.scripts.frozen_micros = Some(run.micros);
+        self.scripts.micros = run.micros;
         let moment = std::mem::replace(&mut self.moment, run.moment);
         let in_transaction = std::mem::replace(&mut self.in_transaction, true);
-        let whose = std::mem::replace(&mut self.caller, Some(caller.unwrap_or(script)));
+        let whose = self.caller.replace(caller.unwrap_or(script));
         let may_pause = !self.is_replaying || !in_transaction;
         let has_ended = loop {
             answer = match engine.resume(answer) {
@@ -424,9 +453,14 @@ impl Core {
         self.caller = whose;
         self.in_transaction = in_transaction;
         self.moment = moment;
-        self.scripts.frozen_micros = None;
+        run.micros = self.scripts.micros.take();
         self.scripts.acting = None;
         run.session = self.unseat();
+        if has_ended {
+            self.scripts.spare = run.session.take().filter(|_| !self.scripts.denies_nothing);
+        } else {
+            run.micros = run.micros.or_else(|| Some(super::os::unix_micros()));
+        }
         *(if has_own {
             &mut run.engine
         } else {

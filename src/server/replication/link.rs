@@ -608,6 +608,10 @@ impl Core {
 
     /// Begins to load the snapshot once it is whole, and on the disk if it is to be.
     pub fn store_snapshot(&mut self) {
+        // A script has the data to itself until it ends.
+        if self.scripts.is_running() {
+            return;
+        }
         let Some(link) = self.replication.link.as_deref_mut() else {
             return;
         };
