@@ -738,7 +738,7 @@ fn hidden_settings_are_set_by_name() {
     );
     assert_eq!(
         TABLE.iter().filter(|setting| setting.access == Access::Hidden).count(),
-        7
+        8
     );
 }
 

@@ -6,8 +6,8 @@ use super::errors::{reply_table, with_code};
 use crate::format::number::{double, parse_i64};
 use crate::resp::reply::{Protocol, Reply};
 
-/// How deep a value may be nested that becomes a reply. A table may hold itself; where Lua's stack ends, Redis ends it.
-const DEEPEST: usize = 7995;
+/// How deep a value may be nested that becomes a reply: half as deep as in Redis. A table may hold itself.
+const DEEPEST: usize = 3900;
 
 /// A reply's bytes, of which values are taken one after the other.
 pub struct Incoming<'a> {
