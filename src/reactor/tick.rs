@@ -357,7 +357,8 @@ impl Reactor {
             return;
         }
         crate::log::warning(&format!("Received {signal} scheduling shutdown..."));
-        if self.core.rounds_paused {
+        // What a script has half done is not to be saved.
+        if self.core.rounds_paused || self.core.scripts.is_running() {
             self.core.hold_shutdown(options);
         } else {
             self.shut_down_interruptibly(|core| core.begin_shutdown(options));

@@ -57,7 +57,7 @@ impl Core {
         Ending::Waits
     }
 
-    /// Keeps a shutdown for when rounds are no longer paused.
+    /// Keeps a shutdown for when rounds are no longer paused, and no script runs.
     pub fn hold_shutdown(&mut self, options: ShutdownOptions) {
         self.shutdown = Some(Box::new(Shutdown { options, until: None }));
     }
@@ -67,7 +67,7 @@ impl Core {
         let Some(shutdown) = &self.shutdown else { return false };
         match shutdown.until {
             Some(until) => until <= self.monotonic || self.do_replicas_have_all(),
-            None => !self.rounds_paused,
+            None => !self.rounds_paused && !self.scripts.is_running(),
         }
     }
 

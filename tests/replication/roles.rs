@@ -215,3 +215,32 @@ fn a_replica_whose_writes_are_paused_stands_still() {
     assert_eq!(info(&mut other, "master_link_status"), "up");
     assert_eq!(number(&mut one, "sync_full"), 1);
 }
+
+/// What scripts have changed, some of them for ticks, is on replicas of ours and of Redis's, at the same offset.
+#[test]
+fn replicas_have_what_scripts_have_done() {
+    let servers = [OURS, OURS, Binary::Redis].map(|binary| binary.available().then(|| start(binary, &[])));
+    let [Some(primary), Some(ours), Some(theirs)] = servers else {
+        return;
+    };
+    for replica in [&ours, &theirs] {
+        follow(replica, &primary);
+        wait_until_up(replica);
+    }
+    let scripts = [
+        "for i = 1, 20 do redis.call('rpush', KEYS[1], math.random(), redis.call('time')[2]) end",
+        "redis.call('select', 3) redis.call('set', KEYS[1], ARGV[1], 'ex', 1000) return redis.call('spop', 'm')",
+        "redis.call('sadd', 'm', ARGV[1], 'x') for i = 1, 3000000 do end return redis.call('incr', 'n')",
+        "redis.set_repl(redis.REPL_NONE) redis.call('incr', 'own') redis.set_repl(redis.REPL_ALL) redis.call('del', 'own')",
+    ];
+    let mut client = primary.connect();
+    for round in 0..20 {
+        let (key, value) = (format!("k:{}", round % 7), round.to_string());
+        for script in scripts {
+            let reply = client.call(&["EVAL", script, "1", &key, &value]).expect("an answer");
+            assert!(!reply.starts_with(b"-"), "{}", String::from_utf8_lossy(&reply));
+        }
+    }
+    must_agree(&primary, &ours);
+    must_agree(&primary, &theirs);
+}

@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::time::Duration;
+
 use support::client::Client;
 use support::reply::show;
 use support::server::{Binary, Server};
@@ -101,4 +103,22 @@ fn what_a_script_takes_is_counted_and_given_back() {
     client.ask("SCRIPT FLUSH");
     assert_eq!(field(&mut client, "number_of_cached_scripts"), 0);
     assert!(field(&mut client, "used_memory") < after);
+}
+
+#[test]
+fn a_signal_waits_for_the_script() {
+    let mut server = Server::start(Binary::UnderTest);
+    let (mut busy, mut other) = (server.connect(), server.connect());
+    other.ask("CONFIG SET busy-reply-threshold 10");
+    busy.send(&support::client::encode(&["EVAL", "while true do end", "0"]))
+        .expect("the request goes out");
+    wait_until("others are told", || other.ask("PING").starts_with("-BUSY"));
+    server.signal(support::os::Signal::TERM).expect("it is there");
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(server.is_running());
+    assert_eq!(other.ask("SCRIPT KILL"), "+OK\r\n");
+    let exit = server
+        .wait_for_exit(Duration::from_secs(10))
+        .expect("it can be waited for");
+    assert!(exit.is_some_and(|status| status.success()));
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::choice::AppendFsync;
+use crate::host::memory::MemoryHost;
 use crate::scripting::Kind;
 use crate::server::session::SessionIndex;
 use crate::server::testing::{START, Server};
@@ -259,4 +261,52 @@ fn databases_and_protocols_are_the_scripts_own() {
         "$3|nil|"
     );
     assert_eq!(server.ask("GET nosuch"), "$-1|");
+}
+
+/// Logs of old have scripts in them, where now only stands what they have done.
+#[test]
+fn scripts_in_a_log_are_run() {
+    let host = MemoryHost::default();
+    let mut server = Server::logging(&host, 0, AppendFsync::Always);
+    server.ask("SET before 1");
+    server.core.propagate().expect("room on the disk");
+    let names = host.names();
+    let name = names.iter().find(|name| name.ends_with(".incr.aof")).expect("a log");
+    let mut log = host.bytes(name).expect("bytes");
+    let request = |words: &[&str]| {
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| format!("${}\r\n{word}\r\n", word.len()))
+            .collect();
+        format!("*{}\r\n{}", words.len(), words.concat())
+    };
+    let long = "redis.call('set', KEYS[1], 'y') for i = 1, 20000000 do end return redis.call('incr', 'n')";
+    for words in [
+        &["SELECT", "9"][..],
+        &["EVAL", long, "1", "x"],
+        &["MULTI"],
+        &["EVAL", long, "1", "x"],
+        &["EXEC"],
+        &["INCR", "n"],
+    ] {
+        log.extend_from_slice(request(words).as_bytes());
+    }
+    host.put(name, &log);
+    let mut server = Server::on(host.clone());
+    server.core.settings.appendonly = true;
+    server.at(10).core.begin_loading().expect("the log can be read");
+    let mut slices = 0;
+    while server.core.load_slice().expect("the log is whole") {
+        slices += 1;
+        assert!(server.ask("GET x").starts_with("-LOADING"));
+    }
+    assert!(slices > 1, "others have their turn");
+    server.ask("SELECT 9");
+    assert_eq!(server.ask("GET x"), "$1|y|");
+    assert_eq!(server.ask("GET n"), "$1|3|");
+    assert_eq!(
+        host.bytes(name).expect("bytes").len(),
+        log.len(),
+        "nothing is recorded anew"
+    );
 }
