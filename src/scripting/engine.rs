@@ -207,6 +207,19 @@ fn watch(lua: &Lua, exchange: &Rc<Exchange>, instructions: u32) -> mlua::Result<
     lua.set_global_hook(triggers, move |lua, _| look(lua, &shared))
 }
 
+/// To be called from time to time by a function in Rust that may run for long: others have their turn when the slice is
+/// over, as they have between a script's instructions.
+///
+/// # Errors
+/// If the script is to end.
+pub(super) fn breathe(lua: &Lua) -> mlua::Result<()> {
+    let exchange = lua.app_data_ref::<Rc<Exchange>>().map(|exchange| Rc::clone(&exchange));
+    match exchange.filter(|exchange| exchange.is_running()) {
+        Some(exchange) => look(lua, &exchange).map(drop),
+        None => Ok(()),
+    }
+}
+
 fn look(lua: &Lua, exchange: &Rc<Exchange>) -> mlua::Result<VmState> {
     if exchange.is_killed.get() {
         // Here may be another coroutine, which is still looked at rarely.
@@ -252,6 +265,7 @@ impl Engine {
         let exchange = Rc::new(Exchange::default());
         exchange.slice.set(SLICE);
         let sandbox = Sandbox::new(kind, has_deprecated, &exchange).map_err(told)?;
+        sandbox.lua.set_app_data(Rc::clone(&exchange));
         let functions = sandbox.lua.create_table().map_err(told)?;
         // What it took to build all this.
         sandbox.lua.gc_collect().map_err(told)?;

@@ -14,7 +14,7 @@
 //! what is deeper is nil, which also ends cycles. What is unpacked may be nested as deep as Redis's C stack of Lua
 //! values allows.
 
-use super::native::{self, Arguments, Raise};
+use super::native::{self, Arguments, Breath, Raise};
 use super::pairs::{Next, Pairs};
 use super::{OUTPUT_MAX, SLOTS_KEPT, STACK_MAX};
 use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Table, Value};
@@ -45,9 +45,11 @@ fn pack(lua: &Lua, arguments: &Arguments, next: &Next) -> native::Returned {
         return Err(Raise::argument(0, "Too many arguments for MessagePack pack."));
     }
     let mut packer = Packer {
+        lua,
         next,
         out: Vec::new(),
         frames: Vec::new(),
+        breath: Breath::default(),
     };
     for value in arguments.iter() {
         packer.pack(value)?;
@@ -56,9 +58,11 @@ fn pack(lua: &Lua, arguments: &Arguments, next: &Next) -> native::Returned {
 }
 
 struct Packer<'a> {
+    lua: &'a Lua,
     next: &'a Next,
     out: Vec<u8>,
     frames: Vec<Packing>,
+    breath: Breath,
 }
 
 /// Something that is half packed, and how many tables it is within.
@@ -79,6 +83,7 @@ impl Packer<'_> {
     fn pack(&mut self, value: &Value) -> Result<(), Raise> {
         self.begin(value, 0)?;
         while let Some(frame) = self.frames.last_mut() {
+            self.breath.step(self.lua)?;
             let within = frame.level + 1;
             let (value, level) = match &mut frame.what {
                 Half::Array(table, next, last) if *next <= *last => {
@@ -260,6 +265,7 @@ fn unpack(lua: &Lua, arguments: &Arguments, held: usize, limit: i64, offset: i64
         input,
         frames: Vec::new(),
         slots: held + SLOTS_KEPT,
+        breath: Breath::default(),
     };
     let mut values = Vec::new();
     while !unpacker.input.is_empty() && (values.len() as i64) < limit {
@@ -281,6 +287,7 @@ struct Unpacker<'a> {
     frames: Vec<Unpacking>,
     /// How many values Redis's library would have on its stack, which bounds how many there may be, and how deep.
     slots: usize,
+    breath: Breath,
 }
 
 /// A table that is half unpacked.
@@ -336,6 +343,7 @@ impl Unpacker<'_> {
     /// Unpacks one value with all that it contains.
     fn value(&mut self) -> Result<Value, Raise> {
         loop {
+            self.breath.step(self.lua)?;
             let mut whole = self.read()?;
             // A value may be the last of its table, and that the last of the table around it.
             loop {

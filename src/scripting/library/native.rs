@@ -3,6 +3,7 @@
 //! They are as functions in C would be, to the texts of the errors: `bad argument #2 to 'pack' (number expected, got nil)`,
 //! behind the place of the call. What is raised so is a string to the script, see [`errors`](crate::scripting::errors).
 
+use crate::scripting::engine;
 use crate::scripting::errors::{Raised, text_error};
 use mlua::{Error, Function, Lua, MultiValue, Value};
 
@@ -149,6 +150,24 @@ impl Arguments {
     pub fn not_a(&self, expected: &str, position: usize) -> Raise {
         let found = self.get(position).map_or("no value", type_name);
         Raise::argument(position, format!("{expected} expected, got {found}"))
+    }
+}
+
+/// Steps between breaths.
+const STRIDE: u32 = 4096;
+
+/// The breath of a long loop, which says so for each of its steps.
+#[derive(Default)]
+pub struct Breath(u32);
+
+impl Breath {
+    pub fn step(&mut self, lua: &Lua) -> Result<(), Raise> {
+        self.0 += 1;
+        if self.0 < STRIDE {
+            return Ok(());
+        }
+        self.0 = 0;
+        Ok(engine::breathe(lua)?)
     }
 }
 

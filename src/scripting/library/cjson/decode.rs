@@ -5,7 +5,7 @@
 use super::Settings;
 use crate::format::number;
 use crate::scripting::library::STACK_MAX;
-use crate::scripting::library::native::Raise;
+use crate::scripting::library::native::{Breath, Raise};
 use mlua::{Lua, Table, Value};
 
 pub fn decode(lua: &Lua, text: &[u8], settings: &Settings) -> Result<Value, Raise> {
@@ -62,7 +62,9 @@ impl Decoder<'_> {
     /// Reads one value with all that it contains.
     fn value(&mut self) -> Result<Value, Raise> {
         let mut token = self.scanner.next();
+        let mut breath = Breath::default();
         loop {
+            breath.step(self.lua)?;
             let mut whole = match token {
                 (Token::Text(text), _) => Some(Value::String(self.lua.create_string(text)?)),
                 (Token::Number(number), _) => Some(Value::Number(number)),

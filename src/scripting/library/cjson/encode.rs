@@ -2,12 +2,12 @@
 
 use super::{Invalid, Settings};
 use crate::format::number;
-use crate::scripting::library::native::{self, Raise};
+use crate::scripting::library::native::{self, Breath, Raise};
 use crate::scripting::library::pairs::{Next, Pairs};
 use crate::scripting::library::{OUTPUT_MAX, STACK_MAX};
-use mlua::{Table, Value};
+use mlua::{Lua, Table, Value};
 
-pub fn encode(value: &Value, settings: &Settings, next: &Next) -> Result<Vec<u8>, Raise> {
+pub fn encode(lua: &Lua, value: &Value, settings: &Settings, next: &Next) -> Result<Vec<u8>, Raise> {
     let mut encoder = Encoder {
         settings,
         out: Vec::new(),
@@ -15,7 +15,10 @@ pub fn encode(value: &Value, settings: &Settings, next: &Next) -> Result<Vec<u8>
         slots: 1,
     };
     encoder.begin(value)?;
-    while encoder.step(next)? {}
+    let mut breath = Breath::default();
+    while encoder.step(next)? {
+        breath.step(lua)?;
+    }
     Ok(encoder.out)
 }
 

@@ -154,7 +154,7 @@ fn library(lua: &Lua, next: &Next) -> mlua::Result<Table> {
     }
     let (shared, all) = (settings.clone(), next.clone());
     let encode = move |lua: &Lua, arguments: &Arguments| {
-        let text = encode::encode(only(arguments)?, &shared.borrow(), &all)?;
+        let text = encode::encode(lua, only(arguments)?, &shared.borrow(), &all)?;
         returned(Value::String(lua.create_string(text)?))
     };
     library.raw_set("encode", native::function(lua, encode)?)?;
