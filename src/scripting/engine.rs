@@ -366,6 +366,10 @@ impl Engine {
     /// If Lua has no memory for the arguments.
     pub fn begin(&mut self, invocation: &Invocation<'_>) -> mlua::Result<()> {
         let lua = &self.sandbox.lua;
+        // Before any code runs here, which would be killed once more.
+        if self.exchange.is_killed.take() {
+            watch(lua, &self.exchange, LOOK)?;
+        }
         let mut function: Function = self.functions.raw_get(invocation.function.0)?;
         if invocation.style != Style::Load {
             let (keys, args) = (list(lua, invocation.keys)?, list(lua, invocation.args)?);
@@ -375,9 +379,6 @@ impl Engine {
             } else {
                 function = self.sandbox.bound.call((function, keys, args))?;
             }
-        }
-        if self.exchange.is_killed.take() {
-            watch(lua, &self.exchange, LOOK)?;
         }
         self.exchange.is_running.set(invocation.style != Style::Load);
         self.exchange.is_counted.set(false);

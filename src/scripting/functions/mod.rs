@@ -13,6 +13,8 @@
 
 mod metadata;
 mod register;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -34,6 +36,8 @@ pub const PATIENCE: Duration = Duration::from_millis(500);
 /// A function that can be called.
 #[derive(Clone, Debug)]
 pub struct Function {
+    /// Whose it is.
+    pub library: Box<[u8]>,
     pub name: Box<[u8]>,
     pub description: Option<Box<[u8]>>,
     pub flags: Flags,
@@ -92,15 +96,13 @@ impl Libraries {
         self.functions.get(name.to_ascii_lowercase().as_slice())
     }
 
-    /// Whose name is taken by a function of another library than `replaced`.
-    fn collision<'a>(&self, library: &'a Library, replaced: Option<&Library>) -> Option<&'a Function> {
-        let is_replaced = |taken: &Function| {
-            replaced.is_some_and(|replaced| replaced.functions.iter().any(|function| function.id == taken.id))
+    /// The function of a new library whose name is taken, unless by the library that it replaces.
+    fn collision<'a>(&self, library: &'a Library) -> Option<&'a Function> {
+        let is_taken = |function: &&Function| {
+            let taken = self.function(&function.name);
+            taken.is_some_and(|taken| taken.library != library.name)
         };
-        library
-            .functions
-            .iter()
-            .find(|function| self.function(&function.name).is_some_and(|taken| !is_replaced(taken)))
+        library.functions.iter().find(is_taken)
     }
 
     fn insert(&mut self, library: Library) {
@@ -163,13 +165,11 @@ impl Functions {
         patience: Option<Duration>,
     ) -> Result<Box<[u8]>, Refusal> {
         let metadata = metadata::read(source)?;
-        let old = self.libraries.by_name.get(&metadata.name);
-        if old.is_some() && !may_replace {
+        if self.libraries.by_name.contains_key(&metadata.name) && !may_replace {
             return Err([b"Library '", &*metadata.name, b"' already exists"].concat().into());
         }
         let library = self.run(engine, source, metadata, patience)?;
-        let old = self.libraries.by_name.get(&library.name);
-        if let Some(taken) = self.libraries.collision(&library, old) {
+        if let Some(taken) = self.libraries.collision(&library) {
             let refusal = [b"Function ", &*taken.name, b" already exists"].concat();
             forget(engine, &library);
             return Err(refusal.into());
@@ -202,10 +202,13 @@ impl Functions {
                 forget(engine, library);
             }
         }
-        for (name, library) in new.by_name {
-            if let Some(old) = self.libraries.remove(&name) {
+        // All that go make room for all that come: a function may have moved from one library to another.
+        for name in new.by_name.keys() {
+            if let Some(old) = self.libraries.remove(name) {
                 forget(engine, &old);
             }
+        }
+        for library in new.by_name.into_values() {
             self.libraries.insert(library);
         }
         Ok(())
@@ -224,14 +227,7 @@ impl Functions {
             return Err([b"Library ", &*library.name, b" already exists"].concat().into());
         }
         // A function of any library that is going to be replaced leaves its name to others.
-        let stays = |function: &Function| {
-            let replaced = new
-                .iter()
-                .filter_map(|library| self.libraries.by_name.get(&library.name));
-            !replaced
-                .flat_map(|library| &library.functions)
-                .any(|gone| gone.id == function.id)
-        };
+        let stays = |taken: &Function| !new.by_name.contains_key(&taken.library);
         let mut functions = new.iter().flat_map(|library| &library.functions);
         let taken = functions.find(|function| self.libraries.function(&function.name).is_some_and(stays));
         match taken {
@@ -281,6 +277,7 @@ impl Functions {
                 flags,
             } = function;
             library.functions.push(Function {
+                library: library.name.clone(),
                 name,
                 description,
                 flags,

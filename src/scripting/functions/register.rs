@@ -4,6 +4,7 @@
 //! and `flags`.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use mlua::{Function, Lua, MultiValue, Table, Value};
@@ -22,10 +23,17 @@ pub struct Registered {
     pub flags: Flags,
 }
 
+/// What a library has registered so far.
+#[derive(Default)]
+struct Batch {
+    functions: Vec<Registered>,
+    names: HashSet<Box<[u8]>>,
+}
+
 /// The function of scripts, and the world in which libraries find it.
 pub struct Registration {
     /// Set while a library is loaded.
-    registered: Rc<RefCell<Option<Vec<Registered>>>>,
+    registered: Rc<RefCell<Option<Batch>>>,
     /// The functions in the same order. They live in a table of Lua's: what Rust holds directly has little room.
     callbacks: Table,
     environment: Table,
@@ -39,7 +47,7 @@ impl Registration {
     pub fn new(engine: &Engine) -> mlua::Result<Registration> {
         let lua = engine.lua();
         let (registered, callbacks) = (Rc::default(), lua.create_table()?);
-        let (shared, table): (Rc<RefCell<Option<Vec<Registered>>>>, _) = (Rc::clone(&registered), callbacks.clone());
+        let (shared, table): (Rc<RefCell<Option<Batch>>>, _) = (Rc::clone(&registered), callbacks.clone());
         let register = lua.create_function(move |lua, args: MultiValue| {
             // Taken out meanwhile: looking into tables may run code that calls this again.
             let Some(mut registered) = shared.take() else {
@@ -85,14 +93,14 @@ impl Registration {
 
     /// From now on a library is loaded.
     pub fn begin(&self) {
-        self.registered.replace(Some(Vec::new()));
+        self.registered.replace(Some(Batch::default()));
         self.lead_to(&self.loading);
     }
 
     /// The loading is over. What was registered meanwhile.
     pub fn end(&self) -> Vec<Registered> {
         self.lead_to(&self.globals);
-        self.registered.take().unwrap_or_default()
+        self.registered.take().unwrap_or_default().functions
     }
 
     /// The function that was registered so many others after the first.
@@ -112,7 +120,7 @@ fn refused(text: &str) -> mlua::Error {
     reply_error(format!("ERR {text}"), false)
 }
 
-fn register(lua: &Lua, registered: &mut Vec<Registered>, callbacks: &Table, args: &MultiValue) -> mlua::Result<()> {
+fn register(lua: &Lua, registered: &mut Batch, callbacks: &Table, args: &MultiValue) -> mlua::Result<()> {
     let (function, callback) = match args.len() {
         1 => named(lua, args.front().unwrap_or(&Value::Nil))?,
         2 => {
@@ -135,11 +143,11 @@ fn register(lua: &Lua, registered: &mut Vec<Registered>, callbacks: &Table, args
     if let Err(refusal) = check_name(&function.name) {
         return Err(refused(&String::from_utf8_lossy(&refusal)));
     }
-    if registered.iter().any(|other| other.name == function.name) {
+    if !registered.names.insert(function.name.clone()) {
         return Err(refused("Function already exists in the library"));
     }
-    registered.push(function);
-    callbacks.raw_set(registered.len(), callback)
+    registered.functions.push(function);
+    callbacks.raw_set(registered.functions.len(), callback)
 }
 
 /// The arguments of a table.
