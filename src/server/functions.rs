@@ -52,11 +52,10 @@ impl Core {
         loaded.map_err(|failure| refused(&failure.0))?
     }
 
-    /// Puts what a file has in the place of what there is, or changes nothing. A function that runs goes on.
+    /// Puts what a file has in the place of what there is, or changes nothing.
     pub(super) fn replace_functions(&mut self, sources: &[Box<[u8]>]) -> Result<(), LoadError> {
         if sources.is_empty() {
-            self.functions = None;
-            self.scripts.replace_functions_engine(None);
+            self.drop_functions();
             return Ok(());
         }
         let refuse = |error: String| LoadError::Function(error);
@@ -64,7 +63,7 @@ impl Core {
         let mut functions = Functions::new(&engine).map_err(refuse)?;
         load(&mut functions, &mut engine, sources, false)?;
         self.functions = Some(Box::new(functions));
-        self.scripts.replace_functions_engine(Some(Box::new(engine)));
+        self.scripts.set_functions_engine(engine);
         Ok(())
     }
 }

@@ -112,8 +112,6 @@ pub struct Run {
     begun: Millis,
     /// Others are answered that the server is busy.
     is_slow: bool,
-    /// What it runs on, if another engine has taken the place of that meanwhile.
-    engine: Option<Box<Engine>>,
     /// Set once it has not ended in its slice.
     rest: Option<Rest>,
 }
@@ -188,16 +186,9 @@ impl Scripts {
         place.as_deref_mut().ok_or_else(|| "ERR no engine".into())
     }
 
-    /// Puts another engine in the place of the one for functions. One that runs goes on with the one it has.
-    pub(super) fn replace_functions_engine(&mut self, new: Option<Box<Engine>>) {
-        let old = std::mem::replace(&mut self.engines[Kind::Functions as usize], new);
-        if let Some(run) = self
-            .running
-            .as_mut()
-            .filter(|run| run.kind == Kind::Functions && run.engine.is_none())
-        {
-            run.engine = old;
-        }
+    /// Puts another engine in the place of the one for functions, none of which may be running.
+    pub(super) fn set_functions_engine(&mut self, engine: Engine) {
+        self.engines[Kind::Functions as usize] = Some(Box::new(engine));
     }
 
     /// Forgets an engine and all it has.
@@ -323,7 +314,7 @@ pub fn run(ctx: &mut Context<'_>, start: &Start<'_>) -> Result<(), Failure> {
     let begun = ctx.core.scripts.engine(start.kind)?.begin(&invocation);
     begun.map_err(|error| Failure::from(format!("ERR {error}")))?;
     if ctx.core.drive(&mut run, Answer::GoOn) {
-        ctx.core.take_script_reply(&mut run, &mut ctx.reply);
+        ctx.core.take_script_reply(run.kind, &mut ctx.reply);
         return Ok(());
     }
     let is_silent = ctx.session().reply_mode != ReplyMode::On;
@@ -417,7 +408,6 @@ impl Core {
             micros: None,
             begun,
             is_slow: false,
-            engine: None,
             rest: None,
         }
     }
@@ -425,9 +415,7 @@ impl Core {
     /// Lets a script run until it has ended, or its slice has. True if it has ended.
     fn drive(&mut self, run: &mut Run, mut answer: Answer) -> bool {
         let kind = run.kind as usize;
-        let has_own = run.engine.is_some();
-        let engine = run.engine.take().or_else(|| self.scripts.engines[kind].take());
-        let (Some(mut engine), Some(session)) = (engine, run.session.take()) else {
+        let (Some(mut engine), Some(session)) = (self.scripts.engines[kind].take(), run.session.take()) else {
             return true;
         };
         let script = self.seat(session);
@@ -461,11 +449,7 @@ impl Core {
         } else {
             run.micros = run.micros.or_else(|| Some(super::os::unix_micros()));
         }
-        *(if has_own {
-            &mut run.engine
-        } else {
-            &mut self.scripts.engines[kind]
-        }) = Some(engine);
+        self.scripts.engines[kind] = Some(engine);
         has_ended
     }
 
@@ -567,9 +551,8 @@ impl Core {
     }
 
     /// Moves a script's reply behind what is in `reply`.
-    fn take_script_reply(&mut self, run: &mut Run, reply: &mut Reply) {
-        let engine = run.engine.as_mut().or(self.scripts.engines[run.kind as usize].as_mut());
-        if let Some(engine) = engine {
+    fn take_script_reply(&mut self, kind: Kind, reply: &mut Reply) {
+        if let Some(engine) = &mut self.scripts.engines[kind as usize] {
             self.scripts.is_error_counted = engine.is_error_counted();
             let mut written = engine.reply_mut();
             if reply.bytes.is_empty() && written.bytes.len() > 4096 {
@@ -656,8 +639,8 @@ impl Core {
 
     /// Does what is left to do after a script that has been running for ticks: its reply, its figures, the rest of the
     /// transaction, its records. Then everybody else may go on.
-    fn end_running_script(&mut self, mut run: Run) {
-        let Some(rest) = run.rest.take() else { return };
+    fn end_running_script(&mut self, run: Run) {
+        let Some(rest) = run.rest else { return };
         let caller = run.caller.and_then(|caller| self.still_there(caller));
         let Rest {
             request,
@@ -668,7 +651,7 @@ impl Core {
         } = rest;
         let mut reply = Reply::new(Protocol::Resp2);
         let Some(index) = caller else {
-            self.take_script_reply(&mut run, &mut reply);
+            self.take_script_reply(run.kind, &mut reply);
             self.propagation.end_unit();
             self.let_all_go_on();
             return;
@@ -680,7 +663,7 @@ impl Core {
         let before = reply.bytes.len();
         let whose = self.caller.replace(index);
         let mut script_reply = Reply::new(reply.protocol);
-        self.take_script_reply(&mut run, &mut script_reply);
+        self.take_script_reply(run.kind, &mut script_reply);
         let start_of_reply = reply.bytes.len();
         reply.bytes.append(&mut script_reply.bytes);
         let spec = request.spec;
