@@ -4,7 +4,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use aeolus::scripting::{errors, library};
 use support::client::Client;
 use support::random::Random;
 use support::reply::{Reply, show};
@@ -22,64 +21,56 @@ fn program<S: AsRef<str>>(snippets: &[S]) -> String {
     format!("{PRELUDE}{}return table.concat(out, '\\n')", runs.collect::<String>())
 }
 
-/// What catches errors in a sandbox, see what they are there.
-const CATCHING: &str = "
-    local plain, raw = ...
-    local function seen(ok, ...)
-        if ok then return ok, ... end
-        return ok, plain((...))
-    end
-    function pcall(...) return seen(raw(...)) end
-";
-
-fn ours(program: &str) -> Vec<u8> {
-    let lua = mlua::Lua::new();
-    library::install(&lua, &lua.globals()).expect("the libraries");
-    let plain = lua.create_function(errors::plain).expect("a function");
-    let pcall: mlua::Function = lua.globals().get("pcall").expect("a function");
-    lua.load(CATCHING).call::<()>((plain, pcall)).expect("a sandbox");
-    let text: mlua::LuaString = lua
-        .load(program)
-        .set_name("@user_script")
-        .call(())
-        .expect("the program runs");
-    text.as_bytes().to_vec()
-}
-
-fn theirs(redis: &mut Client, program: &str) -> Vec<u8> {
-    let reply = redis.call(&["EVAL", program, "0"]).expect("an answer");
+fn run(client: &mut Client, program: &str) -> Vec<u8> {
+    let reply = client.call(&["EVAL", program, "0"]).expect("an answer");
     let reply = Reply::parse(&reply).unwrap_or_else(|_| panic!("{}", show(&reply)));
     assert!(!reply.is_error(), "{}", show(reply.raw));
     reply.text().to_vec()
 }
 
-fn compare<S: AsRef<str>>(redis: &mut Client, snippets: &[S]) {
-    let program = program(snippets);
-    let (ours, theirs) = (ours(&program), theirs(redis, &program));
-    let lines = |text: &[u8]| text.split(|&byte| byte == b'\n').map(show).collect::<Vec<_>>();
-    let (ours, theirs) = (lines(&ours), lines(&theirs));
-    // A line break within a text is shown with a backslash before it, so lines may be more than snippets.
-    for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-        let near = snippets.get(index).map_or("", AsRef::as_ref);
-        assert_eq!(ours, theirs, "line {index}, at or before: {near}");
-    }
-    assert_eq!(ours.len(), theirs.len());
+/// Both servers, with one connection each.
+struct Pair {
+    _servers: [Server; 2],
+    ours: Client,
+    redis: Client,
 }
 
-fn start() -> Option<(Server, Client)> {
-    if !Binary::Redis.available() {
-        return None;
+impl Pair {
+    /// `None` where redis-server is not installed.
+    fn start() -> Option<Pair> {
+        if !Binary::Redis.available() {
+            return None;
+        }
+        let servers = [Binary::UnderTest, Binary::Redis].map(Server::start);
+        let [ours, redis] = servers.each_ref().map(Server::connect);
+        Some(Pair {
+            _servers: servers,
+            ours,
+            redis,
+        })
     }
-    let server = Server::start(Binary::Redis);
-    let client = server.connect();
-    Some((server, client))
+
+    fn compare<S: AsRef<str>>(&mut self, snippets: &[S]) {
+        let program = program(snippets);
+        let lines = |client: &mut Client| {
+            let text = run(client, &program);
+            text.split(|&byte| byte == b'\n').map(show).collect::<Vec<_>>()
+        };
+        let (ours, theirs) = (lines(&mut self.ours), lines(&mut self.redis));
+        // A line break within a text is shown with a backslash before it, so lines may be more than snippets.
+        for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            let near = snippets.get(index).map_or("", AsRef::as_ref);
+            assert_eq!(ours, theirs, "line {index}, at or before: {near}");
+        }
+        assert_eq!(ours.len(), theirs.len());
+    }
 }
 
 #[test]
 fn every_function_answers_as_redis_does() {
-    let Some((_server, mut redis)) = start() else { return };
+    let Some(mut pair) = Pair::start() else { return };
     let snippets: Vec<&str> = SNIPPETS.lines().collect();
-    compare(&mut redis, &snippets);
+    pair.compare(&snippets);
 }
 
 /// Bytes as a literal of Lua.
@@ -132,7 +123,7 @@ fn random_json_is_read_as_redis_does() {
         "é",
         "\"\\q\"",
     ];
-    let Some((_server, mut redis)) = start() else { return };
+    let Some(mut pair) = Pair::start() else { return };
     let mut random = Random::new(1);
     let snippets: Vec<String> = (0..4000)
         .map(|_| {
@@ -141,12 +132,12 @@ fn random_json_is_read_as_redis_does() {
             format!("return cjson.decode({})", literal(text.as_bytes()))
         })
         .collect();
-    compare(&mut redis, &snippets);
+    pair.compare(&snippets);
 }
 
 #[test]
 fn random_message_packs_are_read_as_redis_does() {
-    let Some((_server, mut redis)) = start() else { return };
+    let Some(mut pair) = Pair::start() else { return };
     let mut random = Random::new(2);
     let snippets: Vec<String> = (0..4000)
         .map(|_| {
@@ -163,7 +154,7 @@ fn random_message_packs_are_read_as_redis_does() {
             format!("return cmsgpack.unpack_limit({}, {limit}, {offset})", literal(&bytes))
         })
         .collect();
-    compare(&mut redis, &snippets);
+    pair.compare(&snippets);
 }
 
 /// A random value as an expression of Lua.
@@ -196,7 +187,7 @@ fn value(random: &mut Random, depth: usize) -> String {
 
 #[test]
 fn random_values_are_written_as_redis_does() {
-    let Some((_server, mut redis)) = start() else { return };
+    let Some(mut pair) = Pair::start() else { return };
     let mut random = Random::new(3);
     let mut snippets = vec!["return cjson.encode_sparse_array(true)".to_owned()];
     for _ in 0..1500 {
@@ -205,7 +196,7 @@ fn random_values_are_written_as_redis_does() {
             "local v = {value} return cjson.encode(v), cmsgpack.pack(v), cmsgpack.unpack(cmsgpack.pack(v))"
         ));
     }
-    compare(&mut redis, &snippets);
+    pair.compare(&snippets);
 }
 
 #[test]
@@ -217,7 +208,7 @@ fn random_layouts_are_packed_as_redis_does() {
     const VALUES: &[&str] = &[
         "0", "1", "-1", "255", "-129", "2^31", "2^63", "-2^63", "2^64", "0.5", "'abcd'", "'7'", "nil",
     ];
-    let Some((_server, mut redis)) = start() else { return };
+    let Some(mut pair) = Pair::start() else { return };
     let mut random = Random::new(4);
     let snippets: Vec<String> = (0..4000)
         .map(|_| {
@@ -239,13 +230,14 @@ fn random_layouts_are_packed_as_redis_does() {
             }
         })
         .collect();
-    compare(&mut redis, &snippets);
+    pair.compare(&snippets);
 }
 
 /// What a script nests without end, or multiplies, ends with an error and not with the server.
 #[test]
 fn what_has_no_end_is_refused() {
-    let told = ours(&program(&[
+    let server = Server::start(Binary::UnderTest);
+    let program = program(&[
         "cjson.encode_max_depth(2^31 - 1) local t = {} t[1] = t return cjson.encode(t)",
         "cjson.decode_max_depth(2^31 - 1) return cjson.decode(string.rep('[', 100000))",
         "return cmsgpack.unpack(string.rep('\\145', 100000))",
@@ -253,7 +245,8 @@ fn what_has_no_end_is_refused() {
         "return struct.unpack(string.rep('b', 100000), string.rep('x', 100000))",
         "local t = string.rep('x', 2^20) for i = 1, 64 do t = {t, t} end return #cjson.encode(t)",
         "local t = string.rep('x', 2^20) for i = 1, 16 do t = {t, t} end return #cmsgpack.pack(t)",
-    ]));
+    ]);
+    let told = run(&mut server.connect(), &program);
     let told = String::from_utf8(told).expect("text");
     for line in told.lines() {
         assert!(
