@@ -409,7 +409,7 @@ fn replicas_have_the_libraries_of_their_primary() {
         wait_until_up(&replica);
         let mut same = |what: &str, writer: &mut Client| {
             // Redis has functions in the order of its hash table.
-            let mut list = |client: &mut Client| {
+            let list = |client: &mut Client| {
                 let list = call(client, &["FUNCTION", "LIST", "WITHCODE"]);
                 let mut lines: Vec<String> = list.split(|&byte| byte == b'\n').map(show).collect();
                 lines.sort_unstable();

@@ -31,19 +31,22 @@ pub fn install(lua: &Lua, globals: &Table) -> mlua::Result<()> {
     globals.raw_set("bit", library)
 }
 
-const UNARY: &[(&str, fn(u32) -> u32)] = &[
+type Unary = fn(u32) -> u32;
+type Binary = fn(u32, u32) -> u32;
+
+const UNARY: &[(&str, Unary)] = &[
     ("tobit", |value| value),
     ("bnot", |value| !value),
     ("bswap", u32::swap_bytes),
 ];
 
-const FOLDED: &[(&str, fn(u32, u32) -> u32)] = &[
+const FOLDED: &[(&str, Binary)] = &[
     ("band", |left, right| left & right),
     ("bor", |left, right| left | right),
     ("bxor", |left, right| left ^ right),
 ];
 
-const SHIFTS: &[(&str, fn(u32, u32) -> u32)] = &[
+const SHIFTS: &[(&str, Binary)] = &[
     ("lshift", |value, by| value << by),
     ("rshift", |value, by| value >> by),
     ("arshift", |value, by| ((value as i32) >> by) as u32),
@@ -61,7 +64,7 @@ fn bits(lua: &Lua, arguments: &Arguments, position: usize) -> Result<u32, Raise>
 
 /// The first argument with each of the others. Of several that are no numbers the last is reported, unless the first is
 /// one of them.
-fn fold(lua: &Lua, arguments: &Arguments, operation: fn(u32, u32) -> u32) -> Result<u32, Raise> {
+fn fold(lua: &Lua, arguments: &Arguments, operation: Binary) -> Result<u32, Raise> {
     let first = bits(lua, arguments, 1)?;
     (2..=arguments.len()).rev().try_fold(first, |value, position| {
         Ok(operation(value, bits(lua, arguments, position)?))

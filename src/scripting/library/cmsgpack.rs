@@ -188,14 +188,14 @@ impl Packer<'_> {
     fn integer(&mut self, integer: i64) {
         let (kind, len) = match integer {
             -32..=0x7F => return self.out.push(integer as u8),
-            0..=0xFF => (0xCC, 1),
-            0..=0xFFFF => (0xCD, 2),
-            0..=0xFFFF_FFFF => (0xCE, 4),
-            0.. => (0xCF, 8),
-            -0x80.. => (0xD0, 1),
-            -0x8000.. => (0xD1, 2),
-            -0x8000_0000.. => (0xD2, 4),
-            _ => (0xD3, 8),
+            0x80..=0xFF => (0xCC, 1),
+            0x100..=0xFFFF => (0xCD, 2),
+            0x1_0000..=0xFFFF_FFFF => (0xCE, 4),
+            0x1_0000_0000.. => (0xCF, 8),
+            -0x80..=-33 => (0xD0, 1),
+            -0x8000..=-0x81 => (0xD1, 2),
+            -0x8000_0000..=-0x8001 => (0xD2, 4),
+            ..=-0x8000_0001 => (0xD3, 8),
         };
         self.out.push(kind);
         self.out.extend_from_slice(&integer.to_be_bytes()[8 - len..]);

@@ -266,16 +266,15 @@ impl Scanner<'_> {
     }
 
     fn word(&mut self) -> Token {
-        const WORDS: &[(&[u8], fn() -> Token)] = &[
-            (b"true", || Token::Boolean(true)),
-            (b"false", || Token::Boolean(false)),
-            (b"null", || Token::Null),
-        ];
-        for (word, token) in WORDS {
-            if self.rest().starts_with(word) {
-                self.at += word.len();
-                return token();
-            }
+        let found = match self.rest() {
+            [b't', b'r', b'u', b'e', ..] => Some((Token::Boolean(true), 4)),
+            [b'f', b'a', b'l', b's', b'e', ..] => Some((Token::Boolean(false), 5)),
+            [b'n', b'u', b'l', b'l', ..] => Some((Token::Null, 4)),
+            _ => None,
+        };
+        if let Some((token, len)) = found {
+            self.at += len;
+            return token;
         }
         if self.invalid && self.not_of_json() {
             return self.number();
