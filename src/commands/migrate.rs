@@ -276,7 +276,7 @@ mod tests {
         let other = server.connect();
         assert_eq!(server.ask_as(other, "GET a").as_deref(), Some("$1|1|"));
         assert_eq!(server.ask_as(other, "SET b 3").as_deref(), Some("+OK|"));
-        for held in ["SET a 4", "RENAME b a", "FLUSHALL"] {
+        for held in ["SET a 4", "RENAME b a", "FLUSHALL", "EVAL x 0"] {
             assert_eq!(server.ask_as(other, held), None, "{held}");
         }
         server

@@ -312,7 +312,8 @@ impl Core {
         for (index, stage) in late {
             self.end_migration(index, Some(stage));
         }
-        if !self.migrations.has_ended() {
+        // What arrived is deleted between scripts, not within one.
+        if !self.migrations.has_ended() || self.scripts.is_running() {
             return;
         }
         let ended: Vec<_> = self.migrations.ended.keys().copied().collect();
