@@ -125,8 +125,7 @@ pub struct Reactor {
     /// Whether the last tick was for clients that may be back at once.
     is_brisk: bool,
     started: Instant,
-    /// When this tick began, behind the wait, and when the last one ended. Each is read once: a reading of the clock costs a
-    /// hundredth of what a GET does.
+    /// When this tick began, behind the wait, and when the last one ended. Each is read once, and used by all that ask.
     began: Instant,
     ended: Instant,
     next_second: Millis,
