@@ -10,7 +10,7 @@ use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::{Exit, Host, Input, News, Output, Pipe, Progress, Work};
+use super::{Errand, Exit, Host, Input, News, Output, Pipe, Progress, Remarks, Work};
 
 #[derive(Debug, Default)]
 struct Stored {
@@ -35,6 +35,8 @@ pub struct Faults {
     pub fail_truncating: bool,
     /// Whether syncs aside do not come to their end.
     pub hold_syncs: bool,
+    /// Whether errands are not begun before somebody waits for them.
+    pub hold_errands: bool,
 }
 
 #[derive(Debug)]
@@ -64,13 +66,20 @@ impl Disk {
 /// The number of a child.
 const CHILD: u32 = 2;
 
-/// A machine whose children have done their work when they are started.
-#[derive(Clone, Debug)]
+/// An errand that somebody has begun.
+enum Pending {
+    Held(Errand),
+    Ended(io::Result<Remarks>),
+}
+
+/// A machine whose children have done their work when they are started, and whose errands take no time.
+#[derive(Clone)]
 pub struct MemoryHost {
     disk: Rc<RefCell<Disk>>,
     ended: VecDeque<(Progress, Exit)>,
     /// Whether the child is at work, whose number is another.
     is_child: bool,
+    errand: Rc<RefCell<Option<Pending>>>,
     /// What the last child has handed over and nobody has read.
     handed_over: Rc<RefCell<VecDeque<u8>>>,
     /// Whether there is no room for children.
@@ -112,6 +121,7 @@ impl Default for MemoryHost {
             disk: Rc::new(RefCell::new(disk)),
             ended: VecDeque::new(),
             is_child: false,
+            errand: Rc::default(),
             handed_over: Rc::default(),
             barren: false,
         }
@@ -147,8 +157,9 @@ impl MemoryHost {
     }
 
     /// The machine loses power: of every file stays what was synced, and of what was written behind that as much as
-    /// `lucky` says when it is told how much there is.
+    /// `lucky` says when it is told how much there is. An errand that is held is never run.
     pub fn crash(&self, mut lucky: impl FnMut(usize) -> usize) {
+        *self.errand.borrow_mut() = None;
         for file in self.disk.borrow().files.values() {
             let file = &mut *file.borrow_mut();
             let unsynced = file.bytes.len() - file.synced;
@@ -223,6 +234,8 @@ impl Output for MemoryFile {
         let len = self.syncing.take()?;
         Some(self.sync_up_to(len))
     }
+
+    fn close_aside(self: Box<Self>) {}
 }
 
 impl Host for MemoryHost {
@@ -259,6 +272,10 @@ impl Host for MemoryHost {
         Ok(())
     }
 
+    fn rename_soon(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.rename(from, to)
+    }
+
     fn remove(&mut self, path: &Path) -> io::Result<()> {
         let removed = self.disk.borrow_mut().files.remove(path);
         removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -277,6 +294,29 @@ impl Host for MemoryHost {
         file.bytes.truncate(len as usize);
         file.synced = file.bytes.len();
         Ok(())
+    }
+
+    fn begin_errand(&mut self, errand: Errand) -> io::Result<()> {
+        let is_held = self.disk.borrow().faults.hold_errands;
+        let pending = match is_held {
+            true => Pending::Held(errand),
+            false => Pending::Ended(errand(self)),
+        };
+        *self.errand.borrow_mut() = Some(pending);
+        Ok(())
+    }
+
+    fn errand_outcome(&mut self) -> Option<io::Result<Remarks>> {
+        let is_held = self.disk.borrow().faults.hold_errands;
+        if is_held { None } else { self.await_errand() }
+    }
+
+    fn await_errand(&mut self) -> Option<io::Result<Remarks>> {
+        let pending = self.errand.borrow_mut().take()?;
+        Some(match pending {
+            Pending::Held(errand) => errand(self),
+            Pending::Ended(outcome) => outcome,
+        })
     }
 
     fn create_directory(&mut self, _path: &Path) -> io::Result<()> {

@@ -6,6 +6,7 @@
 pub mod memory;
 pub mod os;
 pub mod program;
+pub mod scheduling;
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -20,6 +21,9 @@ pub trait Output: Write {
 
     /// What has become of the sync begun last, told once; `None` while it goes on, or if none was begun.
     fn sync_outcome(&mut self) -> Option<io::Result<()>>;
+
+    /// Lets go of the file aside. Where it was removed meanwhile its blocks are given back now, which takes a while.
+    fn close_aside(self: Box<Self>);
 }
 
 /// A file to be read from its start.
@@ -66,6 +70,12 @@ pub struct News {
     pub exit: Option<Exit>,
 }
 
+/// What there is to say of work that was done, line by line, though it did not fail.
+pub type Remarks = Vec<String>;
+
+/// Work on files that is done aside.
+pub type Errand = Box<dyn FnOnce(&mut dyn Host) -> io::Result<Remarks> + Send>;
+
 /// What a child does. It may use files, and tells how far it is.
 pub type Work<'a> = &'a mut dyn FnMut(&mut dyn Host, &mut dyn FnMut(u64)) -> io::Result<()>;
 
@@ -83,13 +93,17 @@ pub trait Host {
     /// Makes a file for writing, which is in use until it is closed; one of that name is emptied.
     fn create(&mut self, path: &Path) -> io::Result<Box<dyn Output>>;
 
-    /// Opens a file for writing behind what it holds; makes it if there is none.
+    /// Opens a file for writing behind what it holds; makes it if there is none. Its first sync keeps its name too.
     fn append(&mut self, path: &Path) -> io::Result<Box<dyn Output>>;
 
     fn open(&mut self, path: &Path) -> io::Result<Input>;
 
     /// Gives a file another name, whatever that meant before, so that it outlasts a crash of the machine.
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// The same without waiting for the disk. It outlasts a crash of the machine once a file is synced that
+    /// [`Host::append`] has opened in the same directory and nobody has synced before.
+    fn rename_soon(&mut self, from: &Path, to: &Path) -> io::Result<()>;
 
     fn remove(&mut self, path: &Path) -> io::Result<()>;
 
@@ -99,6 +113,18 @@ pub trait Host {
 
     /// Cuts a file off behind `len` bytes.
     fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()>;
+
+    /// Begins to work on files aside. There is one errand at a time: what has become of the last must have been told.
+    ///
+    /// # Errors
+    /// What the system says when it has no room for another thread; then nothing was done.
+    fn begin_errand(&mut self, errand: Errand) -> io::Result<()>;
+
+    /// What has become of the errand begun last, told once; `None` while it goes on, or if there is none.
+    fn errand_outcome(&mut self) -> Option<io::Result<Remarks>>;
+
+    /// The same, once it has come to its end; `None` if there is none.
+    fn await_errand(&mut self) -> Option<io::Result<Remarks>>;
 
     fn create_directory(&mut self, path: &Path) -> io::Result<()>;
 

@@ -14,7 +14,8 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use super::{Exit, Host, Input, News, Output, Pipe, Progress, Work};
+use super::scheduling::stand_back;
+use super::{Errand, Exit, Host, Input, News, Output, Pipe, Progress, Remarks, Work};
 
 /// Where the child finds the pipe to its parent.
 const REPORT: i32 = 3;
@@ -32,6 +33,7 @@ const REPORT_SIZE: usize = 16;
 #[derive(Default)]
 pub struct OsHost {
     child: Option<Child>,
+    errand: Option<Receiver<io::Result<Remarks>>>,
     /// In a child with a pipe for its data: whether nobody has taken that yet.
     has_handover: bool,
 }
@@ -45,13 +47,25 @@ struct Child {
 /// A file, and the sync of it that goes on in a thread of its own.
 struct OsFile {
     file: File,
+    /// The directory that its name may not be safe in yet.
+    directory: Option<File>,
     outcome: Option<Receiver<io::Result<()>>>,
 }
 
 impl OsFile {
-    fn boxed(file: File) -> Box<dyn Output> {
-        Box::new(OsFile { file, outcome: None })
+    fn boxed(file: File, directory: Option<File>) -> Box<dyn Output> {
+        Box::new(OsFile {
+            file,
+            directory,
+            outcome: None,
+        })
     }
+}
+
+/// The name first: bytes of a file that has none are lost all the same.
+fn sync(file: &File, directory: Option<&File>) -> io::Result<()> {
+    directory.map_or(Ok(()), File::sync_all)?;
+    file.sync_data()
 }
 
 impl Write for OsFile {
@@ -66,29 +80,54 @@ impl Write for OsFile {
 
 impl Output for OsFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        sync(&self.file, self.directory.as_ref())?;
+        self.directory = None;
+        Ok(())
     }
 
     fn begin_sync(&mut self) -> io::Result<()> {
-        let (file, (sender, receiver)) = (self.file.try_clone()?, mpsc::channel());
+        let (sender, receiver) = mpsc::channel();
+        let file = self.file.try_clone()?;
+        let directory = self.directory.as_ref().map(File::try_clone).transpose()?;
         // Once a second at most, so a thread for each is cheap enough.
         std::thread::Builder::new().name("sync".into()).spawn(move || {
+            stand_back();
             // Nobody may be there any more to hear of it.
-            let _ = sender.send(file.sync_data());
+            let _ = sender.send(sync(&file, directory.as_ref()));
         })?;
         self.outcome = Some(receiver);
         Ok(())
     }
 
     fn sync_outcome(&mut self) -> Option<io::Result<()>> {
-        let outcome = match self.outcome.as_ref()?.try_recv() {
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => Err(io::Error::other("the thread that syncs has ended")),
-            Ok(outcome) => outcome,
-        };
+        let outcome = told(self.outcome.as_ref()?)?;
         self.outcome = None;
+        if outcome.is_ok() {
+            self.directory = None;
+        }
         Some(outcome)
     }
+
+    fn close_aside(self: Box<Self>) {
+        // Once in a rewrite of the log, so a thread for each is cheap enough; without one it is closed here.
+        let _ = std::thread::Builder::new().name("close".into()).spawn(move || {
+            stand_back();
+            drop(self.file);
+        });
+    }
+}
+
+/// What a thread has to tell, if it has told it.
+fn told<T>(outcome: &Receiver<io::Result<T>>) -> Option<io::Result<T>> {
+    match outcome.try_recv() {
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Disconnected) => Some(Err(thread_lost())),
+        Ok(outcome) => Some(outcome),
+    }
+}
+
+fn thread_lost() -> io::Error {
+    io::Error::other("the thread that was to do it has ended")
 }
 
 impl Pipe for PipeReader {
@@ -137,12 +176,12 @@ impl Host for OsHost {
         // The system lets go of the lock when the process ends, however it ends. Where it has none, nothing is lost but
         // the tidying up after a crash.
         let _ = file.try_lock();
-        Ok(OsFile::boxed(file))
+        Ok(OsFile::boxed(file, None))
     }
 
     fn append(&mut self, path: &Path) -> io::Result<Box<dyn Output>> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(OsFile::boxed(file))
+        Ok(OsFile::boxed(file, Some(File::open(directory_of(path))?)))
     }
 
     fn open(&mut self, path: &Path) -> io::Result<Input> {
@@ -160,6 +199,10 @@ impl Host for OsHost {
         File::open(directory_of(to))?.sync_all()
     }
 
+    fn rename_soon(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
     fn remove(&mut self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
@@ -168,7 +211,7 @@ impl Host for OsHost {
         let owned = path.to_owned();
         let thread = std::thread::Builder::new().name("remove".into());
         // Files are removed some times an hour, so a thread for each is cheap enough; without one it is done here.
-        if thread.spawn(move || fs::remove_file(owned)).is_err() {
+        if thread.spawn(move || remove_in_background(&owned)).is_err() {
             let _ = fs::remove_file(path);
         }
     }
@@ -177,6 +220,29 @@ impl Host for OsHost {
         let file = OpenOptions::new().write(true).open(path)?;
         file.set_len(len)?;
         file.sync_data()
+    }
+
+    fn begin_errand(&mut self, errand: Errand) -> io::Result<()> {
+        let (sender, receiver) = mpsc::channel();
+        // Twice in a rewrite of the log, so a thread for each is cheap enough.
+        std::thread::Builder::new().name("errand".into()).spawn(move || {
+            stand_back();
+            // Nobody may be there any more to hear of it.
+            let _ = sender.send(errand(&mut OsHost::default()));
+        })?;
+        self.errand = Some(receiver);
+        Ok(())
+    }
+
+    fn errand_outcome(&mut self) -> Option<io::Result<Remarks>> {
+        let outcome = told(self.errand.as_ref()?)?;
+        self.errand = None;
+        Some(outcome)
+    }
+
+    fn await_errand(&mut self) -> Option<io::Result<Remarks>> {
+        let outcome = self.errand.take()?.recv();
+        Some(outcome.unwrap_or_else(|_| Err(thread_lost())))
     }
 
     fn create_directory(&mut self, path: &Path) -> io::Result<()> {
@@ -262,6 +328,11 @@ impl Host for OsHost {
     }
 }
 
+fn remove_in_background(path: &Path) -> io::Result<()> {
+    stand_back();
+    fs::remove_file(path)
+}
+
 fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -287,6 +358,7 @@ fn read_reports(reports: &mut PipeReader) -> Option<Progress> {
 /// The child's whole life.
 fn run_child(parent: u32, reports: i32, handover: Option<i32>, work: Work<'_>) -> ! {
     isolate(reports, handover);
+    stand_back();
     if std::os::unix::process::parent_id() != parent {
         // It ended before the child could ask to end with it.
         // SAFETY: ends the process at once, before it has done anything.
@@ -306,8 +378,8 @@ fn run_child(parent: u32, reports: i32, handover: Option<i32>, work: Work<'_>) -
         }
     };
     let mut host = OsHost {
-        child: None,
         has_handover: handover.is_some(),
+        ..OsHost::default()
     };
     let outcome = work(&mut host, &mut tell);
     report(&mut reports, keys_done);

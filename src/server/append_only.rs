@@ -6,15 +6,18 @@
 //! a crash of the machine. Under `everysec` a thread syncs once a second; while it does, nothing is written, since a write
 //! to a file being synced may wait for the disk and everybody with it.
 
+mod rewriting;
+
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::rewriting::{Rewriting, write_synced};
 use super::core::{Core, Effect};
 use super::session::SessionIndex;
 use super::stopwatch::Stopwatch;
 use crate::config::choice::AppendFsync;
-use crate::host::{Exit, Host, Output, Progress, reason};
+use crate::host::{Host, Output, reason};
 use crate::keyspace::Keyspace;
 use crate::log;
 use crate::persistence::aof::Manifest;
@@ -65,18 +68,6 @@ impl Closing {
         }
         Ok(())
     }
-}
-
-/// A rewrite that a child is at.
-#[derive(Clone, Copy, Debug)]
-pub struct Rewriting {
-    pub started: Millis,
-    /// The first increment that will stay.
-    first_increment: u64,
-    pub progress: Progress,
-    child: u32,
-    /// Whether the base is a snapshot or requests.
-    as_snapshot: bool,
 }
 
 /// The log and what is known of it.
@@ -275,7 +266,7 @@ impl Core {
     /// Opens the last increment to append to it; makes the first if there is none.
     fn continue_increment(&mut self) -> io::Result<()> {
         let Some(last) = self.append_only.manifest.increments.last() else {
-            self.begin_increment("on server start")?;
+            self.begin_increment()?;
             return self.write_manifest();
         };
         let path = self.log_path(&last.name);
@@ -289,10 +280,12 @@ impl Core {
         Ok(())
     }
 
-    /// Makes a new increment, to which changes go from now on. The manifest on disk does not name it yet.
-    fn begin_increment(&mut self, when: &str) -> io::Result<()> {
+    /// Makes the first increment. The manifest on disk does not name it yet.
+    fn begin_increment(&mut self) -> io::Result<()> {
         let increment = self.next_increment();
-        self.begin_file(&increment.name, when)?;
+        let path = self.log_path(&increment.name);
+        let file = self.make_increment(&path, "on server start")?;
+        self.enter_increment(path, file);
         self.append_only.manifest.increments.push(increment);
         Ok(())
     }
@@ -311,13 +304,17 @@ impl Core {
         format!("{TEMPORARY}{}.incr", self.settings.appendfilename)
     }
 
-    /// Makes a file, to which changes go from now on.
-    fn begin_file(&mut self, name: &str, when: &str) -> io::Result<()> {
+    /// Makes an empty file that changes can go to.
+    fn make_increment(&mut self, path: &Path, when: &str) -> io::Result<Box<dyn Output>> {
+        let name = path.file_name().unwrap_or_default().display();
         log::notice(&format!("Creating AOF incr file {name} {when}"));
-        let path = self.log_path(name);
-        drop(self.host.create(&path)?);
+        drop(self.host.create(path)?);
         // Opened anew to append: what is written after a failed write was cut off must go to where the file ends then.
-        let file = self.host.append(&path)?;
+        self.host.append(path)
+    }
+
+    /// Lets changes go to this file from now on.
+    fn enter_increment(&mut self, path: PathBuf, file: Box<dyn Output>) {
         let log = &mut self.append_only;
         if let Some(old) = log.file.replace(file) {
             let is_wanted = self.settings.appendfsync != AppendFsync::No;
@@ -332,7 +329,6 @@ impl Core {
         log.last_timestamp = 0;
         self.tend_closing();
         self.propagation.forget_database();
-        Ok(())
     }
 
     /// Syncs what was appended to before, aside, and lets go of what is synced.
@@ -347,7 +343,11 @@ impl Core {
                 failed = Some(error);
             }
         }
-        log.closing.retain(|closing| closing.is_syncing || closing.is_unsynced);
+        // A rewrite may have removed it by now: whoever closes it last gives back all its blocks.
+        let done = log
+            .closing
+            .extract_if(.., |closing| !closing.is_syncing && !closing.is_unsynced);
+        done.for_each(|closing| closing.file.close_aside());
         let is_all_synced = log.closing.is_empty() && !log.is_unsynced && !log.is_syncing;
         let (offset, is_closed) = (log.written, log.closing.is_empty());
         if is_all_synced && self.settings.appendfsync != AppendFsync::No {
@@ -363,10 +363,7 @@ impl Core {
     fn write_manifest(&mut self) -> io::Result<()> {
         let name = self.manifest_name();
         let (path, temporary) = (self.log_path(&name), self.log_path(&format!("{TEMPORARY}{name}")));
-        let mut file = self.host.create(&temporary)?;
-        file.write_all(&self.append_only.manifest.format())?;
-        file.sync()?;
-        drop(file);
+        write_synced(&mut *self.host, &temporary, &self.append_only.manifest.format())?;
         self.host.rename(&temporary, &path)
     }
 
@@ -378,6 +375,10 @@ impl Core {
 
     /// Removes what the manifest names as history, unless `aof-disable-auto-gc` keeps it.
     pub fn remove_history(&mut self) {
+        // A rewrite is writing a manifest aside, and asks for the setting when it is done.
+        if self.has_errand() {
+            return;
+        }
         let history = std::mem::take(&mut self.append_only.manifest.history);
         if history.is_empty() || self.settings.aof_disable_auto_gc {
             self.append_only.manifest.history = history;
@@ -397,6 +398,7 @@ impl Core {
     /// Whether somebody waits for a sync to end, so that the reactor must look again soon.
     pub fn is_sync_awaited(&self) -> bool {
         self.awaits_replication()
+            || self.has_errand()
             || self.append_only.is_syncing && (!self.append_only.pending.is_empty() || self.waiting.is_safety_awaited())
     }
 
@@ -421,6 +423,7 @@ impl Core {
         if self.append_only.is_syncing {
             self.hear_of_sync();
         }
+        self.hear_of_errand();
         self.feed_stream();
         if !self.append_only.is_recording {
             self.propagation.clear_stream();
@@ -675,203 +678,7 @@ impl Core {
         }
     }
 
-    // Rewriting.
-
-    fn rewrite_when_due(&mut self) {
-        if self.has_child() || self.loading.is_some() {
-            return;
-        }
-        let log = &self.append_only;
-        if log.is_scheduled || log.state == State::Waiting {
-            if log.is_scheduled || !self.is_held_back() {
-                self.append_only.is_scheduled = false;
-                // A failure is logged and counted.
-                let _ = self.rewrite_log();
-            }
-            return;
-        }
-        let (percentage, least) = (
-            self.settings.auto_aof_rewrite_percentage as u64,
-            self.settings.auto_aof_rewrite_min_size as u64,
-        );
-        let base = log.base_size.max(1);
-        let growth = (log.size * 100 / base).saturating_sub(100);
-        if percentage > 0 && log.size > least && growth >= percentage && !self.is_held_back() {
-            log::notice(&format!("Starting automatic rewriting of AOF on {growth}% growth"));
-            // A failure is logged and counted.
-            let _ = self.rewrite_log();
-        }
-    }
-
-    /// Whether a rewrite that would begin by itself must not, since too many have failed one after the other. The first
-    /// one to be held back starts the delay, so that failures of rewrites that were asked for cost nothing.
-    fn is_held_back(&mut self) -> bool {
-        let now = self.moment.now;
-        let log = &mut self.append_only;
-        if log.failures < FAILURES_BEFORE_DELAY {
-            (log.held_back_until, log.delay) = (None, 0);
-            return false;
-        }
-        if let Some(until) = log.held_back_until {
-            if now >= until {
-                log.held_back_until = None;
-            }
-            return now < until;
-        }
-        log.delay = (2 * log.delay).clamp(FIRST_DELAY, LONGEST_DELAY);
-        log.held_back_until = Some(now.saturating_add(log.delay));
-        log::warning(&format!(
-            "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {} minutes",
-            log.delay / 60_000
-        ));
-        true
-    }
-
-    /// Begins a new increment and starts a child that writes a base.
-    ///
-    /// # Errors
-    /// What the disk says, or the system when it cannot fork; logged.
-    pub fn rewrite_log(&mut self) -> io::Result<()> {
-        let begun = self.try_rewrite();
-        if let Err(error) = &begun {
-            log::warning(&format!(
-                "Can't rewrite append only file in background: {}",
-                reason(error)
-            ));
-            self.drop_waiting_file();
-            self.rewrite_failed();
-        }
-        begun
-    }
-
-    fn try_rewrite(&mut self) -> io::Result<()> {
-        let is_logging = self.append_only.state != State::Off;
-        if is_logging {
-            self.gather_records();
-            self.write_pending()?;
-            if self.settings.appendfsync == AppendFsync::Always
-                && let Err(reason) = self.sync_log()
-            {
-                self.effects.push(Effect::Abort(reason.clone()));
-                return Err(io::Error::other(reason));
-            }
-        }
-        self.host.create_directory(self.settings.appenddirname.as_path())?;
-        match self.append_only.state {
-            State::On => self.begin_named_increment()?,
-            State::Waiting => {
-                let name = self.waiting_name();
-                self.begin_file(&name, "on background rewrite")?;
-                self.start_recording();
-            }
-            State::Off => self.know_old_log(),
-        }
-        let form = self.base_form();
-        let started = Stopwatch::read();
-        let facts = super::snapshots::facts(
-            &self.settings,
-            &self.moment,
-            self.functions.as_deref(),
-            &self.keyspace,
-            true,
-        );
-        let keyspace = &self.keyspace;
-        self.host.fork(&mut |host, tell| {
-            let path = rewrite_temporary(host.process_id());
-            write_base(host, &path, keyspace, &facts, form, tell)
-        })?;
-        self.count_fork(started);
-        let child = self.host.child().unwrap_or_default();
-        log::notice(&format!("Background append only file rewriting started by pid {child}"));
-        self.append_only.rewriting = Some(Rewriting {
-            started: self.moment.now,
-            first_increment: self.append_only.manifest.increment_sequence(),
-            progress: Progress::default(),
-            child,
-            as_snapshot: matches!(form, Form::Snapshot),
-        });
-        Ok(())
-    }
-
-    fn begin_named_increment(&mut self) -> io::Result<()> {
-        let begun = self.append_only.manifest.clone();
-        self.begin_increment("on background rewrite")?;
-        if let Err(error) = self.write_manifest() {
-            // Nothing may be appended to a file that no manifest names.
-            self.append_only.manifest = begun;
-            self.continue_increment()?;
-            return Err(error);
-        }
-        Ok(())
-    }
-
-    /// Takes over what the child has written.
-    pub(super) fn rewrite_ended(&mut self, exit: Exit, rewriting: Rewriting) {
-        self.append_only.last_copied = rewriting.progress.copied;
-        self.append_only.last_duration = Some(self.moment.now.since(rewriting.started));
-        let temporary = rewrite_temporary(rewriting.child);
-        match exit {
-            Exit::Done => {
-                log::notice("Background AOF rewrite terminated with success");
-                match self.take_over(&temporary, rewriting) {
-                    Ok(()) => {
-                        self.append_only.is_rewrite_ok = true;
-                        self.append_only.rewrites += 1;
-                        self.append_only.failures = 0;
-                        log::notice("Background AOF rewrite finished successfully");
-                        return;
-                    }
-                    Err(error) => log::warning(&format!("Error taking over the rewritten AOF: {}", reason(&error))),
-                }
-            }
-            Exit::Failed => log::warning("Background AOF rewrite terminated with error"),
-            Exit::Stopped => log::warning("Background AOF rewrite terminated by us"),
-            Exit::Killed(signal) => log::warning(&format!("Background AOF rewrite terminated by signal {signal}")),
-        }
-        // It may be gone already.
-        let _ = self.host.remove(&temporary);
-        self.drop_waiting_file();
-        if exit != Exit::Stopped {
-            self.rewrite_failed();
-        }
-    }
-
-    fn take_over(&mut self, temporary: &std::path::Path, rewriting: Rewriting) -> io::Result<()> {
-        let base = self.base_file(rewriting.as_snapshot);
-        let path = self.log_path(&base.name);
-        self.host.rename(temporary, &path)?;
-        let size = self.host.open(&path)?.len;
-        let before = self.append_only.manifest.clone();
-        self.append_only.manifest = match self.append_only.state {
-            // No increment belongs to it: the log is off.
-            State::Off => before.rewritten(base, u64::MAX),
-            State::Waiting => {
-                let increment = self.next_increment();
-                let named = self.log_path(&increment.name);
-                self.host.rename(&self.append_only.path, &named)?;
-                self.append_only.path = named;
-                let mut manifest = before.rewritten(base, u64::MAX);
-                manifest.increments.push(increment);
-                manifest
-            }
-            State::On => before.rewritten(base, rewriting.first_increment),
-        };
-        if let Err(error) = self.write_manifest() {
-            self.append_only.manifest = before;
-            // Nothing names it.
-            let _ = self.host.remove(&path);
-            return Err(error);
-        }
-        if self.append_only.state == State::Waiting {
-            self.append_only.state = State::On;
-        }
-        let increments = self.append_only.manifest.increments.len() as u64;
-        // One increment is the rule; of older ones that stayed the size is not known apart.
-        let appended = if increments == 1 { self.append_only.file_size } else { 0 };
-        (self.append_only.size, self.append_only.base_size) = (size + appended, size);
-        self.remove_history();
-        Ok(())
-    }
+    // Switching.
 
     /// Removes what was recorded for a base that will not come. The next attempt begins anew.
     fn drop_waiting_file(&mut self) {
@@ -912,14 +719,6 @@ impl Core {
     pub(super) fn synced_offset(&self) -> Option<u64> {
         (self.append_only.state == State::On).then_some(self.append_only.synced)
     }
-
-    fn rewrite_failed(&mut self) {
-        let log = &mut self.append_only;
-        log.is_rewrite_ok = false;
-        log.failures += 1;
-    }
-
-    // Switching.
 
     /// Follows a change of `appendonly`.
     ///
@@ -984,20 +783,6 @@ impl Core {
         log.manifest = Manifest::default();
         self.note_hampering();
     }
-
-    /// Ends a rewrite, whose work would be in vain.
-    pub fn stop_rewrite(&mut self) {
-        if self.append_only.rewriting.is_some() {
-            let child = self.host.child().unwrap_or_default();
-            log::notice(&format!("Killing running AOF rewrite child: {child}"));
-            self.host.kill_child();
-        }
-    }
-}
-
-/// The temporary name of a base that a child writes.
-fn rewrite_temporary(process: u32) -> PathBuf {
-    format!("temp-rewriteaof-bg-{process}.aof").into()
 }
 
 fn snapshot_temporary(host: &dyn Host) -> PathBuf {

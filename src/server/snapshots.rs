@@ -127,9 +127,9 @@ impl Core {
         Ok(())
     }
 
-    /// Whether a child is at work.
+    /// Whether a child is at work, or is about to be: there is one at a time.
     pub fn has_child(&self) -> bool {
-        self.host.child().is_some()
+        self.host.child().is_some() || self.append_only.rewriting.is_some()
     }
 
     /// Starts a snapshot in a child.
@@ -217,14 +217,8 @@ impl Core {
     pub fn look_at_child(&mut self) {
         let news = self.host.child_news();
         let now = self.moment.now;
-        if let Some(rewriting) = &mut self.append_only.rewriting {
-            rewriting.progress = news.progress.unwrap_or(rewriting.progress);
-            let ended = *rewriting;
-            if let Some(exit) = news.exit {
-                self.append_only.rewriting = None;
-                self.rewrite_ended(exit, ended);
-            }
-            return;
+        if self.append_only.rewriting.is_some() {
+            return self.hear_of_rewriter(news);
         }
         let Some(running) = &mut self.snapshots.running else {
             return;

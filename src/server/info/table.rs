@@ -217,7 +217,7 @@ const PERSISTENCE: &[Item] = items! { view;
     "aof_rewrite_scheduled" => u8::from(view.core.append_only.is_scheduled),
     "aof_last_rewrite_time_sec" => view.core.append_only.last_duration.map_or(NEVER.into(), |ms| ms / 1000),
     "aof_current_rewrite_time_sec" =>
-        view.core.append_only.rewriting.map_or(NEVER.into(), |rewriting| view.core.now().since(rewriting.started) / 1000),
+        view.core.append_only.rewriting.as_ref().map_or(NEVER.into(), |rewriting| view.core.now().since(rewriting.started) / 1000),
     "aof_last_bgrewrite_status" => if view.core.append_only.is_rewrite_ok { "ok" } else { "err" },
     "aof_rewrites" => view.core.append_only.rewrites,
     "aof_rewrites_consecutive_failures" => view.core.append_only.failures,

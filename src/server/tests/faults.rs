@@ -64,6 +64,10 @@ fn power_may_fail_at_any_moment_under_always() {
                 0 => drop(server.ask("BGREWRITEAOF")),
                 1 => server.core.look_at_child(),
                 2 => drop(server.ask("BGSAVE")),
+                lot @ (3 | 4) => host.set_faults(Faults {
+                    hold_errands: lot == 3,
+                    ..Faults::default()
+                }),
                 _ => {}
             }
             assert_eq!(server.core.propagate(), Ok(()));
@@ -339,5 +343,88 @@ fn a_rewrite_that_breaks_off_anywhere_leaves_a_whole_log() {
                 break;
             }
         }
+    }
+}
+
+/// What a rewrite syncs is synced aside: until that is done changes go to the old increment, and nobody waits.
+#[test]
+fn a_rewrite_waits_for_its_errands_and_nobody_else_does() {
+    let hold = |host: &MemoryHost, hold_errands| {
+        host.set_faults(Faults {
+            hold_errands,
+            ..Faults::default()
+        });
+    };
+    let host = MemoryHost::default();
+    let mut server = Server::logging(&host, 0, AppendFsync::Always);
+    let second = "appendonlydir/appendonly.aof.2.incr.aof";
+    hold(&host, true);
+    server.ask("SET a 1");
+    assert!(server.ask("BGREWRITEAOF").contains("started"));
+    assert!(
+        server
+            .ask("BGREWRITEAOF")
+            .starts_with("-ERR Background append only file rewriting already")
+    );
+    assert!(server.ask("BGSAVE").starts_with("-ERR Another child process is active"));
+    server.ask("SET b 1");
+    assert_eq!(server.core.propagate(), Ok(()));
+    assert!(server.core.is_sync_awaited());
+    assert_eq!(host.bytes(second).as_deref(), Some(&b""[..]));
+    assert!(server.ask("INFO persistence").contains("|aof_rewrite_in_progress:1|"));
+    // The switch: what the tick has changed still goes to the old one, and is in the base.
+    hold(&host, false);
+    server.ask("SET c 1");
+    assert_eq!(server.core.propagate(), Ok(()));
+    server.ask("SET d 1");
+    hold(&host, true);
+    server.core.look_at_child();
+    assert_eq!(server.core.propagate(), Ok(()));
+    let text = |name| String::from_utf8_lossy(&host.bytes(name).unwrap_or_default()).into_owned();
+    assert!(text(INCREMENT).contains("\nc\r") && !text(INCREMENT).contains("\nd\r"));
+    assert!(text(second).contains("\nd\r") && !text(second).contains("\nc\r"));
+    assert!(server.ask("INFO persistence").contains("|aof_rewrite_in_progress:1|"));
+    assert_eq!(server.core.append_only.rewrites, 0);
+    hold(&host, false);
+    assert_eq!(server.core.propagate(), Ok(()));
+    assert_eq!(server.core.append_only.rewrites, 1);
+    assert!(!server.core.is_sync_awaited());
+    assert_eq!(host.bytes(INCREMENT), None);
+    let before = digest(&server);
+    host.crash(|_| 0);
+    assert_eq!(digest(&Server::logging(&host, 0, AppendFsync::Always)), before);
+}
+
+/// Whoever switches the log off while a rewrite is being prepared leaves nothing of it, and one that is being taken over
+/// is whole.
+#[test]
+fn errands_end_before_the_log_is_switched_off() {
+    for child_has_ended in [false, true] {
+        let host = MemoryHost::default();
+        let mut server = Server::logging(&host, 0, AppendFsync::Everysec);
+        server.ask("SET a 1");
+        assert_eq!(server.core.propagate(), Ok(()));
+        let names = host.names();
+        if child_has_ended {
+            server.ask("BGREWRITEAOF");
+        }
+        host.set_faults(Faults {
+            hold_errands: true,
+            ..Faults::default()
+        });
+        if child_has_ended {
+            server.core.look_at_child();
+        } else {
+            server.ask("BGREWRITEAOF");
+        }
+        assert!(server.core.append_only.rewriting.is_some());
+        server.core.settings.appendonly = false;
+        server.core.switch_log().expect("it is only switched off");
+        assert!(server.core.append_only.rewriting.is_none());
+        assert_eq!(host.names() == names, !child_has_ended, "{:?}", host.names());
+        assert_eq!(server.core.append_only.rewrites, u64::from(child_has_ended));
+        host.set_faults(Faults::default());
+        let again = Server::logging(&host, 0, AppendFsync::Always);
+        assert_eq!(digest(&again), digest(&server));
     }
 }
