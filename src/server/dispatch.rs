@@ -245,9 +245,7 @@ impl<'a> Executor<'a> {
             };
             return self.reject(Some(spec), text);
         }
-        let is_held = self.must_wait(session, spec)
-            || !self.core.migrations.is_idle() && self.core.is_migrating(session, spec, Args::new(input, spans, bigs));
-        if is_held {
+        if self.is_held_back(session, spec, Args::new(input, spans, bigs)) {
             self.core.session(session).blocked = Some(Blocked::Paused);
             return Verdict::Held;
         }
@@ -434,6 +432,14 @@ impl<'a> Executor<'a> {
         let local = self.core.session(session).is_local();
         let allowed = self.core.settings.enable_debug_command.allows(local);
         (!allowed).then_some(DEBUG_NOT_ALLOWED)
+    }
+
+    /// Whether this command may run, but not yet. Nobody would try one of a log again, and it was made long ago.
+    #[inline]
+    fn is_held_back(&mut self, session: SessionIndex, spec: &'static CommandSpec, args: Args<'_>) -> bool {
+        let must_wait = self.must_wait(session, spec)
+            || !self.core.migrations.is_idle() && self.core.is_migrating(session, spec, args);
+        must_wait && !self.core.is_replaying
     }
 
     /// Whether CLIENT PAUSE holds this command back.

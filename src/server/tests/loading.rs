@@ -90,6 +90,36 @@ fn a_log_is_played_in_slices() {
     check(&host, &before, true, "a base");
 }
 
+/// A machine with a log that takes several slices, and the digest of its data.
+fn with_long_log() -> (MemoryHost, String) {
+    let host = MemoryHost::default();
+    let mut server = Server::on(host.clone());
+    server.core.settings.appendonly = true;
+    server.core.begin_loading().expect("a log is begun");
+    grow(&mut server, "ZADD k | # member:#", 200_000);
+    assert_eq!(server.core.propagate(), Ok(()));
+    (host, digest::of_keyspace(&server.core.keyspace).to_hex().to_string())
+}
+
+/// A server that has loaded some of its log.
+fn amid(host: MemoryHost) -> Server {
+    let mut server = Server::on(host);
+    server.core.settings.appendonly = true;
+    server.core.begin_loading().expect("there is data");
+    assert_eq!(server.core.load_slice(), Ok(true));
+    server
+}
+
+#[test]
+fn a_pause_holds_nothing_of_a_log_back() {
+    let (host, before) = with_long_log();
+    let mut server = amid(host);
+    assert_eq!(server.ask("CLIENT PAUSE 100000"), "+OK|");
+    while server.core.load_slice().expect("it is whole") {}
+    let loaded = digest::of_keyspace(&server.core.keyspace).to_hex().to_string();
+    assert_eq!(loaded, before);
+}
+
 #[test]
 fn replicas_hear_of_what_has_expired_before_a_restart() {
     let mut server = Server::start();
