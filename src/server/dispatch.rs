@@ -370,7 +370,7 @@ impl<'a> Executor<'a> {
             return Some("ERR Command not allowed inside a transaction".into());
         }
         if self.core.settings.maxmemory > 0 && !self.core.is_replaying && !self.core.leaves_eviction() {
-            let enough = self.core.scripts.is_running() || self.make_room(index);
+            let enough = !self.core.may_evict() || self.make_room(index);
             self.core.is_out_of_room = !enough;
             if !enough
                 && self

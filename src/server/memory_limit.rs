@@ -44,6 +44,12 @@ impl Core {
         self.memory_owed_to_replicas() + self.append_only.pending.capacity()
     }
 
+    /// Whether keys may be evicted now: not from under a script, nor from data that are still loaded, where what is read next
+    /// may be about them.
+    pub(super) fn may_evict(&self) -> bool {
+        !self.scripts.is_running() && !self.is_loading()
+    }
+
     /// Evicts until memory is below the limit, or a slice of time has passed. False when it stays above and nothing can
     /// be done about it.
     pub fn make_room(&mut self) -> bool {
@@ -97,7 +103,7 @@ impl Core {
     /// Does so.
     #[inline]
     pub fn make_wanted_room(&mut self) {
-        if !self.scripts.is_running() && std::mem::take(&mut self.wants_room) {
+        if self.may_evict() && std::mem::take(&mut self.wants_room) {
             self.make_room();
         }
     }

@@ -141,7 +141,7 @@ impl Core {
 
     /// Frees a bounded part of what was deleted, and evicts if memory is short. True when more is to do.
     pub fn housekeep(&mut self) -> bool {
-        if self.evicting && !self.scripts.is_running() {
+        if self.evicting && self.may_evict() {
             self.make_room();
         }
         let unswept = self.sweep_wheels();

@@ -1,6 +1,7 @@
 //! Clients are answered while data is loaded, also amid a single value of any size.
 
 use crate::commands::digest;
+use crate::config::choice::MaxmemoryPolicy;
 use crate::host::memory::MemoryHost;
 use crate::server::testing::Server;
 
@@ -118,6 +119,24 @@ fn a_pause_holds_nothing_of_a_log_back() {
     while server.core.load_slice().expect("it is whole") {}
     let loaded = digest::of_keyspace(&server.core.keyspace).to_hex().to_string();
     assert_eq!(loaded, before);
+}
+
+#[test]
+fn nothing_is_evicted_from_what_is_loaded() {
+    let (host, before) = with_long_log();
+    let mut server = amid(host);
+    server.core.settings.maxmemory_policy = MaxmemoryPolicy::AllkeysRandom;
+    server.core.settings.maxmemory = 1;
+    server.core.make_room_soon();
+    server.core.make_wanted_room();
+    server.core.evicting = true;
+    assert_eq!(server.ask("GET k"), "-LOADING Redis is loading the dataset in memory|");
+    server.core.housekeep();
+    while server.core.load_slice().expect("it is whole") {}
+    let loaded = digest::of_keyspace(&server.core.keyspace).to_hex().to_string();
+    assert_eq!(loaded, before);
+    server.ask("GET k");
+    assert_eq!(server.core.stats.evicted_keys, 1);
 }
 
 #[test]
