@@ -354,8 +354,11 @@ fn unblock(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     };
     let id = integer(args.at(2))?;
     let target = ctx.core.sessions().find(|session| session.id.0 as i64 == id);
+    let loading = &ctx.core.loading;
+    let waits_for_load = |id: ClientId| loading.as_ref().is_some_and(|loading| loading.is_for(id));
+    // Nor is one that waits for a load, for the server to end, or for another server.
+    let target = target.filter(|session| !waits_for_load(session.id));
     let target = target.map(|session| session.index);
-    // Nor is one that waits for the server to end, or for another server.
     let target = target
         .filter(|index| !ctx.core.waiting.for_shutdown().contains(index) && !ctx.core.is_session_migrating(*index));
     let unblocked = target.is_some_and(|index| ctx.core.unblock(index, why));

@@ -14,12 +14,14 @@ use super::object::encoding_of;
 use super::table::{errors, help};
 use crate::config::rewrite::Extent;
 use crate::config::value::parse_memory;
-use crate::keyspace::Key;
+use crate::keyspace::{Key, Type};
 use crate::persistence::loader::Duplicates;
 use crate::persistence::rdb::encode::Options;
 use crate::persistence::rdb::payload;
 use crate::resp::request::Args;
+use crate::server::blocking::{Nothing, Wait};
 use crate::server::context::integer;
+use crate::server::dispatch::LOADING;
 use crate::server::failure::{Failure, NO_SUCH_KEY};
 use crate::server::{Context, Outcome};
 
@@ -40,6 +42,10 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             Ok(())
         }
         (b"htstats", 3) => table_statistics(ctx, args.at(2)),
+        (b"loadaof", 2) | (b"populate", 3..=5) | (b"reload", 2..) if ctx.core.is_loading() || ctx.core.is_replaying => {
+            // What they do to the data would get mixed up with what is loaded.
+            Err(LOADING.into())
+        }
         (b"loadaof", 2) => load_log(ctx),
         (b"log", 3) => log(ctx, args.at(2)),
         (b"object", 3) => object(ctx, args.at(2)),
@@ -227,15 +233,34 @@ fn reload(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// DEBUG LOADAOF. The whole server waits.
+/// DEBUG LOADAOF. The client waits while the log is played in slices, and the command runs again when it has been; in a
+/// transaction, or where the primary has sent it, the whole server waits.
 fn load_log(ctx: &mut Context<'_>) -> Outcome {
-    ctx.core.reload_log().map_err(|reason| {
-        crate::log::warning(&reason);
-        "ERR Error trying to load the AOF files, check server logs."
-    })?;
-    crate::log::warning("Append Only File loaded by DEBUG LOADAOF");
+    let cannot_wait = ctx.core.in_transaction || ctx.core.replication.is_primary(ctx.session);
+    let loaded = match ctx.core.take_reloaded() {
+        Some(loaded) => loaded,
+        // A primary's snapshot that is loaded beside the data will take their place anyway.
+        None if ctx.core.loading.is_some() => return Err(LOADING.into()),
+        None if cannot_wait => ctx.core.reload_log(),
+        None => match ctx.core.begin_reload_log(ctx.session) {
+            Ok(true) => return wait_for_load(ctx),
+            ended => ended.map(drop),
+        },
+    };
+    loaded.map_err(|_| "ERR Error trying to load the AOF files, check server logs.")?;
     ctx.reply.ok();
     Ok(())
+}
+
+fn wait_for_load(ctx: &mut Context<'_>) -> Outcome {
+    ctx.wait(Wait {
+        keys: Vec::new(),
+        for_type: Type::String,
+        timeout: None,
+        when_gone: false,
+        on_timeout: Nothing::Elsewhere,
+        argv: None,
+    })
 }
 
 /// DEBUG CONFIG-REWRITE-FORCE-ALL

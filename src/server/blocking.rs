@@ -73,7 +73,7 @@ pub enum Nothing {
     SafePlaces,
     /// There is no timeout, and no key: the end of the server is waited for (SHUTDOWN).
     Never,
-    /// Nor are there here: another server is waited for (MIGRATE).
+    /// Nor are there here: another server is waited for (MIGRATE), or the end of a load (DEBUG LOADAOF).
     Elsewhere,
 }
 
@@ -392,8 +392,8 @@ impl Core {
     /// and everything else that changes keys. O(clients that can be served, and those who wait for a key in vain).
     #[cold]
     pub fn serve_waiting(&mut self) {
-        // What a script has changed so far is nobody's business yet.
-        if self.scripts.is_running() {
+        // What a script has changed so far, or what is loaded so far, is nobody's business yet.
+        if self.scripts.is_running() || self.is_replaying || self.is_loading() {
             return;
         }
         while let Some(place) = self.waiting.ready.pop_front() {

@@ -176,6 +176,8 @@ pub struct Core {
     pub is_replaying: bool,
     /// The data being loaded, until which nobody gets any.
     pub loading: Option<Box<Loading>>,
+    /// What came of DEBUG LOADAOF, while the command of the client that has waited for it is run again.
+    pub(super) reloaded: Option<Result<(), String>>,
     pub last_load: LastLoad,
     /// The libraries of functions, once there are any.
     pub functions: Option<Box<Functions>>,
@@ -252,6 +254,7 @@ impl Core {
             append_only: AppendOnly::default(),
             is_replaying: false,
             loading: None,
+            reloaded: None,
             last_load: LastLoad::default(),
             functions: None,
             replication: Replication::default(),

@@ -438,7 +438,8 @@ impl<'a> Executor<'a> {
     #[inline]
     fn is_held_back(&mut self, session: SessionIndex, spec: &'static CommandSpec, args: Args<'_>) -> bool {
         let must_wait = self.must_wait(session, spec)
-            || !self.core.migrations.is_idle() && self.core.is_migrating(session, spec, args);
+            || !self.core.migrations.is_idle() && self.core.is_migrating(session, spec, args)
+            || self.core.is_hampered && self.core.loading.is_some() && self.core.replication.is_primary(session);
         must_wait && !self.core.is_replaying
     }
 
@@ -496,7 +497,7 @@ fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> O
     Some(std::mem::take(&mut bigs[0]))
 }
 
-const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 pub(super) const CANNOT_SAVE: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 

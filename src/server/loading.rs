@@ -1,7 +1,10 @@
-//! Loading the data at the start, while clients already ask.
+//! Loading the data at the start, or later from a primary or for DEBUG LOADAOF, while clients already ask.
 //!
 //! The file is read in slices between ticks: the port is open, whoever asks for data is told `-LOADING`, and INFO says
-//! how far it is. DEBUG RELOAD loads in one go instead.
+//! how far it is. DEBUG RELOAD loads in one go instead, and DEBUG LOADAOF where its client cannot wait.
+//!
+//! While the log is played for DEBUG LOADAOF everything else that changes data waits: clients that wait for keys, keys that
+//! MIGRATE has sent, the primary's stream and its next snapshot.
 
 use std::io;
 use std::path::Path;
@@ -9,6 +12,7 @@ use std::path::Path;
 use super::core::Core;
 use super::replay::Replay;
 use super::replication::roles::stream_database;
+use super::session::{ClientId, SessionIndex};
 use super::stopwatch::Stopwatch;
 use crate::commands::values::load_limits;
 use crate::host::Input;
@@ -28,6 +32,8 @@ const LOAD_SLICE: usize = 64;
 pub(super) const LOAD_BYTES: u64 = 64 * 1024;
 /// How many keys a part of a large value counts for.
 const PART_WEIGHT: usize = 8;
+/// How the log calls the append-only file that is loaded.
+const LOG: &str = "the append-only file";
 /// How often the log says how far it is, in ms.
 const LOG_STEP: i64 = 5000;
 
@@ -49,14 +55,25 @@ pub enum Aside {
     ServingOld,
 }
 
+/// What a load is for, which decides about its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// The server's start. It must not go on without the data.
+    Start,
+    /// A primary's snapshot, whose failure is the link's.
+    Primary,
+    /// DEBUG LOADAOF of this client, which waits, or has gone meanwhile. Role, history and the log that is written stay as
+    /// they are.
+    Client(SessionIndex, ClientId),
+}
+
 /// A load that goes on between ticks.
 pub struct Loading {
     source: Source,
     /// The data that are to replace those that are there.
     new: Option<Keyspace>,
     aside: Aside,
-    /// Whether it is a primary's snapshot: then a failure is the link's, and the server goes on.
-    is_from_primary: bool,
+    purpose: Purpose,
     /// Whether the history that the file tells of is the server's already.
     has_history: bool,
     /// The file, as far as the log says it.
@@ -71,6 +88,11 @@ impl Loading {
     /// Whether clients get the data that were there before.
     pub fn serves_old_data(&self) -> bool {
         self.aside == Aside::ServingOld
+    }
+
+    /// Whether this client waits for its end.
+    pub fn is_for(&self, id: ClientId) -> bool {
+        matches!(self.purpose, Purpose::Client(_, client) if client == id)
     }
 
     /// What was loaded beside the old data so far.
@@ -145,20 +167,20 @@ impl Core {
             };
         };
         let path = match self.settings.appendonly {
-            true => "the append-only file".to_owned(),
+            true => LOG.to_owned(),
             false => self.snapshot_path().display().to_string(),
         };
-        self.start_loading(source, path, false, Aside::No);
+        self.start_loading(source, path, Purpose::Start, Aside::No);
         Ok(())
     }
 
-    fn start_loading(&mut self, source: Source, path: String, is_from_primary: bool, aside: Aside) {
+    fn start_loading(&mut self, source: Source, path: String, purpose: Purpose, aside: Aside) {
         self.loading = Some(Box::new(Loading {
             source,
             new: (aside != Aside::No).then(|| Keyspace::new(self.keyspace.len())),
             aside,
-            is_from_primary,
-            has_history: is_from_primary,
+            purpose,
+            has_history: purpose != Purpose::Start,
             path,
             started: self.moment.now,
             began: self.monotonic,
@@ -171,7 +193,7 @@ impl Core {
     /// [`Core::primary_loaded`] hears how it ends.
     pub(super) fn begin_full_load(&mut self, loader: Loader, from: String, aside: Aside) {
         let path = format!("MASTER's snapshot {from}");
-        self.start_loading(Source::Snapshot(loader), path, true, aside);
+        self.start_loading(Source::Snapshot(loader), path, Purpose::Primary, aside);
     }
 
     /// Whether data are being loaded until which nobody gets any.
@@ -182,7 +204,10 @@ impl Core {
 
     /// Gives up a primary's snapshot that is being loaded. What was there before stays if it was kept for that.
     pub(super) fn give_load_up(&mut self) {
-        let Some(loading) = self.loading.take() else { return };
+        let is_from_primary = |loading: &mut Box<Loading>| loading.purpose == Purpose::Primary;
+        let Some(loading) = self.loading.take_if(is_from_primary) else {
+            return;
+        };
         match loading.into_new() {
             Some(new) => self.keyspace.bury(new),
             // What is there is half of it, and nobody's copy.
@@ -227,13 +252,7 @@ impl Core {
             match self.load_some(&mut loading) {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) if loading.is_from_primary => {
-                    self.loading = Some(loading);
-                    self.give_load_up();
-                    self.primary_loaded(Err(error));
-                    return Ok(false);
-                }
-                Err(error) => return Err(error),
+                Err(error) => return self.load_failed(loading, error).map(|()| false),
             }
             if self.stopwatch.nanos(Stopwatch::read().since(started)) > LOAD_TIME {
                 self.tell_of_loading(&mut loading);
@@ -242,8 +261,25 @@ impl Core {
             }
         }
         self.note_hampering();
-        self.end_loading(*loading)?;
+        self.end_loading(loading)?;
         Ok(false)
+    }
+
+    /// Ends a load that cannot go on.
+    fn load_failed(&mut self, loading: Box<Loading>, error: String) -> Result<(), String> {
+        match loading.purpose {
+            Purpose::Start => return Err(error),
+            Purpose::Primary => {
+                self.loading = Some(loading);
+                self.give_load_up();
+                self.primary_loaded(Err(error));
+            }
+            Purpose::Client(index, id) => {
+                self.note_hampering();
+                self.log_reloaded((index, id), Err(error));
+            }
+        }
+        Ok(())
     }
 
     fn load_some(&mut self, loading: &mut Loading) -> Result<bool, String> {
@@ -338,25 +374,18 @@ impl Core {
         ));
     }
 
-    fn end_loading(&mut self, mut loading: Loading) -> Result<(), String> {
+    fn end_loading(&mut self, mut loading: Box<Loading>) -> Result<(), String> {
         let took = self.monotonic.since(loading.began) as f64 / 1000.0;
         if let Source::Snapshot(loader) = &mut loading.source {
             let sources = std::mem::take(&mut loader.functions);
             if let Err(error) = self.replace_functions(&sources) {
-                let error = format!("Failed creating function: {error}");
-                if !loading.is_from_primary {
-                    return Err(error);
-                }
-                self.loading = Some(Box::new(loading));
-                self.give_load_up();
-                self.primary_loaded(Err(error));
-                return Ok(());
+                return self.load_failed(loading, format!("Failed creating function: {error}"));
             }
         }
         match loading.source {
             Source::Snapshot(loader) => {
                 let aux = self.note_loaded(loader);
-                if loading.is_from_primary {
+                if loading.purpose == Purpose::Primary {
                     if let Some(new) = loading.new {
                         self.install(new);
                     }
@@ -371,6 +400,10 @@ impl Core {
                     keys: replay.keys,
                     expired: replay.expired,
                 };
+                if let Purpose::Client(index, id) = loading.purpose {
+                    self.log_reloaded((index, id), Ok(()));
+                    return Ok(());
+                }
                 let size = replay.position();
                 log::notice(&format!("DB loaded from append only file: {took:.3} seconds"));
                 self.open_log(replay.manifest, size)?;
@@ -399,19 +432,77 @@ impl Core {
         loader.aux
     }
 
-    /// Plays the append-only file in one go (DEBUG LOADAOF), in the place of all data.
+    /// Plays the append-only file in the place of all data (DEBUG LOADAOF), in one go: for who cannot wait.
     ///
     /// # Errors
-    /// Why not. What was loaded before the error stays.
+    /// Why not, which is logged. What was loaded before the error stays.
     pub fn reload_log(&mut self) -> Result<(), String> {
+        let loaded = self.make_way_for_log().and_then(|replay| {
+            let Some(mut replay) = replay else { return Ok(()) };
+            while self.play(&mut replay, usize::MAX)? {}
+            Ok(())
+        });
+        self.note_reloaded(&loaded);
+        loaded
+    }
+
+    /// The same in slices, for a client that must wait: then its command is run again and finds [`Core::take_reloaded`].
+    /// False if that was all, since there is nothing to play.
+    ///
+    /// # Errors
+    /// Why it cannot begin, which is logged.
+    pub fn begin_reload_log(&mut self, index: SessionIndex) -> Result<bool, String> {
+        let found = self.make_way_for_log();
+        if let Ok(Some(replay)) = found {
+            let client = Purpose::Client(index, self.session(index).id);
+            self.start_loading(Source::Log(replay), LOG.to_owned(), client, Aside::No);
+            return Ok(true);
+        }
+        let loaded = found.map(drop);
+        self.note_reloaded(&loaded);
+        loaded.map(|()| false)
+    }
+
+    /// What has come of the load that the client of the present command has waited for.
+    pub fn take_reloaded(&mut self) -> Option<Result<(), String>> {
+        self.reloaded.take()
+    }
+
+    /// Empties everything for what the log says, if it can be read.
+    fn make_way_for_log(&mut self) -> Result<Option<Replay>, String> {
+        // Else what it writes aside would stand for another log than the one that is read.
+        self.finish_errand();
         self.write_log();
         let replay = self.find_log()?;
         self.empty_keyspace();
         self.drop_functions();
-        let Some(mut replay) = replay else { return Ok(()) };
-        while self.play(&mut replay, usize::MAX)? {}
-        self.dirty = 0;
-        Ok(())
+        Ok(replay)
+    }
+
+    fn note_reloaded(&mut self, loaded: &Result<(), String>) {
+        match loaded {
+            Ok(()) => {
+                self.dirty = 0;
+                log::warning("Append Only File loaded by DEBUG LOADAOF");
+            }
+            Err(reason) => log::warning(reason),
+        }
+    }
+
+    /// Tells the client that has waited for it, if it still does, and lets everybody else go on. O(clients).
+    fn log_reloaded(&mut self, client: (SessionIndex, ClientId), loaded: Result<(), String>) {
+        self.note_reloaded(&loaded);
+        // Who watches keys, or waits for them, has something new to look at.
+        for index in 0..self.keyspace.len() {
+            self.before_flush(index);
+        }
+        if let Some(index) = self.still_there(client) {
+            self.reloaded = Some(loaded);
+            self.run_again(index);
+            self.reloaded = None;
+        }
+        self.let_held_go();
+        self.serve_waiting();
     }
 
     /// Loads the snapshot in one go (DEBUG RELOAD).

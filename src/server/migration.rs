@@ -312,8 +312,8 @@ impl Core {
         for (index, stage) in late {
             self.end_migration(index, Some(stage));
         }
-        // What arrived is deleted between scripts, not within one.
-        if !self.migrations.has_ended() || self.scripts.is_running() {
+        // What arrived is deleted between scripts, not within one, and not from data that are still loaded.
+        if !self.migrations.has_ended() || self.scripts.is_running() || self.is_loading() {
             return;
         }
         let ended: Vec<_> = self.migrations.ended.keys().copied().collect();

@@ -32,7 +32,9 @@ const SNAPSHOT: &[u8; 5] = b"REDIS";
 /// A log being played.
 pub struct Replay {
     pub manifest: Manifest,
-    files: VecDeque<LogFile>,
+    /// Those to come, opened at the beginning: a rewrite that ends meanwhile removes them, and what is appended behind the
+    /// beginning is no part of what is played.
+    files: VecDeque<(LogFile, Input)>,
     current: Option<Current>,
     /// The client that the requests are run for, between slices.
     session: Option<Box<Session>>,
@@ -106,20 +108,16 @@ impl Core {
             return Ok(None);
         }
         self.continue_adoption(&manifest)?;
-        let mut total = 0;
+        let (mut total, mut files) = (0, VecDeque::new());
         for file in manifest.files() {
             let path = self.log_path(&file.name);
-            let missing = |error: io::Error| {
-                format!(
-                    "Fatal error: can't open the append log file {} for reading: {}",
-                    file.name,
-                    reason(&error)
-                )
-            };
-            total += self.host.open(&path).map_err(missing)?.len;
+            let opened = self.host.open(&path);
+            let input = opened.map_err(|error| unreadable(file, &error))?;
+            total += input.len;
+            files.push_back((file.clone(), input));
         }
         Ok(Some(Replay {
-            files: manifest.files().cloned().collect(),
+            files,
             manifest,
             current: None,
             session: None,
@@ -194,10 +192,10 @@ impl Core {
 
     fn play_for(&mut self, replay: &mut Replay, count: usize, seat: SessionIndex) -> Result<bool, String> {
         if replay.current.is_none() {
-            let Some(file) = replay.files.pop_front() else {
+            let Some((file, input)) = replay.files.pop_front() else {
                 return Ok(false);
             };
-            replay.current = Some(self.open_log_file(file)?);
+            replay.current = Some(self.begin_log_file(file, input)?);
         }
         let Some(current) = &mut replay.current else {
             return Ok(false);
@@ -244,21 +242,11 @@ impl Core {
         Ok(true)
     }
 
-    fn open_log_file(&mut self, file: LogFile) -> Result<Current, String> {
-        let path = self.log_path(&file.name);
-        let told = |error: &io::Error| {
-            format!(
-                "Fatal error: can't open the append log file {} for reading: {}",
-                file.name,
-                reason(error)
-            )
-        };
-        let Input { mut bytes, len } = self.host.open(&path).map_err(|error| told(&error))?;
+    fn begin_log_file(&mut self, file: LogFile, input: Input) -> Result<Current, String> {
+        let Input { mut bytes, len } = input;
         let mut head = Vec::new();
-        (&mut bytes)
-            .take(SNAPSHOT.len() as u64)
-            .read_to_end(&mut head)
-            .map_err(|error| told(&error))?;
+        let read = (&mut bytes).take(SNAPSHOT.len() as u64).read_to_end(&mut head);
+        read.map_err(|error| unreadable(&file, &error))?;
         let part = if head == SNAPSHOT {
             log::notice("Reading RDB base file on AOF loading...");
             let bytes: Box<dyn Read> = Box::new(Cursor::new(head).chain(bytes));
@@ -369,6 +357,14 @@ impl Core {
         session.reply_mode = ReplyMode::Off;
         session
     }
+}
+
+fn unreadable(file: &LogFile, error: &io::Error) -> String {
+    format!(
+        "Fatal error: can't open the append log file {} for reading: {}",
+        file.name,
+        reason(error)
+    )
 }
 
 /// Requests from byte `position` of a file of `len` bytes on, of which `begun` was read already.

@@ -453,7 +453,7 @@ impl Core {
         has_ended
     }
 
-    fn still_there(&mut self, (index, id): (SessionIndex, ClientId)) -> Option<SessionIndex> {
+    pub(super) fn still_there(&mut self, (index, id): (SessionIndex, ClientId)) -> Option<SessionIndex> {
         let session = self.find_session(index)?;
         (session.id == id).then_some(index)
     }

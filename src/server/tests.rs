@@ -1,9 +1,10 @@
 //! The core with a clock of its own: what goes when memory runs out, what it does between requests, what it makes of
-//! broken disks, and how it loads.
+//! broken disks, and how it loads, at the start and again.
 
 mod eviction;
 mod faults;
 mod loading;
+mod reloading;
 mod replicas;
 mod scripts;
 mod upkeep;

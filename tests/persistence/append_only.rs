@@ -1,12 +1,13 @@
 //! The append-only file: nothing that was answered is lost, and real servers read it.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use tempfile::TempDir;
 
 use super::support::PATIENCE;
-use super::support::client::Client;
+use super::support::client::{Client, encode, encode_into};
 use super::support::os::limit_file_size;
 use super::support::server::{Binary, Server};
 use super::{DEBUGGING, digest, fill, info, wait_for};
@@ -311,6 +312,42 @@ fn a_torn_end_is_cut_off_and_nothing_else() {
 }
 
 /// Increments show both what is lost between a base and its increment and what stands in both.
+#[test]
+fn others_are_told_while_the_log_is_loaded_again() {
+    const SCRIPT: &str = "redis.call('SET', KEYS[1], 'y') for i = 1, 1500000 do redis.call('PING') end";
+    let server = start(&[("lua-time-limit", "1")], new_directory());
+    let (mut client, mut other) = (server.connect(), server.connect());
+    fill(&mut client);
+    // A script is recorded as what it has done, so one that takes long must be put into the log.
+    let mut long = encode(&["EVAL", SCRIPT, "1", "slow"]);
+    for n in 0..200_000 {
+        encode_into(&mut long, &["INCR", &format!("n:{}", n % 1000)]);
+    }
+    let path = server.dir().join("appendonlydir/appendonly.aof.1.incr.aof");
+    let log = fs::OpenOptions::new().append(true).open(path);
+    log.and_then(|mut log| log.write_all(&long)).expect("it is writable");
+
+    client.send(&encode(&["DEBUG", "LOADAOF"])).expect("it is sent");
+    wait_for("others are told while the script runs", || {
+        other.ask("PING").starts_with("-LOADING ")
+    });
+    wait_for("INFO tells of it", || {
+        other.ask("INFO persistence").contains("\r\nloading:1\r\n")
+    });
+    assert_eq!(client.read_reply().expect("it has waited"), b"+OK\r\n");
+    let log = fs::read_to_string(server.dir().join("server.log")).expect("the log");
+    assert!(log.contains("Slow script detected"), "{log}");
+    assert!(log.contains("Append Only File loaded by DEBUG LOADAOF"), "{log}");
+    other.ask("SELECT 9");
+    assert_eq!(
+        other.ask("MGET slow elsewhere n:1"),
+        "*3\r\n$1\r\ny\r\n$1\r\n1\r\n$3\r\n200\r\n"
+    );
+    let loaded = digest(&server);
+    assert_eq!(client.ask("DEBUG LOADAOF"), "+OK\r\n");
+    assert_eq!(digest(&server), loaded);
+}
+
 #[test]
 fn rewrites_amid_writes_lose_and_repeat_nothing() {
     for preamble in ["yes", "no"] {

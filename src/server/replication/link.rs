@@ -608,8 +608,8 @@ impl Core {
 
     /// Begins to load the snapshot once it is whole, and on the disk if it is to be.
     pub fn store_snapshot(&mut self) {
-        // A script has the data to itself until it ends.
-        if self.scripts.is_running() {
+        // A script has the data to itself until it ends, and so has the log while DEBUG LOADAOF plays it.
+        if self.scripts.is_running() || self.loading.is_some() {
             return;
         }
         let Some(link) = self.replication.link.as_deref_mut() else {

@@ -232,7 +232,7 @@ fn debug_replicate_speaks_to_replicas_alone() {
 }
 
 /// A server that has its data from a primary, and the link to that, on which the stream has begun.
-fn as_replica() -> (Server, SessionIndex) {
+pub(super) fn as_replica() -> (Server, SessionIndex) {
     let mut former = Server::start();
     former.ask("SET p 1");
     former.ask("SAVE");
@@ -378,7 +378,7 @@ fn replicas_of_a_snapshot_in_a_pipe_wait_for_the_child() {
 }
 
 /// Lets a primary answer that was dialled, as far as to `last`, its answer to PSYNC and what follows.
-fn answer(server: &mut Server, last: &str) -> SessionIndex {
+pub(super) fn answer(server: &mut Server, last: &str) -> SessionIndex {
     let link = server.connect();
     server.core.primary_answered(link);
     let bytes = format!("+PONG\r\n{}{last}", "+OK\r\n".repeat(3));
@@ -386,7 +386,7 @@ fn answer(server: &mut Server, last: &str) -> SessionIndex {
     link
 }
 
-fn primary(host: &str) -> PrimaryAddress {
+pub(super) fn primary(host: &str) -> PrimaryAddress {
     PrimaryAddress {
         host: host.into(),
         port: 6379,
