@@ -1,5 +1,6 @@
 //! Sockets, signals, the clock and the poll. Knows bytes and tokens, no commands.
 
+mod alarm;
 pub mod batch;
 mod channel;
 pub mod connection;

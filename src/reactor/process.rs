@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::{Interest, Registry, Token};
 
@@ -156,8 +156,16 @@ pub fn pidfile(settings: &Settings) -> Option<String> {
 
 /// Unix time in milliseconds.
 pub fn unix_now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis(since.as_millis() as i64)
+    Millis(since_epoch().as_millis() as i64)
+}
+
+/// How long it is until a moment in Unix time; zero if it is past.
+pub fn until(moment: Millis) -> Duration {
+    Duration::from_millis(moment.0.max(0) as u64).saturating_sub(since_epoch())
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Writes the pid file. A failure is logged and otherwise ignored, as in Redis.

@@ -28,13 +28,14 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
+use super::alarm::Alarm;
 use super::batch::{Batch, Source};
 use super::channel::Channels;
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::dialer::Dialer;
 use super::listener::{Listener, Stream};
 use super::patience::Patience;
-use super::process::{Signals, unix_now};
+use super::process::{Signals, unix_now, until};
 use crate::config::compound::{PrimaryAddress, ShutdownOptions};
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
@@ -68,6 +69,7 @@ const SMALL_REPLY: u64 = 256;
 
 const SIGNALS: Token = Token(0);
 const FIRST_LISTENER: usize = 1;
+const ALARM: Token = Token(1020);
 const PIPE: Token = Token(1021);
 const RESOLVED: Token = Token(1022);
 const DIALLED: Token = Token(1023);
@@ -120,6 +122,7 @@ pub struct Reactor {
     /// Whether the core has work left that cannot wait for an event.
     busy: bool,
     patience: Patience,
+    alarm: Alarm,
     dialer: Dialer,
     channels: Channels,
     /// Whether the last tick was for clients that may be back at once.
@@ -145,6 +148,7 @@ impl Reactor {
         }
         let waker = Arc::new(Waker::new(poll.registry(), RESOLVED)?);
         let dialer = Dialer::new(DIALLED, waker.clone());
+        let alarm = Alarm::new(poll.registry(), ALARM)?;
         let mut reactor = Reactor {
             poll,
             events: Events::with_capacity(1024),
@@ -160,6 +164,7 @@ impl Reactor {
             pool: ReplyPool::default(),
             accept_again: Vec::new(),
             busy: false,
+            alarm,
             dialer,
             channels: Channels::new(FIRST_CHANNEL, waker),
             patience: Patience::default(),
@@ -235,6 +240,7 @@ impl Reactor {
         for event in &events {
             match event.token().0 {
                 0 => self.take_signals(),
+                token if token == ALARM.0 => self.alarm.rang(),
                 token if token == PIPE.0 => self.core.pump_pipe(),
                 token if token == RESOLVED.0 || token == DIALLED.0 => self.hear_of_dialling(),
                 token if token < FIRST_CONNECTION => self.accept(token - FIRST_LISTENER),
@@ -279,39 +285,40 @@ impl Reactor {
     }
 
     /// How long nothing can be due: not at all while work is left over, else until the next deadline.
-    fn timeout(&self) -> Duration {
+    fn timeout(&mut self) -> Duration {
         let is_behind = !self.ready.is_empty() || !self.accept_again.is_empty() || self.channels.are_due();
         if self.busy || is_behind || !self.core.effects.is_empty() {
             return Duration::ZERO;
         }
         let monotonic = self.monotonic(self.ended);
-        let second = monotonic.until(self.next_second);
-        let pause = self.core.pause.map_or(second, |pause| monotonic.until(pause.until));
-        let waiting = self.core.waiting.next_due();
-        let pause = waiting.map_or(pause, |due| pause.min(monotonic.until(due)));
-        let migration = self.core.migrations.next_due();
-        // When it is past, not when it is reached.
-        let pause = migration.map_or(pause, |due| pause.min(monotonic.until(due.saturating_add(1))));
-        let failover = self
-            .core
-            .replication
-            .failover
-            .as_ref()
-            .and_then(|failover| failover.until());
-        let pause = failover.map_or(pause, |due| pause.min(monotonic.until(due)));
-        let due = match self.core.next_due() {
-            // Rounded up to whole milliseconds: waking before the deadline would only mean waking twice.
-            Some(due) => unix_now().until(due),
-            None => second,
+        let core = &self.core;
+        let deadlines = [
+            Some(self.next_second),
+            core.pause.map(|pause| pause.until),
+            core.waiting.next_due(),
+            // When it is past, not when it is reached.
+            core.migrations.next_due().map(|due| due.saturating_add(1)),
+            core.replication.failover.as_ref().and_then(|failover| failover.until()),
+            (monotonic < core.settling_until).then(|| monotonic.saturating_add(SETTLE_STEP)),
+        ];
+        let next = deadlines.into_iter().flatten().min().unwrap_or(self.next_second);
+        let timeout = match core.is_sync_awaited() {
+            true => monotonic.until(next).min(HELD_STEP),
+            false => monotonic.until(next),
         };
-        if self.core.is_sync_awaited() {
-            return HELD_STEP.min(pause).min(due);
+        self.until_expiry(timeout)
+    }
+
+    /// The same, unless a key expires before: then the alarm rings for it, or the timeout is shorter where there is none.
+    fn until_expiry(&mut self, timeout: Duration) -> Duration {
+        let Some(due) = self.core.next_due() else {
+            return timeout;
+        };
+        let left = until(due);
+        if left >= timeout || !left.is_zero() && self.alarm.set(due, left) {
+            return timeout;
         }
-        if monotonic < self.core.settling_until {
-            let step = Duration::from_millis(SETTLE_STEP as u64);
-            return step.min(pause).min(due);
-        }
-        second.min(pause).min(due)
+        left
     }
 
     fn note_ready(&mut self, index: usize, event: &Event) {
