@@ -6,16 +6,18 @@
 //! used up. Its handler therefore calls nothing but what POSIX allows in handlers, formats into a buffer of its own, and
 //! runs on a stack of its own. The trace it prints has addresses; `addr2line -Cfie BINARY ADDRESS` says what they mean.
 //!
-//! The lines that tools look for (`REDIS BUG REPORT START`, `crashed by signal`, `STACK TRACE`) are Redis's. What follows
-//! a report is what would have happened without: the process ends by the same signal.
+//! The lines that tools look for (`REDIS BUG REPORT START`, `ASSERTION FAILED`, `crashed by signal`, `STACK TRACE`) are
+//! Redis's. What follows a report is what would have happened without: the process ends by the same signal, after a panic by
+//! SIGABRT, or by itself if `use-exit-on-panic` says so.
 #![allow(unsafe_code)]
 
 use std::backtrace::Backtrace;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::panic::{self, PanicHookInfo};
+use std::panic::{self, Location, PanicHookInfo};
 use std::path::Path;
+use std::process;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -25,6 +27,7 @@ use crate::log;
 const SIGNALS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
 
 const START: &str = "=== REDIS BUG REPORT START: Cut & paste starting from here ===";
+const ASSERTION: &str = "=== ASSERTION FAILED ===";
 const TRACE: &str = "------ STACK TRACE ------";
 const END: &str = "=== REDIS BUG REPORT END. Make sure to include from START to END. ===";
 const VERSION: &str = concat!("Aeolus ", env!("CARGO_PKG_VERSION"));
@@ -36,6 +39,8 @@ const FRAMES: usize = 100;
 
 /// `crash-log-enabled`
 static IS_ENABLED: AtomicBool = AtomicBool::new(true);
+/// `use-exit-on-panic`
+static EXITS_ON_PANIC: AtomicBool = AtomicBool::new(false);
 /// Set by the first report: what happens while it is written is not reported again.
 static IS_REPORTED: AtomicBool = AtomicBool::new(false);
 /// Where the handler writes: the log file, or null for standard output.
@@ -55,9 +60,14 @@ pub fn report_to(path: &Path) -> io::Result<()> {
         PATH.store(path, Ordering::Release);
     }
     let default_hook = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| match IS_ENABLED.load(Ordering::Relaxed) {
-        true => report_panic(panic),
-        false => default_hook(panic),
+    panic::set_hook(Box::new(move |panic| {
+        match IS_ENABLED.load(Ordering::Relaxed) {
+            true => report_panic(panic),
+            false => default_hook(panic),
+        }
+        if EXITS_ON_PANIC.load(Ordering::Relaxed) {
+            process::exit(1);
+        }
     }));
     // The first trace loads the library that unwinds, which a handler could not.
     trace(|_| {});
@@ -68,6 +78,11 @@ pub fn report_to(path: &Path) -> io::Result<()> {
 /// Follows `crash-log-enabled`.
 pub fn set_enabled(enabled: bool) {
     IS_ENABLED.store(enabled, Ordering::Relaxed);
+}
+
+/// Follows `use-exit-on-panic`.
+pub fn set_exits_on_panic(exits: bool) {
+    EXITS_ON_PANIC.store(exits, Ordering::Relaxed);
 }
 
 /// Notes the command that is called, for the report.
@@ -97,10 +112,22 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
     let message = message.unwrap_or("no reason was given");
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     log::write_report(&format!(
-        "\n\n{START}\n{VERSION} crashed by a panic in {place}: {message}\nThe last command called: {}\n\n{TRACE}\n{}\n{END}\n",
+        "\n\n{START}\n{}\n{VERSION} crashed by a panic in {place}: {message}\nThe last command called: {}\n\n{TRACE}\n{}\n{END}\n",
+        failed_assertion(panic.location(), message),
         last_command(),
         Backtrace::force_capture()
     ));
+}
+
+/// A panic in the two lines by which Redis tells of an assertion. Only a message that is the condition itself can be said not
+/// to be true; any other says what is wrong.
+fn failed_assertion(place: Option<&Location<'_>>, message: &str) -> String {
+    let (file, line) = place.map_or(("?", 0), |place| (place.file(), place.line()));
+    let what = match message.strip_prefix("assertion failed: ") {
+        Some(condition) => format!("'{condition}' is not true"),
+        None => format!("'{message}'"),
+    };
+    format!("{ASSERTION}\n==> {file}:{line} {what}")
 }
 
 fn give_handler_a_stack() -> io::Result<()> {
@@ -270,6 +297,16 @@ impl Out {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn conditions_are_not_true_and_messages_say_what_is_wrong() {
+        let here = Location::caller();
+        let place = format!("=== ASSERTION FAILED ===\n==> {}:{} ", here.file(), here.line());
+        let condition = failed_assertion(Some(here), "assertion failed: left < right");
+        assert_eq!(condition, format!("{place}'left < right' is not true"));
+        let message = failed_assertion(Some(here), "entries are out of order");
+        assert_eq!(message, format!("{place}'entries are out of order'"));
+    }
 
     #[test]
     fn numbers_and_addresses_are_told_without_allocating() {

@@ -76,6 +76,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         process::daemonize().map_err(|error| format!("Can't become a daemon: {error}"))?;
     }
     crash::set_enabled(settings.crash_log_enabled);
+    crash::set_exits_on_panic(settings.use_exit_on_panic);
     crash::report_to(logfile.as_ref()).map_err(|error| format!("Can't have crashes reported: {error}"))?;
     log::set_role(b'M');
     log::notice(&format!("Aeolus version {} is starting", env!("CARGO_PKG_VERSION")));

@@ -527,3 +527,21 @@ fn crash_reports_go_to_the_log_file_unless_they_are_switched_off() {
     report_of(&mut server, Signal::SEGV);
     assert!(!log_of(&server).contains("BUG REPORT"), "{}", log_of(&server));
 }
+
+#[test]
+fn a_panic_is_told_as_an_assertion_and_may_exit() {
+    let settings = [("enable-debug-command", "yes"), ("use-exit-on-panic", "yes")];
+    let mut server = Server::start_with(Binary::UnderTest, &settings);
+    server.connect().send(b"DEBUG PANIC\r\n").expect("it reads");
+    let status = server.wait_for_exit(PATIENCE).expect("a child of ours");
+    let log = server.log();
+    assert_eq!(status.and_then(|status| status.code()), Some(1), "{log}");
+    assert_eq!(
+        log.matches("=== ASSERTION FAILED ===\n==> src/commands/debug.rs:")
+            .count(),
+        1,
+        "{log}"
+    );
+    assert_eq!(log.matches("ASSERTION FAILED").count(), 1, "{log}");
+    assert!(!log.contains("crashed by signal"), "{log}");
+}

@@ -116,6 +116,9 @@ fn take_effect(core: &mut Core, changed: &[&'static str]) {
     if has(&["crash-log-enabled"]) {
         crash::set_enabled(core.settings.crash_log_enabled);
     }
+    if has(&["use-exit-on-panic"]) {
+        crash::set_exits_on_panic(core.settings.use_exit_on_panic);
+    }
     if has(&["aof-disable-auto-gc"]) {
         core.remove_history();
     }

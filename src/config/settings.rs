@@ -454,8 +454,8 @@ settings! {
     /// Bytes loaded between looking at clients.
     "loading-process-events-interval-bytes" loading_process_events_interval_bytes: i64 =
         2 << 20, Whole(1024, INT_MAX), Hidden, TEST_AID;
-    /// Whether a panic exits instead of aborting.
-    "use-exit-on-panic" use_exit_on_panic: bool = false, Any, Hidden, TEST_AID;
+    /// Whether a panic exits with status 1 instead of aborting.
+    "use-exit-on-panic" use_exit_on_panic: bool = false, Any, Hidden, Active;
     /// Milliseconds after which a stuck command is reported; 0 means never.
     "watchdog-period" watchdog_period: i32 = 0, Whole(0, INT_MAX), Hidden, TEST_AID;
 }
