@@ -231,8 +231,8 @@ impl Stream {
         let node = self.nodes.get(place);
         let mut at = node.start();
         while let Some(span) = node.span_at(at) {
-            if span.id >= id {
-                return (span.id == id && !span.deleted).then_some((place, span));
+            if span.id >= id && !span.deleted {
+                return (span.id == id).then_some((place, span));
             }
             at = span.end;
         }
@@ -303,20 +303,15 @@ impl Stream {
     /// Adds a node read from outside behind all others, after checking it. The caller then sets
     /// [`Stream::last_id`] and the rest of what a stream remembers.
     pub fn push_raw_node(&mut self, master_id: StreamId, bytes: &[u8]) -> Result<(), CorruptNode> {
-        if self
-            .nodes
-            .last()
-            .is_some_and(|place| self.nodes.get(place).last_id() >= master_id)
-        {
+        let before = self.nodes.last().map(|place| self.nodes.raw(place).0.max(self.last_id));
+        if before >= Some(master_id) {
             return Err(CorruptNode);
         }
-        node::validate(bytes, master_id)?;
+        let last_id = node::validate(bytes, master_id)?;
         self.nodes.push(master_id, bytes);
         if let Some(place) = self.nodes.last() {
-            let node = self.nodes.get(place);
-            let (count, last_id) = (node.count() as u64, node.last_id());
-            self.len += count;
-            self.last_id = self.last_id.max(last_id);
+            self.len += self.nodes.get(place).count() as u64;
+            self.last_id = last_id.unwrap_or(self.last_id);
             self.refresh_first_id();
         }
         Ok(())
@@ -488,11 +483,14 @@ impl<'a> Iterator for Range<'a> {
             let node = self.nodes.get(place);
             while let Some(span) = node.span_at(at) {
                 at = span.end;
+                if span.deleted {
+                    continue;
+                }
                 if span.id > self.end {
                     self.cursor = None;
                     return None;
                 }
-                if span.id >= self.start && !span.deleted {
+                if span.id >= self.start {
                     self.cursor = Some((place, at));
                     return Some(node.entry(&span));
                 }
@@ -520,11 +518,14 @@ impl<'a> Iterator for RevRange<'a> {
             let node = self.nodes.get(place);
             while let Some(span) = node.span_before(at) {
                 at = span.at;
+                if span.deleted {
+                    continue;
+                }
                 if span.id < self.start {
                     self.cursor = None;
                     return None;
                 }
-                if span.id <= self.end && !span.deleted {
+                if span.id <= self.end {
                     self.cursor = Some((place, at));
                     return Some(node.entry(&span));
                 }

@@ -308,9 +308,11 @@ pub(super) fn mark_deleted(buf: &mut impl PackedBuf, ats: &[usize]) {
     listpack::replace(buf, listpack::HEADER, Element::Int(count as i64));
 }
 
-/// Checks bytes from outside: a sound listpack whose elements are a master entry and entries with rising IDs, as many
-/// as it counts. O(bytes).
-pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<(), CorruptNode> {
+/// Checks bytes from outside: a sound listpack whose elements are a master entry and entries, as many as it counts, and with
+/// rising IDs but for those that are deleted. Gives the ID of the last that is not. O(bytes).
+///
+/// Deleted ones may be out of order: after XDEL, XSETID may take the last ID back to before them.
+pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<Option<StreamId>, CorruptNode> {
     listpack::validate(bytes).map_err(|_| CorruptNode)?;
     let mut items = Entries::between(bytes, listpack::HEADER, bytes.len() - 1);
     let count = expect_size(&mut items)?;
@@ -332,10 +334,9 @@ pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<(), CorruptN
             seq: master_id.seq.wrapping_add(expect_integer(&mut items)? as u64),
         };
         // Nothing comes before the first entry, whose ID is the master's.
-        if last_id.map_or(id < master_id, |last| id <= last) {
+        if id < master_id {
             return Err(CorruptNode);
         }
-        last_id = Some(id);
         let elements = if flags & SAME_FIELDS != 0 {
             skip(&mut items, num_fields)?;
             3 + num_fields
@@ -347,10 +348,18 @@ pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<(), CorruptN
         if expect_size(&mut items)? != elements {
             return Err(CorruptNode);
         }
-        if flags & DELETED != 0 { dead += 1 } else { alive += 1 }
+        if flags & DELETED != 0 {
+            dead += 1;
+            continue;
+        }
+        alive += 1;
+        if last_id >= Some(id) {
+            return Err(CorruptNode);
+        }
+        last_id = Some(id);
     }
     if (alive, dead) == (count, deleted) && alive + dead > 0 {
-        Ok(())
+        Ok(last_id)
     } else {
         Err(CorruptNode)
     }
