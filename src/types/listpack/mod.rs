@@ -167,10 +167,7 @@ pub enum Corrupt {
 
 /// Checks bytes from outside, every element of them; afterwards reading and editing cannot go wrong. O(length).
 pub fn validate(bytes: &[u8]) -> Result<Listpack<'_>, Corrupt> {
-    let total = bytes.first_chunk().map(|size| u32::from_le_bytes(*size) as usize);
-    if bytes.len() <= HEADER || total != Some(bytes.len()) || bytes.last() != Some(&END) {
-        return Err(Corrupt::Frame);
-    }
+    validate_frame(bytes)?;
     let end = bytes.len() - 1;
     let (mut at, mut count) = (HEADER, 0);
     while at < end {
@@ -182,6 +179,23 @@ pub fn validate(bytes: &[u8]) -> Result<Listpack<'_>, Corrupt> {
         stored if usize::from(stored) == count => Ok(Listpack { bytes }),
         _ => Err(Corrupt::Count),
     }
+}
+
+/// Checks of bytes from outside that they have a listpack's header and end, and leaves the elements unseen. O(1).
+pub fn validate_frame(bytes: &[u8]) -> Result<(), Corrupt> {
+    let total = bytes.first_chunk().map(|size| u32::from_le_bytes(*size) as usize);
+    if bytes.len() <= HEADER || total != Some(bytes.len()) || bytes.last() != Some(&END) {
+        return Err(Corrupt::Frame);
+    }
+    Ok(())
+}
+
+/// The entry that starts at `at` of a listpack of which only the frame has been checked; `None` unless a well-formed one
+/// does.
+pub fn checked_entry(bytes: &[u8], at: usize) -> Option<Entry<'_>> {
+    let end = bytes.len().checked_sub(1)?;
+    element::checked_end(bytes, at, end)?;
+    Some(Entry::starting(bytes, at))
 }
 
 /// Whether two elements of a listpack from outside, looking at every `stride`-th one, have the same text. O(n log n).

@@ -178,6 +178,7 @@ impl Stream {
         Range {
             nodes: &self.nodes,
             cursor: place.map(|place| (place, at)),
+            before: None,
             start,
             end,
         }
@@ -190,6 +191,7 @@ impl Stream {
         RevRange {
             nodes: &self.nodes,
             cursor: place.map(|place| (place, at)),
+            before: None,
             start,
             end,
         }
@@ -240,7 +242,12 @@ impl Stream {
     }
 
     fn refresh_first_id(&mut self) {
-        self.first_id = self.first().map_or(StreamId::MIN, |entry| entry.id);
+        let first = self.first();
+        assert!(
+            first.is_some() || self.is_empty(),
+            "a stream counts entries and has none"
+        );
+        self.first_id = first.map_or(StreamId::MIN, |entry| entry.id);
     }
 
     /// Drops old entries; returns how many. Whole nodes where possible, and only those if `approximate`; otherwise
@@ -300,21 +307,41 @@ impl Stream {
         std::iter::successors(self.nodes.first(), |&place| self.nodes.next(place)).map(|place| self.nodes.raw(place))
     }
 
-    /// Adds a node read from outside behind all others, after checking it. The caller then sets
-    /// [`Stream::last_id`] and the rest of what a stream remembers.
+    /// Adds a node read from outside behind all others, after checking all of it. The caller then sets
+    /// [`Stream::last_id`] and the rest of what a stream remembers. O(bytes).
     pub fn push_raw_node(&mut self, master_id: StreamId, bytes: &[u8]) -> Result<(), CorruptNode> {
         let before = self.nodes.last().map(|place| self.nodes.raw(place).0.max(self.last_id));
         if before >= Some(master_id) {
             return Err(CorruptNode);
         }
         let last_id = node::validate(bytes, master_id)?;
-        self.nodes.push(master_id, bytes);
-        if let Some(place) = self.nodes.last() {
-            self.len += self.nodes.get(place).count() as u64;
-            self.last_id = last_id.unwrap_or(self.last_id);
+        self.push_node(master_id, bytes);
+        self.last_id = last_id.unwrap_or(self.last_id);
+        Ok(())
+    }
+
+    /// The same without a look at the entries, but for those up to the first that is not deleted: what is trusted is copied.
+    ///
+    /// # Panics
+    /// If the first entry is broken. With any other, that is left to whoever reads it.
+    pub fn push_trusted_node(&mut self, master_id: StreamId, bytes: &[u8]) -> Result<(), CorruptNode> {
+        let last = self.nodes.last();
+        if last.is_some_and(|place| self.nodes.raw(place).0 >= master_id) {
+            return Err(CorruptNode);
+        }
+        node::validate_frame(bytes)?;
+        self.push_node(master_id, bytes);
+        self.last_id = self.last_id.max(master_id);
+        Ok(())
+    }
+
+    fn push_node(&mut self, master_id: StreamId, bytes: &[u8]) {
+        let was_empty = self.is_empty();
+        let place = self.nodes.push(master_id, bytes);
+        self.len += self.nodes.get(place).count() as u64;
+        if was_empty && !self.is_empty() {
             self.refresh_first_id();
         }
-        Ok(())
     }
 
     /// The groups in order of their names.
@@ -471,6 +498,8 @@ pub struct Range<'a> {
     nodes: &'a Nodes,
     /// The node and where in it the next entry begins.
     cursor: Option<(Place, usize)>,
+    /// The entry that was looked at before.
+    before: Option<StreamId>,
     start: StreamId,
     end: StreamId,
 }
@@ -486,6 +515,8 @@ impl<'a> Iterator for Range<'a> {
                 if span.deleted {
                     continue;
                 }
+                assert!(self.before < Some(span.id), "entries of a stream are out of order");
+                self.before = Some(span.id);
                 if span.id > self.end {
                     self.cursor = None;
                     return None;
@@ -506,6 +537,8 @@ pub struct RevRange<'a> {
     nodes: &'a Nodes,
     /// The node and where in it the next entry ends.
     cursor: Option<(Place, usize)>,
+    /// The entry that was looked at before.
+    before: Option<StreamId>,
     start: StreamId,
     end: StreamId,
 }
@@ -521,6 +554,11 @@ impl<'a> Iterator for RevRange<'a> {
                 if span.deleted {
                     continue;
                 }
+                assert!(
+                    self.before.is_none_or(|before| before > span.id),
+                    "entries of a stream are out of order"
+                );
+                self.before = Some(span.id);
                 if span.id < self.start {
                     self.cursor = None;
                     return None;

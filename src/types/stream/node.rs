@@ -12,6 +12,10 @@
 //! values alone: a sensor's reading takes a dozen bytes. `lp-count` says how many elements an entry has before it, which is
 //! how iteration finds the start of an entry from its end. A deleted entry is only flagged, so that deleting does not
 //! move a node's bytes; the master counts the living and the deleted.
+//!
+//! Bytes from outside pass [`validate`], which walks them to their end, or, if whoever brought them is trusted,
+//! [`validate_frame`], which looks at the master entry alone. Reading therefore believes no entry: it asserts what costs no
+//! more than comparing integers, so that a broken node ends the server and never answers, hangs or grows without bound.
 
 use crate::types::listpack::{self, Element, Entries, Entry as Item};
 use crate::types::packed::PackedBuf;
@@ -22,6 +26,8 @@ const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 /// The byte behind a listpack's last element.
 const END: u8 = 0xFF;
+/// An entry without a value has flags, two differences and a count, of two bytes each.
+const ENTRY_BYTES_MIN: usize = 8;
 
 /// The bytes are no stream node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +67,41 @@ impl Master {
             fields_at: num_fields.end,
             // The element behind the fields is a zero of two bytes.
             entries_at: terminator.end + 2,
+        }
+    }
+
+    /// Checks a master entry from outside, element by element; the frame around has been checked.
+    fn checked(bytes: &[u8]) -> Result<Master, CorruptNode> {
+        let mut at = listpack::HEADER;
+        let mut next = || {
+            let item = listpack::checked_entry(bytes, at).ok_or(CorruptNode)?;
+            at = item.end;
+            Ok::<Item, CorruptNode>(item)
+        };
+        let (count, deleted, num_fields) = (next()?, next()?, next()?);
+        let fields = size(num_fields)?;
+        for _ in 0..fields {
+            next()?;
+        }
+        let terminator = next()?;
+        // Reading relies on the two bytes that this zero takes when nobody has forged it.
+        if terminator.element != Element::Int(0) || terminator.end - terminator.at != 2 {
+            return Err(CorruptNode);
+        }
+        let master = Master {
+            count: size(count)?,
+            deleted: size(deleted)?,
+            deleted_at: deleted.at,
+            num_fields: fields,
+            fields_at: num_fields.end,
+            entries_at: terminator.end,
+        };
+        let room = (bytes.len() - 1 - master.entries_at) / ENTRY_BYTES_MIN;
+        let entries = master.count.checked_add(master.deleted).ok_or(CorruptNode)?;
+        if (1..=room).contains(&entries) {
+            Ok(master)
+        } else {
+            Err(CorruptNode)
         }
     }
 }
@@ -111,15 +152,16 @@ pub(super) struct Span {
     fields_at: usize,
 }
 
+#[inline]
 fn integer(item: Item) -> i64 {
     match item.element {
         Element::Int(value) => value,
-        Element::Str(_) => 0,
+        Element::Str(_) => panic!("a stream's node has a text in the place of an integer"),
     }
 }
 
 impl<'a> Node<'a> {
-    /// The bytes must be a node; those from outside are checked by [`validate`] first.
+    /// The bytes must be a node; those from outside are checked by [`validate`] or [`validate_frame`] first.
     pub fn new(bytes: &'a [u8], master_id: StreamId) -> Self {
         Node {
             bytes,
@@ -158,21 +200,27 @@ impl<'a> Node<'a> {
         let ms = Item::starting(self.bytes, flags.end);
         let seq = Item::starting(self.bytes, ms.end);
         let same_fields = integer(flags) & SAME_FIELDS != 0;
-        let (num_fields, fields_at, elements) = if same_fields {
-            (self.master.num_fields, seq.end, self.master.num_fields)
+        let (num_fields, fields_at, fixed, elements) = if same_fields {
+            (self.master.num_fields, seq.end, 3, self.master.num_fields)
         } else {
             let num_fields = Item::starting(self.bytes, seq.end);
-            let n = integer(num_fields) as usize;
-            (n, num_fields.end, n * 2)
+            let n = self.number_of_elements(num_fields);
+            (n, num_fields.end, 4, n * 2)
         };
         let lp_count = (0..elements).fold(fields_at, |at, _| Item::starting(self.bytes, at).end);
+        let lp_count = Item::starting(self.bytes, lp_count);
+        assert!(
+            integer(lp_count) == (fixed + elements) as i64,
+            "a stream entry's count of elements does not match its fields"
+        );
+        assert!(lp_count.end <= self.end(), "a stream entry ends outside of its node");
         Some(Span {
             id: StreamId {
                 ms: self.master_id.ms.wrapping_add(integer(ms) as u64),
                 seq: self.master_id.seq.wrapping_add(integer(seq) as u64),
             },
             at,
-            end: Item::starting(self.bytes, lp_count).end,
+            end: lp_count.end,
             deleted: integer(flags) & DELETED != 0,
             same_fields,
             num_fields,
@@ -186,8 +234,29 @@ impl<'a> Node<'a> {
             return None;
         }
         let lp_count = Item::ending(self.bytes, end);
-        let at = (0..integer(lp_count)).fold(lp_count.at, |at, _| Item::ending(self.bytes, at).at);
-        self.span_at(at)
+        let elements = self.number_of_elements(lp_count);
+        let mut at = lp_count.at;
+        for _ in 0..elements {
+            at = Item::ending(self.bytes, at).at;
+            assert!(at >= self.start(), "a stream entry begins outside of its node");
+        }
+        let span = self.span_at(at);
+        assert!(
+            span.is_some_and(|span| span.end == end),
+            "a stream entry ends elsewhere than where the next begins"
+        );
+        span
+    }
+
+    /// A number that an entry tells of its elements, of which there cannot be more than bytes.
+    #[inline]
+    fn number_of_elements(&self, item: Item) -> usize {
+        let number = integer(item) as usize;
+        assert!(
+            number < self.bytes.len(),
+            "a stream entry counts more elements than its node has"
+        );
+        number
     }
 
     pub fn entry(&self, span: &Span) -> StreamEntry<'a> {
@@ -303,7 +372,9 @@ pub(super) fn mark_deleted(buf: &mut impl PackedBuf, ats: &[usize]) {
     }
     // The counts last, and from the back: when one outgrows its bytes, what is behind it moves.
     let master = Master::parse(buf.bytes());
-    let (count, deleted) = (master.count - ats.len(), master.deleted + ats.len());
+    let count = master.count.checked_sub(ats.len());
+    let count = count.expect("a stream's node counts as many entries as it has");
+    let deleted = master.deleted + ats.len();
     listpack::replace(buf, master.deleted_at, Element::Int(deleted as i64));
     listpack::replace(buf, listpack::HEADER, Element::Int(count as i64));
 }
@@ -314,16 +385,9 @@ pub(super) fn mark_deleted(buf: &mut impl PackedBuf, ats: &[usize]) {
 /// Deleted ones may be out of order: after XDEL, XSETID may take the last ID back to before them.
 pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<Option<StreamId>, CorruptNode> {
     listpack::validate(bytes).map_err(|_| CorruptNode)?;
-    let mut items = Entries::between(bytes, listpack::HEADER, bytes.len() - 1);
-    let count = expect_size(&mut items)?;
-    let deleted = expect_size(&mut items)?;
-    let num_fields = expect_size(&mut items)?;
-    skip(&mut items, num_fields)?;
-    let terminator = items.next().ok_or(CorruptNode)?;
-    // Reading relies on the two bytes that this zero takes when nobody has forged it.
-    if terminator.element != Element::Int(0) || terminator.end - terminator.at != 2 {
-        return Err(CorruptNode);
-    }
+    let master = Master::checked(bytes)?;
+    let num_fields = master.num_fields;
+    let mut items = Entries::between(bytes, master.entries_at, bytes.len() - 1);
     let (mut alive, mut dead, mut last_id) = (0, 0, None);
     while let Some(flags) = items.next() {
         let Element::Int(flags) = flags.element else {
@@ -358,11 +422,18 @@ pub(super) fn validate(bytes: &[u8], master_id: StreamId) -> Result<Option<Strea
         }
         last_id = Some(id);
     }
-    if (alive, dead) == (count, deleted) && alive + dead > 0 {
+    if (alive, dead) == (master.count, master.deleted) {
         Ok(last_id)
     } else {
         Err(CorruptNode)
     }
+}
+
+/// Checks bytes from outside that are trusted: the frame and the master entry, and not the entries. O(bytes of the master
+/// entry).
+pub(super) fn validate_frame(bytes: &[u8]) -> Result<(), CorruptNode> {
+    listpack::validate_frame(bytes).map_err(|_| CorruptNode)?;
+    Master::checked(bytes).map(drop)
 }
 
 fn expect_integer(items: &mut Entries) -> Result<i64, CorruptNode> {
@@ -372,11 +443,16 @@ fn expect_integer(items: &mut Entries) -> Result<i64, CorruptNode> {
     }
 }
 
-/// A number of things that are in the node, so below the largest node's bytes.
 fn expect_size(items: &mut Entries) -> Result<usize, CorruptNode> {
-    u32::try_from(expect_integer(items)?)
-        .map(|size| size as usize)
-        .map_err(|_| CorruptNode)
+    items.next().ok_or(CorruptNode).and_then(size)
+}
+
+/// A number of things that are in the node, so below the largest node's bytes.
+fn size(item: Item) -> Result<usize, CorruptNode> {
+    match item.element {
+        Element::Int(value) => u32::try_from(value).map(|size| size as usize).map_err(|_| CorruptNode),
+        Element::Str(_) => Err(CorruptNode),
+    }
 }
 
 fn skip(items: &mut Entries, n: usize) -> Result<(), CorruptNode> {

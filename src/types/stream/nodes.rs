@@ -239,8 +239,8 @@ impl Nodes {
         node::append(&mut segment.bytes, start as usize, master_id, id, fields);
     }
 
-    /// Adds a node that was read from outside behind all others.
-    pub fn push(&mut self, master_id: StreamId, bytes: &[u8]) {
+    /// Adds a node that was read from outside behind all others, and tells where it is.
+    pub fn push(&mut self, master_id: StreamId, bytes: &[u8]) -> Place {
         let segment = self.segment_for(bytes.len());
         segment.reserve(bytes.len());
         segment.nodes.push(NodeStart {
@@ -248,7 +248,12 @@ impl Nodes {
             start: segment.bytes.len() as u32,
         });
         segment.bytes.extend_from_slice(bytes);
+        let node = segment.nodes.len() - 1;
         self.len += 1;
+        Place {
+            segment: self.segments.len() - 1,
+            node,
+        }
     }
 
     /// The last segment if it has room for so many bytes, otherwise a new one.

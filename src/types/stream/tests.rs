@@ -1,6 +1,9 @@
 //! Streams step for step against a sorted map.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::*;
+use crate::types::listpack;
 use crate::types::testing::{Rng, from_hex};
 
 type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
@@ -161,6 +164,13 @@ fn random_edits_follow_a_sorted_map() {
         }
         copy.last_id = stream.last_id;
         check(&copy, &model, &mut rng);
+        let mut trusted = Stream::new();
+        for (master_id, bytes) in stream.raw_nodes() {
+            assert_eq!(trusted.push_trusted_node(master_id, bytes), Ok(()));
+        }
+        trusted.last_id = stream.last_id;
+        check(&trusted, &model, &mut rng);
+        assert!(trusted.raw_nodes().eq(stream.raw_nodes()));
     }
 }
 
@@ -216,6 +226,219 @@ fn damaged_nodes_are_refused_without_panicking() {
             assert_eq!(copy.range(StreamId::MIN, StreamId::MAX).count() as u64, copy.len());
         }
     }
+}
+
+/// A node with entries that share the master's fields, one that does not, and one that is deleted.
+fn sample_node() -> (StreamId, Vec<u8>) {
+    let mut stream = Stream::new();
+    for (id, texts) in [
+        (1, &["temp", "21", "hum", "high"][..]),
+        (2, &["temp", "-3000", "hum", "low"]),
+        (3, &["wind", "123456789012"]),
+        (
+            4,
+            &[
+                "temp",
+                "22",
+                "hum",
+                "a text of more than sixty-three bytes, so that it has a long header",
+            ],
+        ),
+        (5, &["temp", "23", "hum", "high"]),
+    ] {
+        add_texts(&mut stream, (id, 0), texts, 100);
+    }
+    stream.delete(StreamId::new(2, 0));
+    let (master_id, bytes) = stream.raw_nodes().next().expect("a node");
+    (master_id, bytes.to_vec())
+}
+
+fn trusted(master_id: StreamId, bytes: &[u8]) -> Result<Stream, CorruptNode> {
+    let mut stream = Stream::new();
+    stream.push_trusted_node(master_id, bytes)?;
+    stream.last_id = StreamId::new(1000, 0);
+    Ok(stream)
+}
+
+/// Whether what a stream of one node of so many bytes shows, from both ends and of single entries, could have been in it.
+fn shows_no_more_than(bytes: usize, stream: &Stream) -> bool {
+    let shown = |entries: &mut dyn Iterator<Item = StreamEntry<'_>>| {
+        let mut count = 0;
+        for entry in entries {
+            count += 1;
+            if entry.fields.len() > bytes || pairs_of(entry.fields).len() > bytes {
+                return false;
+            }
+        }
+        count <= bytes
+    };
+    shown(&mut stream.range(StreamId::MIN, StreamId::MAX))
+        && shown(&mut stream.rev_range(StreamId::MAX, StreamId::MIN))
+        && (0..6).all(|ms| shown(&mut stream.get(StreamId::new(ms, 0)).into_iter()))
+}
+
+/// Everything that looks into nodes, or changes them.
+fn use_in_all_ways(stream: &mut Stream, bytes: usize) -> bool {
+    let is_sane = shows_no_more_than(bytes, stream) && shows_no_more_than(bytes, &stream.clone());
+    stream.delete(StreamId::new(3, 0));
+    add_texts(stream, (1001, 0), &["temp", "24", "hum", "low"], 100);
+    for by in [TrimBy::MinId(StreamId::new(4, 0)), TrimBy::MaxLen(1), TrimBy::MaxLen(0)] {
+        stream.trim(exact(by));
+    }
+    is_sane
+}
+
+/// What became of some work: its result, or the message of its panic.
+fn outcome<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|reason| match reason.downcast::<String>() {
+        Ok(message) => *message,
+        Err(reason) => reason
+            .downcast::<&str>()
+            .map(|text| text.to_string())
+            .unwrap_or_default(),
+    })
+}
+
+#[test]
+fn trusted_nodes_work_or_end_in_a_panic() {
+    let (master_id, bytes) = sample_node();
+    let mut stream = trusted(master_id, &bytes).expect("nothing is wrong with it");
+    assert!(use_in_all_ways(&mut stream, bytes.len()));
+    let mut outcomes = [0; 3];
+    let mut try_out = |damaged: &[u8]| {
+        let used = outcome(|| trusted(master_id, damaged).map(|mut stream| use_in_all_ways(&mut stream, bytes.len())));
+        outcomes[match used {
+            Ok(Err(CorruptNode)) => 0,
+            Ok(Ok(is_sane)) => {
+                assert!(is_sane, "{damaged:x?}");
+                1
+            }
+            Err(_) => 2,
+        }] += 1;
+    };
+    for at in 0..bytes.len() {
+        let flips = (0..8).map(|bit| bytes[at] ^ 1 << bit);
+        for byte in flips.chain([0, 1, 0x7F, 0x80, 0xDF, 0xF0, 0xF1, 0xF4, 0xFF]) {
+            let mut damaged = bytes.clone();
+            damaged[at] = byte;
+            try_out(&damaged);
+        }
+    }
+    let mut rng = Rng::new(9);
+    for _ in 0..10_000 {
+        let mut damaged = bytes.clone();
+        for _ in 0..2 + rng.below(3) {
+            let at = rng.below(damaged.len());
+            damaged[at] = rng.next() as u8;
+        }
+        try_out(&damaged);
+    }
+    assert!(outcomes.iter().all(|&count| count > 100), "{outcomes:?}");
+}
+
+#[test]
+fn what_a_trusted_node_lacks_is_said() {
+    let (master_id, bytes) = sample_node();
+    let node = node::Node::new(&bytes, master_id);
+    let spans: Vec<_> = std::iter::successors(node.span_at(node.start()), |span| node.span_at(span.end)).collect();
+    let (second, third, last) = (spans[1], spans[2], spans[4]);
+    let huge = [0xF4, 0, 0, 0, 0, 0, 0, 0, 0x80, 9];
+    type Read = fn(&Stream);
+    let forwards: Read = |stream| drop(owned(stream.range(StreamId::MIN, StreamId::MAX)));
+    let backwards: Read = |stream| drop(owned(stream.rev_range(StreamId::MAX, StreamId::MIN)));
+    // Where bytes are replaced, how many, by what, and what is read then.
+    let cases: [(usize, usize, &[u8], Read, &str); 9] = [
+        (
+            second.end - 2,
+            1,
+            &[6],
+            forwards,
+            "count of elements does not match its fields",
+        ),
+        (second.at, 1, &[0x80], forwards, "a text in the place of an integer"),
+        (
+            third.at + 2,
+            2,
+            &[0, 1],
+            forwards,
+            "entries of a stream are out of order",
+        ),
+        (
+            third.at + 2,
+            2,
+            &[0, 1],
+            backwards,
+            "entries of a stream are out of order",
+        ),
+        // As many fields as do not fit, and fewer than none.
+        (
+            third.at + 6,
+            2,
+            &huge,
+            forwards,
+            "counts more elements than its node has",
+        ),
+        (
+            third.at + 6,
+            2,
+            &[0xDF, 0xFF, 2],
+            forwards,
+            "counts more elements than its node has",
+        ),
+        (
+            last.end - 2,
+            2,
+            &huge,
+            backwards,
+            "counts more elements than its node has",
+        ),
+        (
+            last.end - 2,
+            1,
+            &[0x7F],
+            backwards,
+            "a stream entry begins outside of its node",
+        ),
+        (last.end - 1, 1, &[7], backwards, "a text in the place of an integer"),
+    ];
+    for (at, len, with, read, message) in cases {
+        let mut broken = bytes.clone();
+        broken.splice(at..at + len, with.iter().copied());
+        let total = broken.len() as u32;
+        broken[..4].copy_from_slice(&total.to_le_bytes());
+        assert_eq!(node::validate(&broken, master_id), Err(CorruptNode), "{message}");
+        let stream = trusted(master_id, &broken).expect("its frame is sound");
+        let said = outcome(|| read(&stream)).expect_err(message);
+        assert!(said.contains(message), "{message}: {said}");
+    }
+}
+
+#[test]
+fn a_trusted_node_has_a_sound_frame_and_master_entry() {
+    let (master_id, bytes) = sample_node();
+    let refused = |at: usize, byte: u8| {
+        let mut broken = bytes.clone();
+        broken[at] = byte;
+        let is_refused = trusted(master_id, &broken).is_err();
+        assert!(is_refused, "{at}");
+    };
+    refused(0, bytes[0] + 1);
+    refused(bytes.len() - 1, 0);
+    let counts = listpack::HEADER;
+    // More entries than there is room for, none, a text, another length from behind, more fields than elements.
+    refused(counts, 0x7F);
+    refused(counts, 0x81);
+    refused(counts + 1, 2);
+    refused(counts + 4, 0x7F);
+    assert!(trusted(master_id, &listpack::EMPTY).is_err());
+    assert!(trusted(master_id, &bytes[..bytes.len() - 1]).is_err());
+    assert!(trusted(master_id, &[]).is_err());
+    let mut stream = trusted(master_id, &bytes).expect("it is sound");
+    assert_eq!(
+        stream.push_trusted_node(master_id, &bytes),
+        Err(CorruptNode),
+        "under the same ID"
+    );
 }
 
 #[test]
