@@ -19,7 +19,7 @@ pub use group::{Consumer, ConsumerId, Group, Pending};
 pub use id::{ID_TEXT_MAX, InvalidBound, InvalidId, NewId, StreamId};
 pub use node::{CorruptNode, Fields, StreamEntry};
 
-use node::Span;
+use node::{Node, Span};
 use nodes::{Nodes, Place};
 
 /// Redis keeps a node below a gigabyte, whatever the settings, and refuses an entry that is larger.
@@ -174,10 +174,9 @@ impl Stream {
     /// The entries from `start` to `end`, both included, in order. O(log n) to begin.
     pub fn range(&self, start: StreamId, end: StreamId) -> Range<'_> {
         let place = self.nodes.find(start).or_else(|| self.nodes.first());
-        let at = place.map_or(0, |place| self.nodes.get(place).start());
         Range {
             nodes: &self.nodes,
-            cursor: place.map(|place| (place, at)),
+            cursor: place.map(|place| Cursor::at_start(&self.nodes, place)),
             before: None,
             start,
             end,
@@ -187,10 +186,9 @@ impl Stream {
     /// The entries from `end` down to `start`, both included. O(log n) to begin.
     pub fn rev_range(&self, end: StreamId, start: StreamId) -> RevRange<'_> {
         let place = self.nodes.find(end);
-        let at = place.map_or(0, |place| self.nodes.get(place).end());
         RevRange {
             nodes: &self.nodes,
-            cursor: place.map(|place| (place, at)),
+            cursor: place.map(|place| Cursor::at_end(&self.nodes, place)),
             before: None,
             start,
             end,
@@ -493,11 +491,32 @@ impl Stream {
     }
 }
 
+/// Where a walk over entries stands: in which node, which is taken apart once and not for every entry, and where in it the
+/// next entry begins or ends.
+struct Cursor<'a> {
+    place: Place,
+    node: Node<'a>,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn at_start(nodes: &'a Nodes, place: Place) -> Self {
+        let node = nodes.get(place);
+        let at = node.start();
+        Cursor { place, node, at }
+    }
+
+    fn at_end(nodes: &'a Nodes, place: Place) -> Self {
+        let node = nodes.get(place);
+        let at = node.end();
+        Cursor { place, node, at }
+    }
+}
+
 /// Entries in order; see [`Stream::range`].
 pub struct Range<'a> {
     nodes: &'a Nodes,
-    /// The node and where in it the next entry begins.
-    cursor: Option<(Place, usize)>,
+    cursor: Option<Cursor<'a>>,
     /// The entry that was looked at before.
     before: Option<StreamId>,
     start: StreamId,
@@ -508,10 +527,9 @@ impl<'a> Iterator for Range<'a> {
     type Item = StreamEntry<'a>;
 
     fn next(&mut self) -> Option<StreamEntry<'a>> {
-        while let Some((place, mut at)) = self.cursor {
-            let node = self.nodes.get(place);
-            while let Some(span) = node.span_at(at) {
-                at = span.end;
+        while let Some(cursor) = &mut self.cursor {
+            while let Some(span) = cursor.node.span_at(cursor.at) {
+                cursor.at = span.end;
                 if span.deleted {
                     continue;
                 }
@@ -522,11 +540,11 @@ impl<'a> Iterator for Range<'a> {
                     return None;
                 }
                 if span.id >= self.start {
-                    self.cursor = Some((place, at));
-                    return Some(node.entry(&span));
+                    return Some(cursor.node.entry(&span));
                 }
             }
-            self.cursor = self.nodes.next(place).map(|next| (next, self.nodes.get(next).start()));
+            let next = self.nodes.next(cursor.place);
+            self.cursor = next.map(|place| Cursor::at_start(self.nodes, place));
         }
         None
     }
@@ -535,8 +553,7 @@ impl<'a> Iterator for Range<'a> {
 /// Entries backwards; see [`Stream::rev_range`].
 pub struct RevRange<'a> {
     nodes: &'a Nodes,
-    /// The node and where in it the next entry ends.
-    cursor: Option<(Place, usize)>,
+    cursor: Option<Cursor<'a>>,
     /// The entry that was looked at before.
     before: Option<StreamId>,
     start: StreamId,
@@ -547,10 +564,9 @@ impl<'a> Iterator for RevRange<'a> {
     type Item = StreamEntry<'a>;
 
     fn next(&mut self) -> Option<StreamEntry<'a>> {
-        while let Some((place, mut at)) = self.cursor {
-            let node = self.nodes.get(place);
-            while let Some(span) = node.span_before(at) {
-                at = span.at;
+        while let Some(cursor) = &mut self.cursor {
+            while let Some(span) = cursor.node.span_before(cursor.at) {
+                cursor.at = span.at;
                 if span.deleted {
                     continue;
                 }
@@ -564,11 +580,11 @@ impl<'a> Iterator for RevRange<'a> {
                     return None;
                 }
                 if span.id <= self.end {
-                    self.cursor = Some((place, at));
-                    return Some(node.entry(&span));
+                    return Some(cursor.node.entry(&span));
                 }
             }
-            self.cursor = self.nodes.prev(place).map(|prev| (prev, self.nodes.get(prev).end()));
+            let before = self.nodes.prev(cursor.place);
+            self.cursor = before.map(|place| Cursor::at_end(self.nodes, place));
         }
         None
     }
