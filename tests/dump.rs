@@ -5,7 +5,10 @@
 mod payloads;
 mod support;
 
+use std::time::Duration;
+
 use aeolus::persistence::rdb::Version;
+use aeolus::persistence::rdb::payload::seal;
 use support::client::Client;
 use support::random::Random;
 use support::reply::{Reply, show};
@@ -351,5 +354,41 @@ fn digests_of_all_databases_agree() {
                 "{command:?}"
             );
         }
+    }
+}
+
+/// A stream whose last entry miscounts its elements: refused by default, and let in to end the server when it is read if it is
+/// to be trusted.
+#[test]
+fn a_broken_stream_is_refused_or_ends_the_server_when_it_is_read() {
+    let settings = [("enable-debug-command", "yes"), ("rdbcompression", "no")];
+    let mut server = Server::start_with(Binary::UnderTest, &settings);
+    let mut client = server.connect();
+    client.ask("XADD s 1-1 f v");
+    client.ask("XADD s 1-2 f v");
+    let mut payload = dump(&mut client, "s");
+    let end = payload.windows(3).rposition(|bytes| bytes == [4, 1, 0xFF]);
+    payload[end.expect("a node's end")] = 5;
+    payload.truncate(payload.len() - 10);
+    seal(&mut payload, Version::REDIS_7_0);
+
+    let restoring: [&[u8]; 4] = [b"RESTORE", b"broken", b"0", &payload];
+    assert_eq!(call(&mut client, &restoring), b"-ERR Bad data format\r\n");
+    assert_eq!(client.ask("CONFIG SET sanitize-dump-payload no"), "+OK\r\n");
+    assert_eq!(call(&mut client, &restoring), b"+OK\r\n");
+    assert_eq!(client.ask("XLEN broken"), ":2\r\n");
+    // A snapshot is believed too, since nothing of the node has been looked at.
+    assert_eq!(client.ask("DEBUG RELOAD"), "+OK\r\n");
+    assert!(client.ask("XRANGE broken - + COUNT 1").contains("1-1"));
+    client.send(b"XRANGE broken - +\r\n").expect("it reads");
+    server.wait_for_exit(Duration::from_secs(10)).expect("a child of ours");
+    let log = server.log();
+    for part in [
+        "=== REDIS BUG REPORT START",
+        "=== ASSERTION FAILED ===\n==> src/types/stream/node.rs:",
+        "'a stream entry's count of elements does not match its fields'",
+        "The last command called: xrange\n",
+    ] {
+        assert!(log.contains(part), "{part}: {log}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use aeolus::commands::values::load_limits;
+use aeolus::commands::values::{Origin, load_limits};
 use aeolus::config::Settings;
 use aeolus::keyspace::{Kind, ValueRef};
 use aeolus::persistence::rdb::reader::{Item, Reader, Record};
@@ -186,7 +186,7 @@ fn check(record: &Record, known: &Json, file: &str) {
 }
 
 fn reader(file: &[u8]) -> Reader<&[u8]> {
-    Reader::new(file, load_limits(&Settings::default()), true).expect("an RDB file")
+    Reader::new(file, load_limits(&Settings::default(), Origin::File), true).expect("an RDB file")
 }
 
 fn file(name: &str) -> Vec<u8> {
@@ -269,7 +269,7 @@ fn hashes_with_deadlines_are_told_apart() {
 
 #[test]
 fn broken_files_are_refused() {
-    let limits = load_limits(&Settings::default());
+    let limits = load_limits(&Settings::default(), Origin::File);
     let head = |bytes: &[u8]| Reader::new(bytes, limits, true).err().map(|error| error.to_string());
     assert_eq!(head(b"").as_deref(), Some("this is no RDB file"));
     assert_eq!(head(b"REDISxxxx").as_deref(), Some("this is no RDB file"));
@@ -313,7 +313,8 @@ fn pieces_of_a_file_make_the_whole() {
         }
     }
     let bytes = file("redis-8.0");
-    let mut reader = Reader::new(Drops(&bytes, 1), load_limits(&Settings::default()), true).expect("an RDB file");
+    let mut reader =
+        Reader::new(Drops(&bytes, 1), load_limits(&Settings::default(), Origin::File), true).expect("an RDB file");
     let mut keys = 0;
     while let Some(item) = reader.next_item().expect("whole") {
         keys += usize::from(matches!(item, Item::Key(_)));

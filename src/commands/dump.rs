@@ -2,12 +2,13 @@
 //!
 //! The bytes are those of Redis ([`crate::persistence::rdb::payload`]). DUMP writes them as Redis 7.0 does, which every
 //! later server reads too, but for hashes whose fields have deadlines, which came with 7.4. RESTORE takes those of all
-//! versions and checks them whole, whatever `sanitize-dump-payload` says, before the keyspace sees anything of them.
+//! versions and checks them whole before the keyspace sees anything of them, unless `sanitize-dump-payload` says that whoever
+//! sends streams is to be trusted.
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::ttl::record_past;
-use super::values::load_limits;
+use super::values::{Origin, load_limits};
 use crate::keyspace::{ClockMode, Deadline, Key};
 use crate::persistence::rdb::encode::Options;
 use crate::persistence::rdb::{Value, ValueType, decode, payload};
@@ -148,12 +149,23 @@ fn decode_payload(ctx: &Context<'_>, bytes: &[u8]) -> Result<Value, Failure> {
     let (&code, rest) = body.split_first().ok_or(BAD_FORMAT)?;
     body = rest;
     let value_type = ValueType::from_code(code, dialect).ok_or(BAD_FORMAT)?;
-    let value = decode::value(&mut body, value_type, &load_limits(&ctx.core.settings));
+    let value = decode::value(&mut body, value_type, &load_limits(&ctx.core.settings, origin(ctx)));
     value.map_err(|error| {
         // The client is told no more than in Redis; who looks after the server may want to know.
         crate::log::verbose(&format!("A value to be restored is refused: {error}"));
         BAD_FORMAT.into()
     })
+}
+
+/// Where the command comes from.
+fn origin(ctx: &Context<'_>) -> Origin {
+    if ctx.core.is_replaying {
+        Origin::File
+    } else if ctx.core.replication.is_primary(ctx.session) {
+        Origin::Primary
+    } else {
+        Origin::Client
+    }
 }
 
 /// The deadline that a time to live means; 0 is none. One beyond the end of time wraps around to the past, as in Redis.
@@ -185,12 +197,31 @@ fn set_last_use(ctx: &mut Context<'_>, key: Key<'_>, last_use: LastUse) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::config::choice::MaxmemoryPolicy;
     use crate::keyspace::{Key, ValueRef};
     use crate::persistence::rdb::encode::Options;
     use crate::persistence::rdb::{Version, payload};
     use crate::server::testing::{START, Server};
+
+    /// The payload of a stream whose second and last entry miscounts its elements.
+    pub(crate) fn broken_stream(server: &mut Server) -> Vec<u8> {
+        server.ask("XADD broken 1-1 f v");
+        server.ask("XADD broken 1-2 f v");
+        let plain = Options {
+            compress: false,
+            ..Options::default()
+        };
+        let entry = server.core.peek(0, Key::new(b"broken")).expect("it was just made");
+        let mut payload = payload::dump(entry.value(), plain);
+        server.ask("DEL broken");
+        let end = payload.windows(3).rposition(|bytes| bytes == [4, 1, 0xFF]);
+        payload[end.expect("a node's end")] = 5;
+        // Version and checksum.
+        payload.truncate(payload.len() - 10);
+        payload::seal(&mut payload, Version::REDIS_7_0);
+        payload
+    }
 
     /// The payload of a key, which the text of a reply would spoil.
     fn payload_of(server: &mut Server, key: &str) -> Vec<u8> {
@@ -289,6 +320,28 @@ mod tests {
             assert_eq!(restore(&mut server, "n", "0", &payload, ""), "-ERR Bad data format|");
         }
         assert_eq!(server.ask("DBSIZE"), ":1|");
+    }
+
+    #[test]
+    fn whoever_is_trusted_may_bring_broken_streams() {
+        use crate::config::choice::SanitizeDumpPayload::{Clients, No, Yes};
+        let mut server = Server::start();
+        let broken = broken_stream(&mut server);
+        for (setting, is_file, is_taken) in [
+            (Yes, false, false),
+            (Yes, true, false),
+            (Clients, false, false),
+            (Clients, true, true),
+            (No, false, true),
+            (No, true, true),
+        ] {
+            server.core.settings.sanitize_dump_payload = setting;
+            server.core.is_replaying = is_file;
+            restore(&mut server, "copy", "0", &broken, "");
+            server.core.is_replaying = false;
+            let deleted = format!(":{}|", u8::from(is_taken));
+            assert_eq!(server.ask("DEL copy"), deleted, "{setting:?} {is_file}");
+        }
     }
 
     #[test]

@@ -166,7 +166,7 @@ choices! {
         PanicOnReplicas = "panic-on-replicas",
     }
 
-    /// Whether values from `RESTORE` and snapshots are checked in depth.
+    /// Whether streams from `RESTORE`, snapshots and logs are checked to the last byte.
     SanitizeDumpPayload {
         /// Never.
         No = "no",

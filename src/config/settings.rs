@@ -2,7 +2,8 @@
 //!
 //! An entry gives the name (and an older one), the field, its type and default, the values it may take, when it may
 //! change, and its status. To add a setting is to add an entry; to bring an inert one to life is to change its last
-//! word. The default and range of every setting are Redis's, so that a `redis.conf` written for it loads unchanged.
+//! word. The default and range of every setting are Redis's, so that a `redis.conf` written for it loads unchanged; the one
+//! default that differs is in the tests' list `OTHER_DEFAULTS`.
 
 use super::choice::{
     AclPubsubDefault, AppendFsync, ClusterEndpointType, DisklessLoad, LogLevel, MaxmemoryPolicy, OomScoreAdj,
@@ -270,9 +271,10 @@ settings! {
     "rdb-del-sync-files" rdb_del_sync_files: bool = false, Any, Runtime, REPLICATION;
     /// Whether writes fail after a snapshot failed.
     "stop-writes-on-bgsave-error" stop_writes_on_bgsave_error: bool = true, Any, Runtime, Active;
-    /// Whether values from outside are checked in depth.
-    "sanitize-dump-payload" sanitize_dump_payload: SanitizeDumpPayload =
-        SanitizeDumpPayload::No, Any, Runtime, Inert("packed values are always checked when loaded");
+    /// Whether the nodes of streams from outside are checked to their ends; `clients` is for those that clients restore, and
+    /// trusts files and the primary. A trusted node that is broken ends the server when it is read. All other values are always
+    /// checked. Redis's default is `no`: here a bad payload shall not end the server.
+    "sanitize-dump-payload" sanitize_dump_payload: SanitizeDumpPayload = SanitizeDumpPayload::Yes, Any, Runtime, Active;
 
     // The append-only file.
     /// Whether every write is appended to a file.

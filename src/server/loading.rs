@@ -14,7 +14,7 @@ use super::replay::Replay;
 use super::replication::roles::stream_database;
 use super::session::{ClientId, SessionIndex};
 use super::stopwatch::Stopwatch;
-use crate::commands::values::load_limits;
+use crate::commands::values::{Origin, load_limits};
 use crate::host::Input;
 use crate::keyspace::Keyspace;
 use crate::log;
@@ -232,7 +232,7 @@ impl Core {
 
     pub(super) fn loader_of(&self, input: Input) -> Result<Loader, LoadError> {
         let checksum = self.settings.rdbchecksum && self.checksums_count;
-        Loader::new(input, load_limits(&self.settings), checksum)
+        Loader::new(input, load_limits(&self.settings, Origin::File), checksum)
     }
 
     /// Loads for as long as a tick may. True while there is more to load.

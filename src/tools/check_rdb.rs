@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::ProgressLine;
-use crate::commands::values::load_limits;
+use crate::commands::values::{Origin, load_limits};
 use crate::config::Settings;
 use crate::persistence::rdb::Error;
 use crate::persistence::rdb::reader::{Broken, Item, Reader};
@@ -56,7 +56,9 @@ pub(super) fn open(path: &Path) -> std::io::Result<(File, u64)> {
 
 /// Reads a snapshot of `len` bytes and prints what it finds. Gives the reader at its end, or nothing if it is not whole.
 pub(super) fn check(file: File, len: u64) -> Result<Reader<File>, ()> {
-    let mut reader = match Reader::new(file, load_limits(&Settings::default()), true) {
+    // By default nobody is trusted, and a check would be none if somebody were.
+    let limits = load_limits(&Settings::default(), Origin::File);
+    let mut reader = match Reader::new(file, limits, true) {
         Ok(reader) => reader,
         Err(error) => {
             complain(0, &error, &Found::default(), None);

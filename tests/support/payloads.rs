@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use aeolus::commands::values::load_limits;
+use aeolus::commands::values::{Origin, load_limits};
 use aeolus::config::Settings;
 use aeolus::persistence::rdb::reader::{Item, Reader};
 use aeolus::persistence::rdb::{Source, Version, payload};
@@ -51,7 +51,8 @@ pub fn all() -> Vec<Payload> {
 
 fn of_file(name: &str) -> Vec<Payload> {
     let file = fs::read(format!("{FIXTURES}/{name}.rdb")).expect("the fixture is there");
-    let mut reader = Reader::new(&file[..], load_limits(&Settings::default()), true).expect("an RDB file");
+    let mut reader =
+        Reader::new(&file[..], load_limits(&Settings::default(), Origin::File), true).expect("an RDB file");
     let version = Version(reader.version());
     let (mut payloads, mut start) = (Vec::new(), reader.position() as usize);
     while let Some(item) = reader.next_item().expect("the file is whole") {

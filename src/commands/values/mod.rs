@@ -24,9 +24,10 @@ pub use string::{StringMut, Text, built_string, string_value};
 pub use zset::{ZsetBuilder, ZsetMut};
 
 use crate::config::Settings;
+use crate::config::choice::SanitizeDumpPayload;
 use crate::keyspace::database::{EntryMut, Times};
 use crate::keyspace::{Deadline, Key, Kind, NewValue, ValueRef};
-use crate::persistence::rdb::decode::Limits;
+use crate::persistence::rdb::decode::{Limits, Trust};
 use crate::server::Context;
 use crate::server::core::Core;
 use crate::server::failure::{Failure, WRONG_TYPE};
@@ -207,9 +208,31 @@ impl Core {
     }
 }
 
-/// Up to where values that are loaded stay packed.
-pub fn load_limits(settings: &Settings) -> Limits {
+/// Who brings a value from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A snapshot or the append-only file: our own, or the snapshot of a primary.
+    File,
+    /// The primary's stream.
+    Primary,
+    /// Anybody else who is connected.
+    Client,
+}
+
+/// How far whoever brings a value is believed.
+fn trust(setting: SanitizeDumpPayload, origin: Origin) -> Trust {
+    match (setting, origin) {
+        (SanitizeDumpPayload::No, _) | (SanitizeDumpPayload::Clients, Origin::File | Origin::Primary) => {
+            Trust::StreamNodes
+        }
+        (SanitizeDumpPayload::Yes, _) | (SanitizeDumpPayload::Clients, Origin::Client) => Trust::Nothing,
+    }
+}
+
+/// Up to where values that are loaded stay packed, and what of them is checked.
+pub fn load_limits(settings: &Settings, origin: Origin) -> Limits {
     Limits {
+        trust: trust(settings.sanitize_dump_payload, origin),
         list: ListMut::limits(settings),
         set: SetMut::limits(settings),
         hash: HashMut::limits(settings),

@@ -10,8 +10,8 @@ use crate::config::table::{Access, Setting, Status};
 const HEADER: &str = "\
 # Settings
 
-Aeolus reads the configuration file of Redis 7.2 and takes the same settings on its command line, with the same names,
-defaults and ranges:
+Aeolus reads the configuration file of Redis 7.2 and takes the same settings on its command line, with the same names and
+ranges, and the same defaults but for that of `sanitize-dump-payload`:
 
     aeolus /etc/redis/redis.conf
     aeolus --port 6380 --save \"\" --maxmemory 1gb

@@ -5,7 +5,8 @@
 //! for. These are the same choices as Redis makes, since they show in `OBJECT ENCODING`. Hashes that stay packed are
 //! written anew in this server's small form, in the same order.
 //!
-//! What was written element by element can be read in parts, see [`Elements`].
+//! What was written element by element can be read in parts, see [`Elements`]. The nodes of streams alone may be taken over
+//! without a look at all of them, if whoever asks says so: see [`Trust`].
 
 mod elements;
 mod stream;
@@ -22,9 +23,20 @@ use crate::types::listpack::{self, Element, Listpack};
 use crate::types::set::{Set, SetLimits, SetRef};
 use crate::types::zset;
 
-/// Up to where values stay packed.
+/// How far what is read is believed. Most values are unpacked or looked through anyway while they are read, and are
+/// always checked; only the nodes of streams could go where they belong unseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Every element is checked.
+    Nothing,
+    /// Of a stream's node no more is checked than its frame and its master entry.
+    StreamNodes,
+}
+
+/// Up to where values stay packed, and what of them is checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    pub trust: Trust,
     pub list: Fill,
     pub set: SetLimits,
     pub hash: HashLimits,

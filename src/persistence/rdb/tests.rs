@@ -1,4 +1,4 @@
-use super::decode::{self, Limits};
+use super::decode::{self, Limits, Trust};
 use super::encode::{Encoder, Options};
 use super::{Dialect, Error, Input, Source, Value, ValueType, Version, payload};
 use crate::keyspace::{Kind, ValueRef};
@@ -14,6 +14,7 @@ use crate::types::zset::{self, Zset};
 
 pub(super) fn limits() -> Limits {
     Limits {
+        trust: Trust::Nothing,
         list: Fill::from_setting(-2),
         set: SetLimits {
             intset_entries: 512,
@@ -497,6 +498,47 @@ fn streams_that_contradict_themselves_are_refused() {
         .expect("the first node");
     forged[at + 7] = 200;
     assert!(read(ValueType::Stream2, &forged).is_err());
+}
+
+#[test]
+fn trusted_streams_are_taken_over_byte_for_byte() {
+    let trusting = Limits {
+        trust: Trust::StreamNodes,
+        ..limits()
+    };
+    let read_trusting = |body: &[u8]| decode::value(&mut &body[..], ValueType::Stream2, &trusting);
+    for seed in 0..20 {
+        let mut stream = stream(&mut Rng::new(seed));
+        let plain = Options {
+            compress: false,
+            ..Options::default()
+        };
+        let body = |stream: &Stream| body_of(ValueRef::Stream(stream), plain).1;
+        let sound = body(&stream);
+        let Ok(Value::Stream(copy)) = read_trusting(&sound) else {
+            panic!("a stream");
+        };
+        assert_eq!(body(&copy), sound);
+        assert_eq!((copy.len(), copy.first_id()), (stream.len(), stream.first_id()));
+        // The last byte before a node's end is that of its last entry's own length.
+        let (_, node) = stream.raw_nodes().last().expect("it has entries");
+        let at = sound
+            .windows(node.len())
+            .position(|bytes| bytes == node)
+            .expect("it is there as it is");
+        let mut broken = sound.clone();
+        broken[at + node.len() - 2] ^= 1;
+        assert!(read(ValueType::Stream2, &broken).is_err());
+        assert!(read_trusting(&broken).is_ok());
+        let mut unframed = sound.clone();
+        unframed[at] ^= 1;
+        assert!(read_trusting(&unframed).is_err());
+        stream.last_id = StreamId::MIN;
+        assert!(
+            read_trusting(&body(&stream)).is_err(),
+            "its last ID is below its entries"
+        );
+    }
 }
 
 #[test]

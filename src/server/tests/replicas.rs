@@ -1,5 +1,6 @@
 //! What a primary keeps for its replicas and what they may do on their connection, and what a replica does by itself.
 
+use crate::commands::dump::tests::broken_stream;
 use crate::config::choice::{DisklessLoad, Permission};
 use crate::config::compound::PrimaryAddress;
 use crate::server::core::Effect;
@@ -319,6 +320,18 @@ fn a_command_of_the_primarys_that_fails_is_counted() {
     assert!(!has_aborted(&server));
     server.ask_as(link, "LPUSH p 1");
     assert!(has_aborted(&server));
+}
+
+#[test]
+fn with_clients_to_be_checked_the_primary_is_trusted() {
+    let (mut server, link) = as_replica();
+    let broken = broken_stream(&mut Server::start());
+    for (setting, is_taken) in [("yes", false), ("clients", true), ("no", true)] {
+        server.ask(&format!("CONFIG SET sanitize-dump-payload {setting}"));
+        server.run_as(link, &[b"RESTORE", b"s", b"0", &broken, b"REPLACE"]);
+        server.take_reply_of(link);
+        assert_eq!(server.ask("EXISTS s"), format!(":{}|", u8::from(is_taken)), "{setting}");
+    }
 }
 
 fn has_aborted(server: &Server) -> bool {

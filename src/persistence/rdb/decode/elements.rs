@@ -77,7 +77,7 @@ impl Elements {
             _ => None,
         };
         if let Some(generation) = generation {
-            let stream = StreamReader::begin(source, generation)?;
+            let stream = StreamReader::begin(source, generation, limits.trust)?;
             return Ok(Some(Elements {
                 left: 0,
                 value: Building::Stream(Box::new(stream)),

@@ -1,6 +1,7 @@
 //! Reading streams: nodes as they stand in memory, what the stream remembers, and its groups.
 
 use super::super::{Error, Source, Value};
+use super::Trust;
 use super::elements::NODE_WEIGHT;
 use crate::types::stream::{ConsumerId, Group, Pending, Stream, StreamId};
 
@@ -18,6 +19,7 @@ pub enum Generation {
 pub struct StreamReader {
     stream: Box<Stream>,
     generation: Generation,
+    trust: Trust,
     stage: Stage,
     /// Buffers of the node that is read.
     key: Vec<u8>,
@@ -61,10 +63,11 @@ struct Unowned {
 }
 
 impl StreamReader {
-    pub fn begin<S: Source>(source: &mut S, generation: Generation) -> Result<Self, Error> {
+    pub fn begin<S: Source>(source: &mut S, generation: Generation, trust: Trust) -> Result<Self, Error> {
         Ok(StreamReader {
             stream: Box::new(Stream::new()),
             generation,
+            trust,
             stage: Stage::Nodes(source.length()?),
             key: Vec::new(),
             node: Vec::new(),
@@ -115,9 +118,11 @@ impl StreamReader {
         source.string(&mut self.node)?;
         let key = self.key.as_slice().try_into();
         let master_id = StreamId::from_be_bytes(key.map_err(|_| Error::Corrupt("a stream node's ID"))?);
-        self.stream
-            .push_raw_node(master_id, &self.node)
-            .map_err(|_| Error::Corrupt("Stream listpack integrity check failed"))
+        let pushed = match self.trust {
+            Trust::Nothing => self.stream.push_raw_node(master_id, &self.node),
+            Trust::StreamNodes => self.stream.push_trusted_node(master_id, &self.node),
+        };
+        pushed.map_err(|_| Error::Corrupt("Stream listpack integrity check failed"))
     }
 
     /// What stands between the nodes and the groups.
