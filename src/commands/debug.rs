@@ -14,12 +14,12 @@ use super::object::encoding_of;
 use super::table::{errors, help};
 use crate::config::rewrite::Extent;
 use crate::config::value::parse_memory;
-use crate::keyspace::{Key, Type};
+use crate::keyspace::Key;
 use crate::persistence::loader::Duplicates;
 use crate::persistence::rdb::encode::Options;
 use crate::persistence::rdb::payload;
 use crate::resp::request::Args;
-use crate::server::blocking::{Nothing, Wait};
+use crate::server::blocking::Wait;
 use crate::server::context::integer;
 use crate::server::dispatch::LOADING;
 use crate::server::failure::{Failure, NO_SUCH_KEY};
@@ -243,24 +243,13 @@ fn load_log(ctx: &mut Context<'_>) -> Outcome {
         None if ctx.core.loading.is_some() => return Err(LOADING.into()),
         None if cannot_wait => ctx.core.reload_log(),
         None => match ctx.core.begin_reload_log(ctx.session) {
-            Ok(true) => return wait_for_load(ctx),
+            Ok(true) => return ctx.wait(Wait::elsewhere()),
             ended => ended.map(drop),
         },
     };
     loaded.map_err(|_| "ERR Error trying to load the AOF files, check server logs.")?;
     ctx.reply.ok();
     Ok(())
-}
-
-fn wait_for_load(ctx: &mut Context<'_>) -> Outcome {
-    ctx.wait(Wait {
-        keys: Vec::new(),
-        for_type: Type::String,
-        timeout: None,
-        when_gone: false,
-        on_timeout: Nothing::Elsewhere,
-        argv: None,
-    })
 }
 
 /// DEBUG CONFIG-REWRITE-FORCE-ALL

@@ -5,12 +5,12 @@
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
-use crate::keyspace::{Key, Type};
+use crate::keyspace::Key;
 use crate::persistence::rdb::encode::Options;
 use crate::persistence::rdb::payload;
 use crate::resp::encode;
 use crate::resp::request::Args;
-use crate::server::blocking::{Nothing, Wait};
+use crate::server::blocking::Wait;
 use crate::server::context::integer;
 use crate::server::failure::Failure;
 use crate::server::migration::{self, Cargo, Target};
@@ -115,14 +115,7 @@ fn migrate(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         patience,
     };
     ctx.core.begin_migration(ctx.session, ctx.database, cargo);
-    ctx.wait(Wait {
-        keys: Vec::new(),
-        for_type: Type::String,
-        timeout: None,
-        when_gone: false,
-        on_timeout: Nothing::Elsewhere,
-        argv: None,
-    })
+    ctx.wait(Wait::elsewhere())
 }
 
 /// Nobody listens at a port that is none.

@@ -1,8 +1,11 @@
 //! Commands about what is on the disk: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
 
+use std::io;
+
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use crate::resp::request::Args;
+use crate::server::blocking::Wait;
 use crate::server::{Context, Outcome};
 
 pub const COMMANDS: Family = &[
@@ -49,8 +52,11 @@ fn bgsave(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// BGREWRITEAOF
+/// BGREWRITEAOF. Its client waits until the child is there, which is the disk's affair; nobody else does.
 fn bgrewriteaof(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
+    if let Some(begun) = ctx.core.append_only.begun.take() {
+        return rewrite_begun(ctx, begun);
+    }
     if ctx.core.append_only.rewriting.is_some() {
         return Err("ERR Background append only file rewriting already in progress".into());
     }
@@ -59,7 +65,15 @@ fn bgrewriteaof(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
         ctx.reply.simple("Background append only file rewriting scheduled");
         return Ok(());
     }
-    ctx.core.rewrite_log().map_err(
+    let begun = ctx.core.rewrite_log();
+    if ctx.core.is_rewrite_prepared_for(ctx.session) {
+        return ctx.wait(Wait::elsewhere());
+    }
+    rewrite_begun(ctx, begun)
+}
+
+fn rewrite_begun(ctx: &mut Context<'_>, begun: io::Result<()>) -> Outcome {
+    begun.map_err(
         |_| "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
     )?;
     ctx.reply.simple("Background append only file rewriting started");

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use self::rewriting::{Rewriting, write_synced};
 use super::core::{Core, Effect};
-use super::session::SessionIndex;
+use super::session::{ClientId, SessionIndex};
 use super::stopwatch::Stopwatch;
 use crate::config::choice::AppendFsync;
 use crate::host::{Host, Output, reason};
@@ -106,6 +106,10 @@ pub struct AppendOnly {
     pub size: u64,
     pub base_size: u64,
     pub rewriting: Option<Rewriting>,
+    /// The client that has asked for the rewrite that is being prepared, and waits.
+    asker: Option<(SessionIndex, ClientId)>,
+    /// While its command is run again: whether the rewrite has begun.
+    pub begun: Option<io::Result<()>>,
     pub is_scheduled: bool,
     pub is_rewrite_ok: bool,
     /// How long the last rewrite took, in ms.
@@ -145,6 +149,8 @@ impl Default for AppendOnly {
             size: 0,
             base_size: 0,
             rewriting: None,
+            asker: None,
+            begun: None,
             is_scheduled: false,
             is_rewrite_ok: true,
             last_duration: None,

@@ -60,6 +60,14 @@ impl Wait {
             argv: None,
         }
     }
+
+    /// Waits until whoever the command waits for runs it again.
+    pub fn elsewhere() -> Self {
+        Wait {
+            on_timeout: Nothing::Elsewhere,
+            ..Wait::for_value(Vec::new(), Type::String, None)
+        }
+    }
 }
 
 /// The forms of a reply that says there was nothing.
@@ -73,7 +81,8 @@ pub enum Nothing {
     SafePlaces,
     /// There is no timeout, and no key: the end of the server is waited for (SHUTDOWN).
     Never,
-    /// Nor are there here: another server is waited for (MIGRATE), or the end of a load (DEBUG LOADAOF).
+    /// Nor are there here: another server is waited for (MIGRATE), the end of a load (DEBUG LOADAOF), or the disk
+    /// (BGREWRITEAOF).
     Elsewhere,
 }
 

@@ -22,6 +22,7 @@ use crate::host::{Exit, Host, News, Output, Progress, Remarks, reason};
 use crate::log;
 use crate::persistence::aof::Manifest;
 use crate::server::core::{Core, Effect};
+use crate::server::session::SessionIndex;
 use crate::server::snapshots;
 use crate::server::stopwatch::Stopwatch;
 use crate::timer::Millis;
@@ -263,9 +264,11 @@ impl Core {
             }) => self.taken_over(outcome, taking),
             other => {
                 self.append_only.rewriting = other;
-                if let Err(error) = self.prepared(outcome) {
-                    self.rewrite_not_begun(&error);
+                let begun = self.prepared(outcome);
+                if let Err(error) = &begun {
+                    self.rewrite_not_begun(error);
                 }
+                self.tell_asker(begun);
             }
         }
     }
@@ -293,6 +296,26 @@ impl Core {
         }
     }
 
+    /// Whether a rewrite that this client has just asked for is still being prepared. Then its command is run again once it
+    /// has begun, or cannot.
+    pub fn is_rewrite_prepared_for(&mut self, index: SessionIndex) -> bool {
+        let is_prepared = self.has_errand();
+        if is_prepared {
+            self.append_only.asker = Some((index, self.session(index).id));
+        }
+        is_prepared
+    }
+
+    /// Answers who has asked for the rewrite, if somebody has and is still there.
+    fn tell_asker(&mut self, begun: io::Result<()>) {
+        let asker = self.append_only.asker.take();
+        if let Some(index) = asker.and_then(|asker| self.still_there(asker)) {
+            self.append_only.begun = Some(begun);
+            self.run_again(index);
+            self.append_only.begun = None;
+        }
+    }
+
     /// Takes back what was prepared.
     fn drop_prepared(&mut self) {
         // However it has ended, it was in vain.
@@ -304,6 +327,7 @@ impl Core {
         {
             self.remove_prepared(&prepared);
         }
+        self.tell_asker(Err(io::ErrorKind::Interrupted.into()));
     }
 
     /// Nobody knows these files.

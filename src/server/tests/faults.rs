@@ -61,7 +61,11 @@ fn power_may_fail_at_any_moment_under_always() {
                 write(&mut server, &mut lots);
             }
             match lots.below(20) {
-                0 => drop(server.ask("BGREWRITEAOF")),
+                0 => {
+                    // One that waits may wait for ever.
+                    let asker = server.connect();
+                    server.ask_as(asker, "BGREWRITEAOF");
+                }
                 1 => server.core.look_at_child(),
                 2 => drop(server.ask("BGSAVE")),
                 lot @ (3 | 4) => host.set_faults(Faults {
@@ -360,7 +364,9 @@ fn a_rewrite_waits_for_its_errands_and_nobody_else_does() {
     let second = "appendonlydir/appendonly.aof.2.incr.aof";
     hold(&host, true);
     server.ask("SET a 1");
-    assert!(server.ask("BGREWRITEAOF").contains("started"));
+    let asker = server.connect();
+    let unanswered = Some(String::new());
+    assert_eq!(server.ask_as(asker, "BGREWRITEAOF"), unanswered);
     assert!(
         server
             .ask("BGREWRITEAOF")
@@ -375,7 +381,13 @@ fn a_rewrite_waits_for_its_errands_and_nobody_else_does() {
     // The switch: what the tick has changed still goes to the old one, and is in the base.
     hold(&host, false);
     server.ask("SET c 1");
+    assert_eq!(server.take_reply_of(asker), "");
     assert_eq!(server.core.propagate(), Ok(()));
+    assert!(
+        server
+            .take_reply_of(asker)
+            .starts_with("+Background append only file rewriting started")
+    );
     server.ask("SET d 1");
     hold(&host, true);
     server.core.look_at_child();
@@ -404,9 +416,9 @@ fn errands_end_before_the_log_is_switched_off() {
         let mut server = Server::logging(&host, 0, AppendFsync::Everysec);
         server.ask("SET a 1");
         assert_eq!(server.core.propagate(), Ok(()));
-        let names = host.names();
+        let (names, asker) = (host.names(), server.connect());
         if child_has_ended {
-            server.ask("BGREWRITEAOF");
+            server.ask_as(asker, "BGREWRITEAOF");
         }
         host.set_faults(Faults {
             hold_errands: true,
@@ -415,12 +427,18 @@ fn errands_end_before_the_log_is_switched_off() {
         if child_has_ended {
             server.core.look_at_child();
         } else {
-            server.ask("BGREWRITEAOF");
+            server.ask_as(asker, "BGREWRITEAOF");
         }
         assert!(server.core.append_only.rewriting.is_some());
         server.core.settings.appendonly = false;
         server.core.switch_log().expect("it is only switched off");
         assert!(server.core.append_only.rewriting.is_none());
+        let reply = server.take_reply_of(asker);
+        assert_eq!(
+            reply.starts_with("-ERR Can't execute an AOF"),
+            !child_has_ended,
+            "{reply}"
+        );
         assert_eq!(host.names() == names, !child_has_ended, "{:?}", host.names());
         assert_eq!(server.core.append_only.rewrites, u64::from(child_has_ended));
         host.set_faults(Faults::default());
