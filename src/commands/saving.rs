@@ -66,7 +66,7 @@ fn bgrewriteaof(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
         return Ok(());
     }
     let begun = ctx.core.rewrite_log();
-    if ctx.core.is_rewrite_prepared_for(ctx.session) {
+    if ctx.core.let_asker_wait(ctx.session) {
         return ctx.wait(Wait::elsewhere());
     }
     rewrite_begun(ctx, begun)

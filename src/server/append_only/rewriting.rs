@@ -222,11 +222,13 @@ impl Core {
     }
 
     fn set_stage(&mut self, stage: Stage) {
-        let started = self.append_only.rewriting.as_ref().map(|rewriting| rewriting.started);
-        let progress = self.append_only.rewriting.as_ref().map(|rewriting| rewriting.progress);
+        let (started, progress) = match &self.append_only.rewriting {
+            Some(rewriting) => (rewriting.started, rewriting.progress),
+            None => (self.moment.now, Progress::default()),
+        };
         self.append_only.rewriting = Some(Rewriting {
-            started: started.unwrap_or(self.moment.now),
-            progress: progress.unwrap_or_default(),
+            started,
+            progress,
             stage,
         });
     }
@@ -296,9 +298,9 @@ impl Core {
         }
     }
 
-    /// Whether a rewrite that this client has just asked for is still being prepared. Then its command is run again once it
-    /// has begun, or cannot.
-    pub fn is_rewrite_prepared_for(&mut self, index: SessionIndex) -> bool {
+    /// Notes that this client has asked for the rewrite that is being prepared: its command is run again once that has begun, or
+    /// cannot. False if it has begun already.
+    pub fn let_asker_wait(&mut self, index: SessionIndex) -> bool {
         let is_prepared = self.has_errand();
         if is_prepared {
             self.append_only.asker = Some((index, self.session(index).id));
