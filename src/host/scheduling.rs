@@ -5,6 +5,10 @@
 //! milliseconds in turn, and clients wait for the end of every one. Work in the background is therefore *nice*
 //! (setpriority(2)): it stands back for whoever serves, and has the whole core while nobody does. With five steps it still
 //! gets a quarter of a core that is never idle, so a snapshot ends in any case.
+//!
+//! Niceness counts for nothing under a real-time policy (sched(7)), which some give to a server that must answer at once.
+//! Children and threads inherit it, and one that computes for half a second is not interrupted for anybody of the same
+//! priority; so background work leaves it first.
 #![allow(unsafe_code)]
 
 /// By how many steps work in the background stands back.
@@ -13,8 +17,12 @@ const STEPS: libc::c_int = 5;
 /// Lets this thread, or this process if it has only one, stand back for others. Never fails: it would work all the same.
 #[cfg(target_os = "linux")]
 pub fn stand_back() {
-    // SAFETY: both only read and set a number of the caller's. On Linux that is the thread, though POSIX says the process.
+    // SAFETY: all only read and set numbers of the caller's. On Linux that is the thread, though POSIX says the process.
     unsafe {
+        if matches!(libc::sched_getscheduler(0), libc::SCHED_FIFO | libc::SCHED_RR) {
+            let usual = libc::sched_param { sched_priority: 0 };
+            libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const usual);
+        }
         let now = libc::getpriority(libc::PRIO_PROCESS, 0);
         libc::setpriority(libc::PRIO_PROCESS, 0, now + STEPS);
     }
@@ -23,3 +31,28 @@ pub fn stand_back() {
 /// Elsewhere a thread cannot be told apart from those that serve.
 #[cfg(not(target_os = "linux"))]
 pub fn stand_back() {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn niceness() -> libc::c_int {
+        // SAFETY: it reads a number.
+        unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+    }
+
+    #[test]
+    fn background_work_is_nicer_and_leaves_a_real_time_policy() {
+        let asks = std::thread::spawn(|| {
+            let before = niceness();
+            let urgent = libc::sched_param { sched_priority: 1 };
+            // SAFETY: it sets numbers of this thread's. It fails for users who may not, and the thread is an ordinary one then.
+            unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const urgent) };
+            stand_back();
+            // SAFETY: it reads a number.
+            assert_eq!(unsafe { libc::sched_getscheduler(0) }, libc::SCHED_OTHER);
+            assert_eq!(niceness(), (before + STEPS).min(19));
+        });
+        asks.join().expect("a thread that stands back");
+    }
+}
