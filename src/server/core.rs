@@ -29,7 +29,7 @@ use super::stats::{CommandStats, Rate, Stats};
 use super::stopwatch::Stopwatch;
 use super::tracking::Tracking;
 use super::transaction::WatchTable;
-use super::upkeep::Gone;
+use super::upkeep::{EXPIRE_FIRST, Gone};
 use crate::commands::handlers::Handlers;
 use crate::commands::table::{CommandId, CommandSpec};
 use crate::config::Settings;
@@ -160,6 +160,8 @@ pub struct Core {
     pub checksums_count: bool,
     /// DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys to whoever looks.
     pub active_expire: bool,
+    /// How many items of the wheel the next slice of expiry visits.
+    pub(super) expire_pace: usize,
     /// DEBUG PAUSE-CRON 1 stops the rounds of once a second.
     pub rounds_paused: bool,
     pub facts: ProcessFacts,
@@ -242,6 +244,7 @@ impl Core {
             writing: false,
             checksums_count: true,
             active_expire: true,
+            expire_pace: EXPIRE_FIRST,
             rounds_paused: false,
             facts: ProcessFacts {
                 started: now,
