@@ -3,6 +3,7 @@
 //! `docs/architecture.md` has the map; the life of a request is in `reactor::tick`.
 #![deny(unsafe_code)]
 
+pub mod acl;
 pub mod commands;
 pub mod config;
 pub mod crash;

@@ -65,6 +65,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     let Startup {
         mut settings,
         config_file,
+        users,
         warnings,
         ..
     } = startup;
@@ -100,6 +101,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     Handlers::shared().announce();
     program::populate();
     let mut core = Core::new(settings, process::unix_now(), Box::new(OsHost::default()));
+    core.load_users(&users)?;
     core.facts.config_file = config_file
         .as_ref()
         .map(|path| path.display().to_string())

@@ -4,6 +4,7 @@ use super::connection::{check_client_name, is_printable_word};
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::table::help::help;
+use crate::acl::{Acl, UserId};
 use crate::resp::request::Args;
 use crate::server::blocking::Unblock;
 use crate::server::client_line::client_line;
@@ -172,6 +173,7 @@ struct KillFilter<'a> {
     kind: Option<ClientType>,
     address: Option<&'a [u8]>,
     own_address: Option<&'a [u8]>,
+    user: Option<UserId>,
     /// The least age in seconds.
     max_age: Option<i64>,
     with_caller: bool,
@@ -179,25 +181,24 @@ struct KillFilter<'a> {
 
 impl<'a> KillFilter<'a> {
     /// Reads pairs of option and value.
-    fn parse(args: Args<'a>) -> Result<Self, Failure> {
+    fn parse(args: Args<'a>, acl: &Acl) -> Result<Self, Failure> {
         let mut filter = KillFilter::default();
         for at in (2..args.len()).step_by(2) {
             let (option, Some(value)) = (args.at(at), args.get(at + 1)) else {
                 return syntax_error();
             };
-            filter.add(&option.to_ascii_lowercase(), value)?;
+            filter.add(&option.to_ascii_lowercase(), value, acl)?;
         }
         Ok(filter)
     }
 
-    fn add(&mut self, option: &[u8], value: &'a [u8]) -> Result<(), Failure> {
+    fn add(&mut self, option: &[u8], value: &'a [u8], acl: &Acl) -> Result<(), Failure> {
         match option {
             b"id" => self.id = Some(parse_id(value)?),
             b"type" => self.kind = Some(ClientType::parse(value)?),
             b"addr" => self.address = Some(value),
             b"laddr" => self.own_address = Some(value),
-            b"user" if value == b"default" => {} // everybody's user
-            b"user" => return Err([b"ERR No such user '", value, b"'"].concat().into()),
+            b"user" => self.user = Some(acl.find(value).ok_or([b"ERR No such user '", value, b"'"].concat())?),
             b"skipme" if value.eq_ignore_ascii_case(b"yes") => self.with_caller = false,
             b"skipme" if value.eq_ignore_ascii_case(b"no") => self.with_caller = true,
             b"maxage" => self.max_age = Some(parse_max_age(value)?),
@@ -213,6 +214,7 @@ impl<'a> KillFilter<'a> {
             && self
                 .own_address
                 .is_none_or(|address| address == session.own_address().as_bytes())
+            && self.user.is_none_or(|user| session.is_user(user))
             && self
                 .max_age
                 .is_none_or(|age| now.as_secs() - session.created.as_secs() >= age)
@@ -249,7 +251,7 @@ fn kill(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ctx.reply.ok();
         return Ok(());
     }
-    let filter = KillFilter::parse(args)?;
+    let filter = KillFilter::parse(args, &ctx.core.acl)?;
     let killed = kill_fitting(ctx, &filter);
     ctx.reply.len(killed);
     Ok(())

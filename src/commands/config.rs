@@ -7,7 +7,7 @@
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::table::help::help;
-use crate::config::rewrite::Extent;
+use crate::config::rewrite::{Extent, OwnedLines};
 use crate::config::{SetError, Setter, Settings};
 use crate::crash;
 use crate::log;
@@ -107,6 +107,9 @@ fn take_effect(core: &mut Core, changed: &[&'static str]) {
     if has(&["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"]) {
         core.apply_clock_settings();
     }
+    if has(&["requirepass"]) {
+        core.acl.set_default_password(core.settings.requirepass.as_bytes());
+    }
     if has(&["maxmemory", "maxmemory-clients"]) {
         core.apply_client_limit();
     }
@@ -154,7 +157,16 @@ pub(super) fn rewrite_file(core: &Core, extent: Extent) -> Result<(), String> {
     let Some(path) = &core.facts.config_path else {
         return Err("the server is running without a config file".into());
     };
-    if let Err(error) = core.settings.rewrite(path, &[], extent) {
+    // Where there is an ACL file, that has them.
+    let users = match core.settings.aclfile.is_empty() {
+        true => core.acl.lines(),
+        false => Vec::new(),
+    };
+    let users = OwnedLines {
+        directive: "user",
+        lines: &users,
+    };
+    if let Err(error) = core.settings.rewrite(path, &[users], extent) {
         let reason = listener::reason(&error);
         log::warning(&format!("CONFIG REWRITE failed: {reason}"));
         return Err(reason);

@@ -1,10 +1,10 @@
 //! Commands about the connection itself: who the client is, which protocol it speaks, which database it uses.
 //!
-//! There is one user, `default`, whose password is `requirepass`. While that is empty every password fits, as for a
-//! Redis user with `nopass`.
+//! Every client is some user's, at first the default one's. Who may be which is [`crate::acl`]'s to say.
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
+use crate::acl::DEFAULT_NAME;
 use crate::config::REDIS_VERSION;
 use crate::resp::reply::Protocol;
 use crate::resp::request::Args;
@@ -21,8 +21,6 @@ pub const COMMANDS: Family = &[
     ("reset", reset),
     ("select", select),
 ];
-
-const DEFAULT_USER: &[u8] = b"default";
 
 /// PING [message]. To a RESP2 subscriber it answers as a message would come.
 fn ping(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -52,14 +50,14 @@ fn echo(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// AUTH [username] password
 fn auth(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     match args.len() {
-        2 if ctx.core.settings.requirepass.is_empty() => {
+        2 if ctx.core.acl.default_user().needs_no_password => {
             return Err(
                 "ERR AUTH <password> called without any password configured for the default user. \
                         Are you sure your configuration is correct?"
                     .into(),
             );
         }
-        2 => authenticate(ctx, DEFAULT_USER, args.at(1))?,
+        2 => authenticate(ctx, DEFAULT_NAME, args.at(1))?,
         3 => authenticate(ctx, args.at(1), args.at(2))?,
         _ => return syntax_error(),
     }
@@ -69,19 +67,11 @@ fn auth(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// Lets the client in if user and password are right.
 fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let required = ctx.core.settings.requirepass.as_bytes();
-    if user != DEFAULT_USER || !(required.is_empty() || is_same_secret(required, password)) {
-        ctx.core.stats.acl_access_denied_auth += 1;
-        return Err("WRONGPASS invalid username-password pair or user is disabled.".into());
+    let word = ctx.args.at(0);
+    match ctx.core.log_in(ctx.session, user, password, word) {
+        true => Ok(()),
+        false => Err("WRONGPASS invalid username-password pair or user is disabled.".into()),
     }
-    ctx.session().authenticated = true;
-    Ok(())
-}
-
-/// Compares without stopping at the first difference: how long it takes must not tell how much of a guess was right.
-fn is_same_secret(secret: &[u8], guess: &[u8]) -> bool {
-    let different = secret.iter().zip(guess).fold(0, |all, (a, b)| all | (a ^ b));
-    secret.len() == guess.len() && std::hint::black_box(different) == 0
 }
 
 /// What HELLO was asked for beyond the protocol.
@@ -222,8 +212,8 @@ fn reset(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
     ctx.core.end_transaction(ctx.session);
     ctx.core.untrack(ctx.session);
     ctx.core.stop_monitoring(ctx.session);
-    let authenticated = ctx.core.settings.requirepass.is_empty();
-    ctx.session().reset(authenticated);
+    ctx.session().reset();
+    ctx.core.log_out(ctx.session);
     ctx.reply.protocol = Protocol::Resp2;
     ctx.reply.simple("RESET");
     Ok(())
@@ -245,16 +235,8 @@ mod tests {
         assert_eq!(server.core.stats.acl_access_denied_auth, 1);
         assert!(server.ask("HELLO 3 AUTH default secret SETNAME me").starts_with("%7|"));
         server.ask("RESET");
-        server.core.settings.requirepass = "".into();
+        server.core.acl.set_default_password(b"");
         assert_eq!(server.ask("PING"), "+PONG|");
-    }
-
-    #[test]
-    fn secrets_are_compared_whole() {
-        assert!(is_same_secret(b"secret", b"secret"));
-        for guess in ["", "secre", "secreT", "secrets", "Secret"] {
-            assert!(!is_same_secret(b"secret", guess.as_bytes()), "{guess}");
-        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, field_expiry, functions, geo,
+    acl, bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, field_expiry, functions, geo,
     hash_random, hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory,
     migrate, object, pubsub, replication, saving, scan, scan_values, scripts, server, set_algebra, sets, slowlog, sort,
     sorted_sets, streams, strings, tracking, transactions, ttl, waiting,
@@ -24,6 +24,7 @@ pub struct Handlers {
 pub type Family = &'static [(&'static str, Handler)];
 
 const FAMILIES: &[Family] = &[
+    acl::COMMANDS,
     bitfields::COMMANDS,
     bitmaps::COMMANDS,
     blocking_lists::COMMANDS,

@@ -3,6 +3,7 @@
 //! `table` has the facts of every command, `handlers` ties each to its function, and the functions stand in one file a
 //! family.
 
+pub mod acl;
 pub mod bitfields;
 pub mod bitmaps;
 pub mod blocking_lists;

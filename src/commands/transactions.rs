@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 use super::handlers::Family;
 use super::table::CommandSpec;
+use crate::acl::log::Place;
+use crate::acl::selector::Denied;
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;
 use crate::server::call::Call;
@@ -98,6 +100,12 @@ impl Queue {
         core.in_transaction = true;
         let mut started = Stopwatch::read();
         while let Some(request) = self.requests.pop_front() {
+            let denied = core.denied(session, request.spec, request.args(), Place::Transaction);
+            if let Some((denied, _)) = denied {
+                core.count_error(Some(request.spec), b"NOPERM", false);
+                reply.error(rules_changed(denied));
+                continue;
+            }
             let call = Call {
                 session,
                 spec: request.spec,
@@ -121,6 +129,19 @@ impl Queue {
         core.in_transaction = false;
         Ok(self.told.bytes)
     }
+}
+
+/// What stands in the place of a reply if the client may not run the command any longer that it has queued.
+fn rules_changed(denied: Denied) -> String {
+    let reason = match denied {
+        Denied::Command => "no permission to execute the command or subcommand",
+        Denied::Key(_) => "no permission to touch the specified keys",
+        Denied::Channel(_) => "no permission to access one of the channels used as argument to the command",
+    };
+    format!(
+        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is \
+         no longer allowed for the following reason: {reason}"
+    )
 }
 
 /// Whether pushes are what the command answers with.

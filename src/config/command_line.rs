@@ -19,6 +19,7 @@ use super::file::{Reader, RenamedCommand, StartError, read_files};
 use super::table::Status;
 use super::value::os_text;
 use super::{REDIS_VERSION, Settings, quoting};
+use crate::acl::file::UserLine;
 
 /// Everything the command line and the configuration files say.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Startup {
     pub config_file: Option<PathBuf>,
     /// Commands to be renamed or taken away.
     pub renamed_commands: Vec<RenamedCommand>,
+    /// Users, as the configuration has them.
+    pub users: Vec<UserLine>,
     /// Settings that were given although they have no effect, for the log: name and reason in one sentence.
     pub warnings: Vec<String>,
 }
@@ -69,6 +72,7 @@ pub(super) fn load_from(args: impl Iterator<Item = OsString>, stdin: &mut impl R
         settings: reader.settings,
         config_file,
         renamed_commands: reader.renamed_commands,
+        users: reader.users,
     })
 }
 

@@ -14,14 +14,11 @@ use super::quoting;
 use super::table::{Setting, Status, find};
 use super::value::os_text;
 use super::{REDIS_VERSION, Settings};
+use crate::acl::file::{BadLine, UserLine};
 use crate::format::glob;
 
 /// Files included by included files, and so on: beyond this they include each other in a circle.
 const MAX_INCLUDE_DEPTH: usize = 64;
-
-/// Rules that together allow everything. A file that Redis rewrote has a line giving them to the default user; it takes
-/// nothing away and is let pass. Should there be a `requirepass` as well, the password is still asked for.
-const UNRESTRICTED: [&[u8]; 6] = [b"on", b"nopass", b"sanitize-payload", b"~*", b"&*", b"+@all"];
 
 /// Why the server does not start. Prints as Redis's text, to be written to standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +110,7 @@ impl RenamedCommand {
 pub(super) struct Reader {
     pub(super) settings: Settings,
     pub(super) renamed_commands: Vec<RenamedCommand>,
+    pub(super) users: Vec<UserLine>,
     /// Settings given a value although nothing reads them yet, each once.
     pub(super) inert: Vec<&'static Setting>,
     /// Whether a `save` line was seen: the first replaces the default save points, the rest add to them.
@@ -160,8 +158,14 @@ impl Reader {
             }
             // Settings of lists that Redis 3.2 dropped and later releases still let pass.
             (b"list-max-ziplist-entries" | b"list-max-ziplist-value", [_]) => Ok(()),
-            (b"user", [b"default", rules @ ..]) if rules.iter().all(|rule| UNRESTRICTED.contains(rule)) => Ok(()),
-            (b"user", [_, ..]) => Err(fail("ACL users are not supported, use requirepass".into())),
+            (b"user", [_, ..]) => {
+                let user = UserLine::read(values, &self.users).map_err(|BadLine { word, reason }| {
+                    let word = String::from_utf8_lossy(&word);
+                    fail(format!("Error in user declaration '{word}': {reason}"))
+                })?;
+                self.users.push(user);
+                Ok(())
+            }
             (b"loadmodule", [_, ..]) => Err(fail("Modules are not supported".into())),
             (b"sentinel", _) => Err(fail("sentinel directive while not in sentinel mode".into())),
             (name, []) if name.contains(&b'.') => Err(fail("Module config specified without value".into())),
@@ -206,9 +210,6 @@ impl Reader {
             return Err(StartError::Fatal(
                 "replicaof directive not allowed in cluster mode".into(),
             ));
-        }
-        if !settings.aclfile.is_empty() {
-            return Err(StartError::Fatal("ACL files are not supported, use requirepass".into()));
         }
         settings.dir.resolve().map_err(StartError::Fatal)?;
         settings.settle();

@@ -47,7 +47,7 @@ pub fn quote(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// C's `isspace`: Rust's `is_ascii_whitespace` lacks the vertical tab.
-pub(super) fn is_space(byte: u8) -> bool {
+pub fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 

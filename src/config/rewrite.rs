@@ -31,7 +31,7 @@ pub struct OwnedLines<'a> {
     /// The first word of the lines; all lines of the file that start with it are replaced.
     pub directive: &'a str,
     /// The lines, complete.
-    pub lines: &'a [String],
+    pub lines: &'a [Vec<u8>],
 }
 
 /// Which settings get a line that have none yet.
@@ -70,7 +70,7 @@ impl Settings {
         for OwnedLines { directive, lines } in owned {
             draft.settle(directive);
             for line in *lines {
-                draft.put(directive, line.clone().into_bytes(), true);
+                draft.put(directive, line.clone(), true);
             }
         }
         draft.finish()
@@ -164,7 +164,8 @@ impl Draft {
 }
 
 /// Puts `text` in the place of the file at `path`, durably and in one step.
-fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
+/// Lets a file have this text: a crash leaves it as it was, or as it is to be.
+pub fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -24,7 +24,6 @@ const MIB: i128 = 1 << 20;
 /// The largest TCP port.
 const PORT_MAX: i128 = u16::MAX as i128;
 
-const ACL: Status = Inert("there are no ACL users, only `requirepass`");
 const CLUSTER: Status = Inert("there is no cluster mode");
 const DEFRAG: Status = Inert("the allocator's size classes leave little to defragment");
 const MODULES: Status = Inert("there are no modules");
@@ -147,11 +146,11 @@ settings! {
     /// Who may use `MODULE`.
     "enable-module-command" enable_module_command: Permission = Permission::No, Any, Startup, MODULES;
     /// File with the users; a name here is an error at start.
-    "aclfile" aclfile: Text = "".into(), Any, Startup, ACL;
+    "aclfile" aclfile: Text = "".into(), Any, Startup, Active;
     /// Which channels a new user may use.
-    "acl-pubsub-default" acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::Resetchannels, Any, Runtime, ACL;
+    "acl-pubsub-default" acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::Resetchannels, Any, Runtime, Active;
     /// Entries that `ACL LOG` keeps.
-    "acllog-max-len" acllog_max_len: u64 = 128, Whole(0, LONG_MAX), Runtime, ACL;
+    "acllog-max-len" acllog_max_len: u64 = 128, Whole(0, LONG_MAX), Runtime, Active;
 
     // Memory.
     /// Bytes of data at which keys are evicted; 0 means no limit.

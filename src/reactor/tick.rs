@@ -556,7 +556,7 @@ impl Reactor {
         if self.core.session_count() >= settings.maxclients as usize {
             return Some("-ERR max number of clients reached\r\n");
         }
-        if settings.protected_mode && settings.requirepass.is_empty() && !stream.is_local() {
+        if settings.protected_mode && self.core.acl.default_user().needs_no_password && !stream.is_local() {
             return Some(
                 "-DENIED Aeolus is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To allow others, set a password, or turn protected mode off with CONFIG SET protected-mode no from this machine.\r\n",
             );

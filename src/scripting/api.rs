@@ -200,13 +200,26 @@ fn set_repl(exchange: &Exchange, args: &MultiValue) -> mlua::Result<()> {
     Ok(())
 }
 
-/// `redis.acl_check_cmd`: there are no users to be asked about.
-fn acl_check(exchange: &Exchange, _: &MultiValue) -> mlua::Result<()> {
-    let text = match exchange.is_running() {
-        true => "ERR redis.acl_check_cmd is not supported: this server has no access control lists",
-        false => "ERR redis.acl_check_cmd can only be called inside a script invocation",
-    };
-    Err(reply_error(text, false))
+/// `redis.acl_check_cmd`: whether the user that has called the script may run a command.
+fn acl_check(exchange: &Exchange, args: &MultiValue) -> mlua::Result<bool> {
+    if !exchange.is_running() {
+        return Err(reply_error(
+            "ERR redis.acl_check_cmd can only be called inside a script invocation",
+            false,
+        ));
+    }
+    exchange.take_arguments(args).map_err(|text| reply_error(text, false))?;
+    match exchange.ask(Event::AccessCheck) {
+        Answer::Replied | Answer::GoOn => match exchange.reply.borrow().bytes.as_slice() {
+            b":1\r\n" => Ok(true),
+            b":0\r\n" => Ok(false),
+            _ => Err(reply_error(
+                "ERR Invalid command passed to redis.acl_check_cmd()",
+                false,
+            )),
+        },
+        Answer::Killed => Err(exchange.killed()),
+    }
 }
 
 /// A number as C makes an `int` of it.

@@ -53,6 +53,8 @@ const BIG: usize = 1 << 29;
 pub enum Event {
     /// It wants a command to be run.
     Call,
+    /// It wants to know whether a command may be run.
+    AccessCheck,
     /// It has run for a slice.
     SliceOver,
     /// It has ended.

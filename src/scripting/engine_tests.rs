@@ -37,6 +37,13 @@ fn run_with(engine: &mut Engine, script: &str, protocol: Protocol) -> String {
                 });
                 Answer::Replied
             }
+            Event::AccessCheck => {
+                engine.serve(|words, reply| match words.at(0) {
+                    b"nosuch" => reply.error("ERR Unknown command"),
+                    word => reply.int(i64::from(word == b"get")),
+                });
+                Answer::Replied
+            }
             Event::SliceOver => {
                 slices += 1;
                 if slices < 5 { Answer::GoOn } else { Answer::Killed }

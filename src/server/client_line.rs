@@ -53,7 +53,13 @@ pub fn client_line(session: &Session, now: Millis) -> String {
         ("tot-mem", session.memory().to_string()),
         ("events", if session.backlog_bytes > 0 { "rw" } else { "r" }.to_owned()),
         ("cmd", session.last_command.map_or("NULL", |spec| spec.name).to_owned()),
-        ("user", "default".to_owned()),
+        (
+            "user",
+            session
+                .user
+                .as_ref()
+                .map_or("(superuser)".into(), |user| text(Some(&*user.name))),
+        ),
         ("redir", redirection(session.tracking.as_deref()).to_string()),
         (
             "resp",
@@ -116,7 +122,7 @@ mod tests {
                      psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 \
                      tot-mem=";
         assert!(line.starts_with(start), "{line}");
-        let end = " events=r cmd=NULL user=default redir=-1 resp=2 lib-name= lib-ver=";
+        let end = " events=r cmd=NULL user=(superuser) redir=-1 resp=2 lib-name= lib-ver=";
         assert!(line.ends_with(end), "{line}");
     }
 }

@@ -30,6 +30,7 @@ use super::stopwatch::Stopwatch;
 use super::tracking::Tracking;
 use super::transaction::WatchTable;
 use super::upkeep::{EXPIRE_FIRST, Gone};
+use crate::acl::Acl;
 use crate::commands::handlers::Handlers;
 use crate::commands::table::{CommandId, CommandSpec};
 use crate::config::Settings;
@@ -86,6 +87,8 @@ pub struct ProcessFacts {
 pub struct Core {
     pub settings: Settings,
     pub handlers: &'static Handlers,
+    /// Users, and what they may do.
+    pub acl: Acl,
     pub keyspace: Keyspace,
     pub(super) sessions: Vec<Option<Box<Session>>>,
     session_count: usize,
@@ -194,9 +197,12 @@ pub struct Core {
 impl Core {
     pub fn new(settings: Settings, now: Millis, host: Box<dyn Host>) -> Self {
         let databases = settings.databases as usize;
+        let mut acl = Acl::default();
+        acl.set_default_password(settings.requirepass.as_bytes());
         let mut core = Core {
             keyspace: Keyspace::new(databases),
             handlers: Handlers::shared(),
+            acl,
             sessions: Vec::new(),
             session_count: 0,
             next_id: 1,
@@ -349,7 +355,8 @@ impl Core {
         self.session_count += 1;
         self.stats.total_connections_received += 1;
         let mut session = Box::new(Session::new(id, index, self.moment.now));
-        session.authenticated = self.settings.requirepass.is_empty();
+        session.user = Some(self.acl.beginner());
+        session.authenticated = !self.acl.asks_password();
         self.sessions[index.0].insert(session)
     }
 
@@ -458,7 +465,7 @@ impl Core {
     #[inline]
     pub fn must_authenticate(&mut self, index: SessionIndex) -> bool {
         // A password may be taken back after a client came that never gave it.
-        !self.settings.requirepass.is_empty() && !self.session(index).authenticated
+        self.acl.asks_password() && !self.session(index).authenticated
     }
 
     /// To be called whenever one of those reasons comes or goes.

@@ -6,6 +6,7 @@ use super::core::Core;
 use super::owned::OwnedRequest;
 use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SHORT_REPLY, SessionIndex};
 use super::stopwatch::{Stopwatch, Ticks};
+use crate::acl::log::Place;
 use crate::commands::table::errors::Unresolved;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors};
@@ -235,6 +236,17 @@ impl<'a> Executor<'a> {
             true => self.core.declared(spec, Args::new(input, spans, bigs)),
             false => spec,
         };
+        if let Some(text) = self.identity_refusal(session, spec) {
+            return self.reject(Some(spec), text);
+        }
+        let place = match self.core.session(session).is_queueing() {
+            true => Place::Transaction,
+            false => Place::TopLevel,
+        };
+        let args = Args::new(input, spans, bigs);
+        if let Some((_, text)) = self.core.denied(session, spec, args, place) {
+            return self.reject(Some(spec), [b"NOPERM ", &*text].concat());
+        }
         if let Some(text) = self.refusal(session, spec) {
             return self.reject(Some(spec), text);
         }
@@ -339,20 +351,26 @@ impl<'a> Executor<'a> {
         Some([b"EXECABORT Transaction discarded because of: ", text].concat())
     }
 
+    /// Why whoever this is may not run this command, whatever is known of users.
+    #[inline]
+    fn identity_refusal(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<&'static str> {
+        if spec.flags.contains(Flag::Admin)
+            && let Some(text) = self.protected(index, spec)
+        {
+            return Some(text);
+        }
+        if self.core.must_authenticate(index) && !spec.flags.contains(Flag::NoAuth) {
+            return Some("NOAUTH Authentication required.");
+        }
+        None
+    }
+
     /// Why this session may not run this command now.
     #[inline]
     fn refusal(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
         // What the primary has done is no question here.
         if self.core.is_hampered && self.core.replication.is_primary(index) {
             return None;
-        }
-        if spec.flags.contains(Flag::Admin)
-            && let Some(text) = self.protected(index, spec)
-        {
-            return Some(text.into());
-        }
-        if self.core.must_authenticate(index) && !spec.flags.contains(Flag::NoAuth) {
-            return Some("NOAUTH Authentication required.".into());
         }
         let session = self.core.session(index);
         let restricted = session.subscriptions.is_some() && session.is_subscriber();

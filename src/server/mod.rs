@@ -1,5 +1,6 @@
 //! The server core: commands on keyspace and sessions, without any I/O.
 
+mod access;
 pub mod append_only;
 pub mod blocking;
 pub mod call;

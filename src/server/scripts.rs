@@ -26,6 +26,7 @@ use super::propagation::{Audience, Unit};
 use super::session::{Blocked, ClientId, ReplyMode, Session, SessionIndex};
 use super::stopwatch::{Stopwatch, Ticks};
 use super::{call::Call, failure};
+use crate::acl::log::Place;
 use crate::commands::table::flags::Flag;
 use crate::commands::table::{self, CommandSpec, errors, errors::Unresolved};
 use crate::commands::transactions::Queue;
@@ -382,6 +383,7 @@ impl Core {
         let is_short_of_room = self.is_out_of_room && self.settings.maxmemory > 0;
         let spare = self.scripts.spare.take();
         let session = self.session(index);
+        let user = session.user.clone();
         let mut own = spare.unwrap_or_else(|| {
             let mut own = Box::new(Session::new(session.id, SessionIndex(0), moment.now));
             own.addresses = "lua lua".into();
@@ -391,6 +393,7 @@ impl Core {
         own.id = session.id;
         own.database = session.database;
         own.no_touch = session.no_touch;
+        own.user = user;
         let caller = (!is_replaying).then_some((index, session.id));
         Run {
             kind: start.kind,
@@ -434,6 +437,10 @@ impl Core {
                     engine.serve(|words, reply| self.call_for_script(run, script, words, reply, repl));
                     Answer::Replied
                 }
+                Event::AccessCheck => {
+                    engine.serve(|words, reply| self.check_for_script(script, words, reply));
+                    Answer::Replied
+                }
                 Event::SliceOver if may_pause => break false,
                 Event::SliceOver => Answer::GoOn,
             };
@@ -467,6 +474,10 @@ impl Core {
         if let Some(text) = self.refusal_of_script(run, spec) {
             return self.refuse_script(Some(spec), text, reply);
         }
+        if let Some((_, text)) = self.denied(script, spec, words, Place::Script) {
+            let text = format!("ERR ACL failure in script: {}", String::from_utf8_lossy(&text));
+            return self.refuse_script(Some(spec), text, reply);
+        }
         run.has_written |= spec.flags.contains(Flag::Write);
         self.session(script).protocol = reply.protocol;
         self.propagation.audience = match (repl & REPL_AOF > 0, repl & REPL_REPLICA > 0) {
@@ -485,6 +496,17 @@ impl Core {
         };
         self.call(call, reply);
         self.propagation.audience = Audience::All;
+    }
+
+    /// Answers whether the script's user may run a command; with an error if there is none of the name.
+    fn check_for_script(&mut self, script: SessionIndex, words: Args<'_>, reply: &mut Reply) {
+        let words = words.to_vec();
+        let (Ok(spec) | Err(Unresolved::WrongArity(spec))) = errors::resolve(&words) else {
+            return reply.error("ERR Unknown command");
+        };
+        let user = self.session(script).user.clone();
+        let is_allowed = user.is_none_or(|user| self.acl.check(user.id, spec, &words).is_ok());
+        reply.int(i64::from(is_allowed));
     }
 
     /// The command that the words name, or what is wrong with them.

@@ -8,6 +8,7 @@ use super::pubsub::Topic;
 use super::replication::primary::Replica;
 use super::tracking::Tracker;
 use super::transaction::Transaction;
+use crate::acl::{Identity, UserId};
 use crate::commands::table::CommandSpec;
 use crate::resp::reply::{Protocol, Reply};
 use crate::timer::Millis;
@@ -104,6 +105,9 @@ pub struct Session {
     /// The selected database.
     pub database: u32,
     pub protocol: Protocol,
+    /// Whose it is. Nobody's are the sessions of this server's own, which may do everything.
+    pub user: Option<Identity>,
+    /// Whether the user's password was given, if the default user needs one.
     pub authenticated: bool,
     pub unix_socket: bool,
     pub reply_mode: ReplyMode,
@@ -162,6 +166,7 @@ impl Session {
             index,
             database: 0,
             protocol: Protocol::Resp2,
+            user: None,
             authenticated: false,
             unix_socket: false,
             reply_mode: ReplyMode::On,
@@ -233,6 +238,10 @@ impl Session {
             .is_some_and(|transaction| transaction.is_open())
     }
 
+    pub fn is_user(&self, id: UserId) -> bool {
+        self.user.as_ref().is_some_and(|user| user.id == id)
+    }
+
     /// Whether the session's next command may run now.
     pub fn is_runnable(&self) -> bool {
         self.blocked.is_none() && !self.closing && !self.doomed
@@ -267,10 +276,9 @@ impl Session {
     }
 
     /// What `RESET` undoes.
-    pub fn reset(&mut self, authenticated: bool) {
+    pub fn reset(&mut self) {
         self.database = 0;
         self.protocol = Protocol::Resp2;
-        self.authenticated = authenticated;
         // Skipping the reply to RESET itself was asked for before it.
         if self.reply_mode != ReplyMode::Skip {
             self.reply_mode = ReplyMode::On;

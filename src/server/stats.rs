@@ -44,6 +44,8 @@ pub struct Stats {
     pub total_eviction_exceeded_time_usec: u64,
     pub acl_access_denied_auth: u64,
     pub acl_access_denied_cmd: u64,
+    pub acl_access_denied_key: u64,
+    pub acl_access_denied_channel: u64,
 }
 
 /// A rate averaged over the last sixteen samples, as Redis's `instantaneous_*`.

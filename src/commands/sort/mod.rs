@@ -49,7 +49,7 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(args: Args<'a>, may_store: bool) -> Result<Self, Failure> {
+    fn parse(args: Args<'a>, may_store: bool, may_read_any: bool) -> Result<Self, Failure> {
         let mut options = Options {
             by: None,
             unsorted: false,
@@ -80,10 +80,16 @@ impl<'a> Options<'a> {
                 at += 1;
             } else if is(b"by", 1) {
                 let pattern = Pattern::parse(args.at(at));
+                if matches!(pattern, Pattern::Key { .. }) && !may_read_any {
+                    return Err("ERR BY option of SORT denied due to insufficient ACL permissions.".into());
+                }
                 options.unsorted |= !matches!(pattern, Pattern::Key { .. });
                 options.by = Some(pattern);
                 at += 1;
             } else if is(b"get", 1) {
+                if !may_read_any {
+                    return Err("ERR GET option of SORT denied due to insufficient ACL permissions.".into());
+                }
                 options.gets.push(Pattern::parse(args.at(at)));
                 at += 1;
             } else {
@@ -104,12 +110,14 @@ impl<'a> Options<'a> {
 
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE destination]
 fn sort(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    run(ctx, args, Options::parse(args, true)?)
+    let may_read_any = ctx.core.may_read_any(ctx.session, ctx.spec, args);
+    run(ctx, args, Options::parse(args, true, may_read_any)?)
 }
 
 /// SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA]
 fn sort_ro(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    run(ctx, args, Options::parse(args, false)?)
+    let may_read_any = ctx.core.may_read_any(ctx.session, ctx.spec, args);
+    run(ctx, args, Options::parse(args, false, may_read_any)?)
 }
 
 fn run(ctx: &mut Context<'_>, args: Args<'_>, mut options: Options<'_>) -> Outcome {

@@ -315,7 +315,7 @@ impl Functions {
                 Event::Done => break,
                 Event::SliceOver if end.is_none_or(|end| Instant::now() < end) => Answer::GoOn,
                 // No command can be called here.
-                Event::SliceOver | Event::Call => {
+                Event::SliceOver | Event::Call | Event::AccessCheck => {
                     timed_out = true;
                     Answer::Killed
                 }

@@ -227,6 +227,7 @@ impl Core {
         log::notice("MASTER <-> REPLICA sync started");
         log::notice("Non blocking connect for SYNC fired the event.");
         let session = self.session(index);
+        session.user = None;
         session.authenticated = true;
         session.is_primary = true;
         session.reply_mode = ReplyMode::Off;

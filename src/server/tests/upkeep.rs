@@ -156,7 +156,7 @@ fn a_hard_output_limit_closes_at_once_and_a_soft_one_after_its_time() {
 fn a_client_without_the_password_may_leave_little_unread() {
     let mut server = Server::start();
     let stranger = server.connect();
-    server.core.settings.requirepass = "secret".into();
+    server.core.acl.set_default_password(b"secret");
     server.core.session(stranger).authenticated = false;
     server.core.session(stranger).backlog_bytes = 1024;
     server.core.check_output_limit(stranger);
