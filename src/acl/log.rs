@@ -7,6 +7,8 @@ use crate::timer::Millis;
 
 /// A refusal like one of the last minute is counted with it.
 const GROUPING: i64 = 60_000;
+/// How much is kept of a key, a channel or a name: whoever is refused could fill the memory with them.
+const SHOWN_MAX: usize = 1024;
 /// How many of the newest entries are looked at for one like it.
 const LOOKED_AT: usize = 10;
 
@@ -57,7 +59,7 @@ impl Place {
     }
 }
 
-/// What was refused to whom.
+/// What was refused to whom. Long keys and names are cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub reason: Reason,
@@ -65,6 +67,18 @@ pub struct Refusal {
     /// The command, key or channel; for a login the word that asked for it.
     pub object: Vec<u8>,
     pub user: Vec<u8>,
+}
+
+impl Refusal {
+    pub fn new(reason: Reason, place: Place, object: &[u8], user: &[u8]) -> Self {
+        let cut = |text: &[u8]| text[..text.len().min(SHOWN_MAX)].to_vec();
+        Refusal {
+            reason,
+            place,
+            object: cut(object),
+            user: cut(user),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -131,12 +145,7 @@ mod tests {
     use super::*;
 
     fn refusal(object: &str) -> Refusal {
-        Refusal {
-            reason: Reason::Key,
-            place: Place::TopLevel,
-            object: object.into(),
-            user: b"bob".to_vec(),
-        }
+        Refusal::new(Reason::Key, Place::TopLevel, object.as_bytes(), b"bob")
     }
 
     #[test]
@@ -156,6 +165,19 @@ mod tests {
             .map(|entry| (entry.id, entry.count, entry.created.0))
             .collect();
         assert_eq!(seen, [(2, 1, 122_000), (0, 2, 0), (1, 1, 1000)]);
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        let mut log = Log::default();
+        for len in [SHOWN_MAX, SHOWN_MAX + 1, 1 << 20] {
+            log.add(refusal(&"x".repeat(len)), String::new(), Millis(0), 128);
+        }
+        let seen: Vec<_> = log
+            .iter()
+            .map(|entry| (entry.count, entry.refusal.object.len()))
+            .collect();
+        assert_eq!(seen, [(3, SHOWN_MAX)]);
     }
 
     #[test]

@@ -49,6 +49,9 @@ impl Core {
         place: Place,
     ) -> Option<(Denied, Vec<u8>)> {
         let user = self.session(index).user.clone()?;
+        if self.acl.get(user.id).is_some_and(User::is_unrestricted) {
+            return None;
+        }
         let words = args.to_vec();
         let denied = self.acl.check(user.id, spec, &words).err()?;
         let object = denied.object(spec, &words);
@@ -58,15 +61,8 @@ impl Core {
             Denied::Channel(_) => &mut self.stats.acl_access_denied_channel,
         } += 1;
         let text = denied.text(&user.name, object, false);
-        self.log_refusal(
-            index,
-            Refusal {
-                reason: denied.into(),
-                place,
-                object: object.to_vec(),
-                user: user.name.to_vec(),
-            },
-        );
+        let refusal = Refusal::new(denied.into(), place, object, &user.name);
+        self.log_refusal(index, refusal);
         Some((denied, text))
     }
 
@@ -102,15 +98,7 @@ impl Core {
             true => Place::Transaction,
             false => Place::TopLevel,
         };
-        self.log_refusal(
-            index,
-            Refusal {
-                reason: Reason::Auth,
-                place,
-                object: word.to_vec(),
-                user: name.to_vec(),
-            },
-        );
+        self.log_refusal(index, Refusal::new(Reason::Auth, place, word, name));
         false
     }
 
