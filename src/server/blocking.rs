@@ -4,7 +4,8 @@
 //! arguments are copied, and its client stands in a queue for each of its keys. Whatever changes a key
 //! ([`Core::touched`]) marks its queue as ready; after the command that did so, the core runs the waiting commands
 //! again, in the order in which their clients began to wait. To a command, being woken and being called are the same
-//! thing, so each is written once. A command that still finds nothing keeps its place.
+//! thing, so each is written once. A command that still finds nothing keeps its place. Before it is run again its client's
+//! user is asked once more, as before any command.
 //!
 //! Waiting costs nothing: no polling, one wheel item for a deadline, none without. The wheel is hierarchical like that
 //! of the keys and counts the monotonic clock, so setting the system's time neither wakes nor forgets anybody. Items
@@ -23,6 +24,7 @@ use super::failure::{Failure, Outcome};
 use super::owned::OwnedRequest;
 use super::session::{Blocked, ReplyMode, SessionIndex};
 use super::stopwatch::Stopwatch;
+use crate::acl;
 use crate::keyspace::{Key, Type};
 use crate::resp::reply::Reply;
 use crate::timer::{Millis, TimerWheel, Verdict};
@@ -437,7 +439,7 @@ impl Core {
         }
     }
 
-    /// Runs a waiting command again; its client goes on unless the command asks to wait once more.
+    /// Runs a waiting command again, if its user still may; its client goes on unless the command asks to wait once more.
     pub(super) fn run_again(&mut self, index: SessionIndex) {
         let session = self.session(index);
         let Some(waiting) = session.waiting.take() else { return };
@@ -453,8 +455,21 @@ impl Core {
             big: None,
             started: Stopwatch::read(),
         };
-        self.waiting.retry = Retry::Trying;
-        self.call(call, &mut reply);
+        // Its user may have lost the right to what it waits for.
+        let denied = match waiting.keys.is_empty() {
+            true => None,
+            false => self.denied(index, call.spec, call.args, acl::log::Place::TopLevel),
+        };
+        match denied {
+            Some((_, text)) => {
+                let text = [b"NOPERM ", &*text].concat();
+                self.refuse(Some(index), Some(call.spec), &text, &mut reply);
+            }
+            None => {
+                self.waiting.retry = Retry::Trying;
+                self.call(call, &mut reply);
+            }
+        }
         if self.tracking.has_own() {
             self.tell_own(index);
         }

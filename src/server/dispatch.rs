@@ -328,12 +328,7 @@ impl<'a> Executor<'a> {
         let text = text.as_ref();
         let aborted = self.abort_transaction(spec, text);
         let text = aborted.as_deref().unwrap_or(text);
-        self.reply.error(text);
-        let code = text.split(|&b| b == b' ').next().unwrap_or(b"ERR");
-        self.core.count_error(spec, code, true);
-        if let Some(index) = self.current {
-            self.core.note_error(index, spec, text);
-        }
+        self.core.refuse(self.current, spec, text, &mut self.reply);
         self.last = Stopwatch::read();
         Verdict::Done
     }
@@ -482,6 +477,22 @@ fn may_write(spec: &CommandSpec) -> bool {
 }
 
 impl Core {
+    /// Answers a command that is not run with an error, and counts it so.
+    pub(super) fn refuse(
+        &mut self,
+        index: Option<SessionIndex>,
+        spec: Option<&'static CommandSpec>,
+        text: &[u8],
+        reply: &mut Reply,
+    ) {
+        reply.error(text);
+        let code = text.split(|&b| b == b' ').next().unwrap_or(b"ERR");
+        self.count_error(spec, code, true);
+        if let Some(index) = index {
+            self.note_error(index, spec, text);
+        }
+    }
+
     /// Why nothing may be written while the disk does not take it.
     pub(super) fn disk_refusal(&self) -> Option<String> {
         match self.append_only.error() {

@@ -1,6 +1,7 @@
 //! The core with a clock of its own: what goes when memory runs out, what it does between requests, what it makes of
 //! broken disks, and how it loads, at the start and again.
 
+mod access;
 mod eviction;
 mod faults;
 mod loading;
