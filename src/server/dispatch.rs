@@ -122,7 +122,7 @@ impl<'a> Executor<'a> {
         if is_asking || !session.replica.as_ref().is_some_and(|replica| replica.is_bound()) {
             return;
         }
-        // A subcommand is known when it has run, whatever was refused before.
+        // Which subcommand it was is known only since then.
         let command = spec.filter(|spec| !spec.is_container()).or(session.last_command);
         let name = command.map_or("<unknown>", |spec| spec.name);
         let client = client_line(session, now);
@@ -228,6 +228,7 @@ impl<'a> Executor<'a> {
             let unresolved = errors::resolve(&words).err().unwrap_or(Unresolved::UnknownCommand);
             return self.reject_unresolved(unresolved, &words);
         }
+        self.core.session(session).last_command = Some(spec);
         if !spec.accepts(argc) {
             return self.reject(Some(spec), errors::wrong_arity(spec.name));
         }
@@ -262,7 +263,6 @@ impl<'a> Executor<'a> {
             return Verdict::Held;
         }
         let current = self.core.session(session);
-        current.last_command = Some(spec);
         if current.transaction.is_some() && current.is_queueing() && !is_run_at_once(spec) {
             return self.queue(session, spec, input, spans, bigs);
         }
@@ -308,6 +308,9 @@ impl<'a> Executor<'a> {
             }
             Unresolved::UnknownCommand | Unresolved::UnknownSubcommand => None,
         };
+        if let Some(index) = self.current {
+            self.core.session(index).last_command = spec;
+        }
         self.reject(spec, unresolved.text(words))
     }
 

@@ -139,6 +139,7 @@ pub struct Session {
     pub fd: i32,
     pub created: Millis,
     pub last_interaction: Millis,
+    /// Asked for last, whether or not it was refused; `None` if there is no such command.
     pub last_command: Option<&'static CommandSpec>,
     /// Where among all records the last of what this client has caused ends.
     pub write_offset: u64,

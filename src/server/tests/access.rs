@@ -45,3 +45,30 @@ fn others_who_wait_are_served_in_the_place_of_the_one_who_may_not() {
     assert_eq!(server.take_reply_of(bob), "-NOPERM No permissions to access a key|");
     assert_eq!(server.take_reply_of(other), "*2|$4|list|$1|a|");
 }
+
+#[test]
+fn a_command_that_was_refused_is_the_last_that_was_asked_for() {
+    let mut server = Server::start();
+    let bob = server.connect();
+    server.ask("ACL SETUSER bob on nopass +multi");
+    server.ask_as(bob, "AUTH bob x");
+    for (line, named) in [
+        ("GET a", "get"),
+        ("CONFIG GET port", "config|get"),
+        ("MULTI", "multi"),
+        ("INCR a", "incr"),
+        ("INCR", "incr"),
+        ("CONFIG", "config"),
+        ("NOSUCH", "NULL"),
+        ("CONFIG NOSUCH", "NULL"),
+    ] {
+        server.ask_as(bob, line);
+        let id = server.core.session(bob).id.0;
+        assert_eq!(
+            command_told(&server.ask(&format!("CLIENT LIST ID {id}"))),
+            named,
+            "{line}"
+        );
+    }
+    assert_eq!(command_told(&server.ask("ACL LOG")), "incr");
+}
