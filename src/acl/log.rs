@@ -102,6 +102,10 @@ pub struct Log {
 impl Log {
     /// Notes a refusal, in an entry of its own or in one of the newest that is like it. O(1), and O(entries) where one is moved.
     pub fn add(&mut self, refusal: Refusal, client: String, now: Millis, max: usize) {
+        if max == 0 {
+            self.entries.clear();
+            return;
+        }
         let is_like = |entry: &Entry| entry.refusal == refusal && now.since(entry.updated) <= GROUPING;
         let like = self.entries.iter().take(LOOKED_AT).position(is_like);
         let entry = match like.and_then(|at| self.entries.remove(at)) {
@@ -188,7 +192,10 @@ mod tests {
         }
         assert_eq!(log.iter().map(|entry| entry.id).collect::<Vec<_>>(), [4, 3, 2]);
         log.reset();
+        log.add(refusal("none"), String::new(), Millis(0), 0);
+        assert_eq!(log.iter().len(), 0);
         log.add(refusal("x"), String::new(), Millis(0), 3);
-        assert_eq!(log.iter().map(|entry| entry.id).collect::<Vec<_>>(), [5]);
+        let left: Vec<_> = log.iter().map(|entry| entry.id).collect();
+        assert_eq!(left, [5], "what is not kept has no number");
     }
 }

@@ -230,6 +230,14 @@ mod tests {
     }
 
     #[test]
+    fn resetting_the_counts_leaves_those_of_refusals() {
+        let mut server = Server::start();
+        server.ask("AUTH nobody x");
+        server.ask("CONFIG RESETSTAT");
+        assert!(server.ask("INFO stats").contains("acl_access_denied_auth:1|"));
+    }
+
+    #[test]
     fn resetting_the_counts_forgets_what_was_freed() {
         let mut server = Server::start();
         for member in 0..200 {

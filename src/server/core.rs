@@ -323,9 +323,9 @@ impl Core {
             .sample(self.stats.eventloop_duration_usec, self.monotonic);
     }
 
-    /// Starts all counting anew (CONFIG RESETSTAT). The memory peak and the slow log are not counts and stay.
+    /// Starts counting anew (CONFIG RESETSTAT). The memory peak and the slow log are not counts and stay.
     pub fn reset_stats(&mut self) {
-        self.stats = Stats::default();
+        self.stats.reset();
         self.command_stats.fill(CommandStats::default());
         self.error_stats.clear();
         self.keyspace.graveyard.freed = 0;

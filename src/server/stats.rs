@@ -42,10 +42,25 @@ pub struct Stats {
     pub eventloop_duration_usec: u64,
     pub eventloop_duration_cmd_usec: u64,
     pub total_eviction_exceeded_time_usec: u64,
+    /// These four since the start.
     pub acl_access_denied_auth: u64,
     pub acl_access_denied_cmd: u64,
     pub acl_access_denied_key: u64,
     pub acl_access_denied_channel: u64,
+}
+
+impl Stats {
+    /// CONFIG RESETSTAT. What was refused to users stays counted: who tries what may not be theirs is not to be forgotten
+    /// for the sake of a measurement.
+    pub fn reset(&mut self) {
+        *self = Stats {
+            acl_access_denied_auth: self.acl_access_denied_auth,
+            acl_access_denied_cmd: self.acl_access_denied_cmd,
+            acl_access_denied_key: self.acl_access_denied_key,
+            acl_access_denied_channel: self.acl_access_denied_channel,
+            ..Stats::default()
+        };
+    }
 }
 
 /// A rate averaged over the last sixteen samples, as Redis's `instantaneous_*`.
