@@ -13,7 +13,8 @@ const HEADER: &str = "\
 
 These are the commands of Redis 7.2, and some that came with newer servers, by group. One that is built takes the
 options of Redis 7.2 and answers as Redis does, to the byte; one that is not is unknown to clients, and `COMMAND` does not
-list it. *Since* is the version of Redis that brought it.
+list it. There is no cluster mode and no interface for modules: what needs them is *refused*, in the words of a Redis that
+has neither. *Since* is the version of Redis that brought the command.
 
 This page is generated: `AEOLUS_BLESS=1 cargo test --lib commands::compatibility_page` writes it anew after a change of
 the command table or of the handlers.
@@ -45,6 +46,11 @@ fn is_built(spec: &CommandSpec) -> bool {
     Handlers::shared().get(spec).is_some()
 }
 
+/// Whether the command does nothing but to say that there is no cluster, or are no modules.
+fn is_refused(spec: &CommandSpec) -> bool {
+    spec.group == Group::Cluster || matches!(spec.name, "module|load" | "module|loadex" | "module|unload")
+}
+
 /// A command with those below it; one that only gathers others has no row of its own.
 fn family(spec: &'static CommandSpec) -> impl Iterator<Item = &'static CommandSpec> + Clone {
     let alone = (!spec.is_container() || is_built(spec)).then_some(spec);
@@ -53,7 +59,11 @@ fn family(spec: &'static CommandSpec) -> impl Iterator<Item = &'static CommandSp
 
 fn row(spec: &CommandSpec) -> String {
     let name = spec.name.replace('|', " ").to_ascii_uppercase();
-    let built = if is_built(spec) { "yes" } else { "not yet" };
+    let built = match (is_built(spec), is_refused(spec)) {
+        (_, true) => "refused",
+        (true, false) => "yes",
+        (false, false) => "not yet",
+    };
     let deprecated = match spec.docs.status {
         Status::Deprecated { since, .. } => format!(" Deprecated since {since}."),
         Status::Current | Status::System => String::new(),
@@ -64,9 +74,13 @@ fn row(spec: &CommandSpec) -> String {
 
 fn page() -> String {
     let listed = top_level().iter().flat_map(family);
-    let built = listed.clone().filter(|spec| is_built(spec)).count();
+    let built = listed
+        .clone()
+        .filter(|spec| is_built(spec) && !is_refused(spec))
+        .count();
+    let refused = listed.clone().filter(|spec| is_refused(spec)).count();
     let mut page = format!(
-        "{HEADER}Of {} commands and subcommands, {built} are built.\n",
+        "{HEADER}Of {} commands and subcommands, {built} are built and {refused} refused.\n",
         listed.count()
     );
     let mut group = None;

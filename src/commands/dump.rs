@@ -19,7 +19,7 @@ use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
 use crate::timer::Millis;
 
-pub const COMMANDS: Family = &[("dump", dump), ("restore", restore)];
+pub const COMMANDS: Family = &[("dump", dump), ("restore", restore), ("restore-asking", restore)];
 
 const BUSY_KEY: &str = "BUSYKEY Target key name already exists.";
 const WRONG_FOOTER: &str = "ERR DUMP payload version or checksum are wrong";

@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    acl, bitfields, bitmaps, blocking_lists, client, config, connection, debug, dump, field_expiry, functions, geo,
-    hash_random, hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut, memory,
-    migrate, object, pubsub, replication, saving, scan, scan_values, scripts, server, set_algebra, sets, slowlog, sort,
-    sorted_sets, streams, strings, tracking, transactions, ttl, waiting,
+    acl, bitfields, bitmaps, blocking_lists, client, cluster, config, connection, debug, dump, field_expiry, functions,
+    geo, hash_random, hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut,
+    memory, migrate, modules, object, pubsub, replication, saving, scan, scan_values, scripts, server, set_algebra,
+    sets, slowlog, sort, sorted_sets, streams, strings, tracking, transactions, ttl, waiting,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -29,6 +29,7 @@ const FAMILIES: &[Family] = &[
     bitmaps::COMMANDS,
     blocking_lists::COMMANDS,
     client::COMMANDS,
+    cluster::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
@@ -49,6 +50,7 @@ const FAMILIES: &[Family] = &[
     lolwut::COMMANDS,
     memory::COMMANDS,
     migrate::COMMANDS,
+    modules::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
     saving::COMMANDS,

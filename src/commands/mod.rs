@@ -8,6 +8,7 @@ pub mod bitfields;
 pub mod bitmaps;
 pub mod blocking_lists;
 pub mod client;
+pub mod cluster;
 #[cfg(test)]
 mod compatibility_page;
 pub mod config;
@@ -36,6 +37,7 @@ pub mod lists;
 pub mod lolwut;
 pub mod memory;
 mod migrate;
+pub mod modules;
 pub mod object;
 pub mod pubsub;
 pub mod ranges;

@@ -26,7 +26,6 @@ const PORT_MAX: i128 = u16::MAX as i128;
 
 const CLUSTER: Status = Inert("there is no cluster mode");
 const DEFRAG: Status = Inert("the allocator's size classes leave little to defragment");
-const MODULES: Status = Inert("there are no modules");
 const OS: Status = Inert("process-wide tuning of the operating system is left to its own tools");
 const REPLICATION: Status = Inert("replication does not read it yet");
 const SYSLOG: Status = Inert("messages go to the log file or standard output only");
@@ -144,7 +143,7 @@ settings! {
     /// Who may use `DEBUG`.
     "enable-debug-command" enable_debug_command: Permission = Permission::No, Any, Startup, Active;
     /// Who may use `MODULE`.
-    "enable-module-command" enable_module_command: Permission = Permission::No, Any, Startup, MODULES;
+    "enable-module-command" enable_module_command: Permission = Permission::No, Any, Startup, Active;
     /// File with the users; a name here is an error at start.
     "aclfile" aclfile: Text = "".into(), Any, Startup, Active;
     /// Which channels a new user may use.

@@ -442,12 +442,14 @@ impl<'a> Executor<'a> {
     /// Why a command that the configuration must allow first is not allowed to this client.
     #[cold]
     fn protected(&mut self, session: SessionIndex, spec: &'static CommandSpec) -> Option<&'static str> {
-        if spec.name != "debug" {
-            return None;
-        }
-        let local = self.core.session(session).is_local();
-        let allowed = self.core.settings.enable_debug_command.allows(local);
-        (!allowed).then_some(DEBUG_NOT_ALLOWED)
+        let settings = &self.core.settings;
+        let (permission, text) = match spec.name {
+            "debug" => (settings.enable_debug_command, DEBUG_NOT_ALLOWED),
+            "module|load" | "module|loadex" | "module|unload" => (settings.enable_module_command, MODULE_NOT_ALLOWED),
+            _ => return None,
+        };
+        let is_local = self.core.session(session).is_local();
+        (!permission.allows(is_local)).then_some(text)
     }
 
     /// Whether this command may run, but not yet. Nobody would try one of a log again, and it was made long ago.
@@ -534,6 +536,8 @@ pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 pub(super) const CANNOT_SAVE: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
 const DEBUG_NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+
+const MODULE_NOT_ALLOWED: &str = "ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
 
 /// Whether a request is the start or the header of an HTTP request with a body.
 fn is_http(words: &[&[u8]]) -> bool {

@@ -36,6 +36,12 @@ pub const FAMILY: Family = Family {
         .steady(),
         exact(1, "LATENCY HISTOGRAM NOSUCH").steady(),
         form(1, "LATENCY HISTOGRAM INFO", Compare::Shape).steady(),
+        exact(
+            1,
+            "<ASKING|CLUSTER <INFO|HELP|NODES|SLOTS|SHARDS|MYID|KEYSLOT A|NOSUCH|ADDSLOTS>|CLUSTER>",
+        )
+        .steady(),
+        exact(1, "MODULE <LIST|LOAD /NOSUCH|UNLOAD ABC|NOSUCH|LOAD>").steady(),
         exact(1, "DEBUG <SLEEP 0|OBJECT|HELP>").steady(),
         exact(1, "<SLOWLOG|MEMORY|LATENCY|DEBUG>").steady(),
     ],
