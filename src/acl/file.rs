@@ -21,9 +21,9 @@ pub struct UserLine {
     pub rules: Vec<Vec<u8>>,
 }
 
-/// Why a `user` line is wrong: at which word, and the reason.
+/// Why a `user` line is wrong: whose, and the reason. A mistake in parentheses is told of `user` itself, as Redis does.
 pub struct BadLine {
-    pub word: Vec<u8>,
+    pub whose: Vec<u8>,
     pub reason: &'static str,
 }
 
@@ -31,11 +31,11 @@ impl UserLine {
     /// Reads the words behind `user`. Names of commands are not looked up yet.
     ///
     /// # Errors
-    /// The first word that is no rule, whatever commands there are.
+    /// The first mistake, whatever commands there are.
     pub fn read(words: &[&[u8]], known: &[UserLine]) -> Result<UserLine, BadLine> {
         let (name, rules) = words.split_first().expect("a directive with a value");
-        let bad = |word: &[u8], reason| BadLine {
-            word: word.to_vec(),
+        let bad = |whose: &[u8], reason| BadLine {
+            whose: whose.to_vec(),
             reason,
         };
         if known.iter().any(|line| line.name == *name) {
@@ -47,7 +47,8 @@ impl UserLine {
         for word in &rules {
             match trial.apply(word, false) {
                 Ok(()) | Err(RuleError::UnknownCommand) => {}
-                Err(error) => return Err(bad(word, error.text())),
+                Err(error) if word.starts_with(b"(") => return Err(bad(b"user", error.text())),
+                Err(error) => return Err(bad(name, error.text())),
             }
         }
         Ok(UserLine {

@@ -159,9 +159,9 @@ impl Reader {
             // Settings of lists that Redis 3.2 dropped and later releases still let pass.
             (b"list-max-ziplist-entries" | b"list-max-ziplist-value", [_]) => Ok(()),
             (b"user", [_, ..]) => {
-                let user = UserLine::read(values, &self.users).map_err(|BadLine { word, reason }| {
-                    let word = String::from_utf8_lossy(&word);
-                    fail(format!("Error in user declaration '{word}': {reason}"))
+                let user = UserLine::read(values, &self.users).map_err(|BadLine { whose, reason }| {
+                    let whose = String::from_utf8_lossy(&whose);
+                    fail(format!("Error in user declaration '{whose}': {reason}"))
                 })?;
                 self.users.push(user);
                 Ok(())

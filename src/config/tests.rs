@@ -502,7 +502,13 @@ fn wrong_lines_are_reported_in_the_words_of_redis() {
             "user a on what",
             1,
             "user a on what",
-            "Error in user declaration 'what': Syntax error",
+            "Error in user declaration 'a': Syntax error",
+        ),
+        (
+            "user a (what)",
+            1,
+            "user a (what)",
+            "Error in user declaration 'user': Syntax error",
         ),
         (
             "user a (+get ~a",

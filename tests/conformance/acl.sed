@@ -17,6 +17,3 @@ s/{user hpuser on nopass resetchannels/{user hpuser on nopass sanitize-payload r
 
 # ACL LOAD closes the clients only of those users that it changes.
 /catch {r ACL LIST} e/ { n; s/\*I\/O error\*/*user alice *user eve */ }
-
-# READONLY is a command for clusters, which are not built. Any will do that is not among @scripting.
-s/scripter on nopass +readonly/scripter on nopass +ping/
