@@ -349,7 +349,7 @@ impl<'a> Executor<'a> {
         Some([b"EXECABORT Transaction discarded because of: ", text].concat())
     }
 
-    /// Why whoever this is may not run this command, whatever is known of users.
+    /// Why nobody who stands where this session does may run this command, whatever its user may do.
     #[inline]
     fn identity_refusal(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<&'static str> {
         if spec.flags.contains(Flag::Admin)
@@ -359,6 +359,9 @@ impl<'a> Executor<'a> {
         }
         if self.core.must_authenticate(index) && !spec.flags.contains(Flag::NoAuth) {
             return Some("NOAUTH Authentication required.");
+        }
+        if spec.flags.contains(Flag::NoMulti) && self.core.session(index).is_queueing() {
+            return Some("ERR Command not allowed inside a transaction");
         }
         None
     }
@@ -381,9 +384,6 @@ impl<'a> Executor<'a> {
         let is_replica = session.replica.as_ref().is_some_and(|replica| replica.is_bound());
         if (session.monitor || is_replica) && (may_write(spec) || spec.flags.contains(Flag::ReadOnly)) {
             return Some("ERR Replica can't interact with the keyspace".into());
-        }
-        if spec.flags.contains(Flag::NoMulti) && session.is_queueing() {
-            return Some("ERR Command not allowed inside a transaction".into());
         }
         if self.core.settings.maxmemory > 0 && !self.core.is_replaying && !self.core.leaves_eviction() {
             let enough = !self.core.may_evict() || self.make_room(index);
