@@ -7,8 +7,8 @@ use crate::timer::Millis;
 
 /// A refusal like one of the last minute is counted with it.
 const GROUPING: i64 = 60_000;
-/// How much is kept of a key, a channel or a name: whoever is refused could fill the memory with them.
-const SHOWN_MAX: usize = 1024;
+/// Bytes kept of a key, a channel, a name or a client's line: anybody can send long ones, even who has not logged in.
+const SHOWN_MAX: usize = 4096;
 /// How many of the newest entries are looked at for one like it.
 const LOOKED_AT: usize = 10;
 
@@ -101,11 +101,14 @@ pub struct Log {
 
 impl Log {
     /// Notes a refusal, in an entry of its own or in one of the newest that is like it. O(1), and O(entries) where one is moved.
-    pub fn add(&mut self, refusal: Refusal, client: String, now: Millis, max: usize) {
+    pub fn add(&mut self, refusal: Refusal, mut client: String, now: Millis, max: usize) {
         if max == 0 {
             self.entries.clear();
             return;
         }
+        let whole = |&end: &usize| client.is_char_boundary(end);
+        let end = (0..=SHOWN_MAX.min(client.len())).rev().find(whole);
+        client.truncate(end.unwrap_or(0));
         let is_like = |entry: &Entry| entry.refusal == refusal && now.since(entry.updated) <= GROUPING;
         let like = self.entries.iter().take(LOOKED_AT).position(is_like);
         let entry = match like.and_then(|at| self.entries.remove(at)) {
