@@ -3,12 +3,15 @@
 //! An ACL file has one user a line, as ACL LIST prints them, and nothing else: no comments, no quotes. It is all or nothing; a
 //! file with a mistake anywhere changes no user. Every mistake is named, since somebody has to correct them all.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 
 use super::rule::RuleError;
 use super::user::User;
 use super::{Acl, BadRule, default_user, is_name, join_parentheses};
+use crate::config::quoting;
 use crate::config::rewrite::replace_file;
 
 const NOTHING_CHANGED: &str =
@@ -32,13 +35,13 @@ impl UserLine {
     ///
     /// # Errors
     /// The first mistake, whatever commands there are.
-    pub fn read(words: &[&[u8]], known: &[UserLine]) -> Result<UserLine, BadLine> {
+    pub fn read(words: &[&[u8]], known: &mut BTreeSet<Vec<u8>>) -> Result<UserLine, BadLine> {
         let (name, rules) = words.split_first().expect("a directive with a value");
         let bad = |whose: &[u8], reason| BadLine {
             whose: whose.to_vec(),
             reason,
         };
-        if known.iter().any(|line| line.name == *name) {
+        if !known.insert(name.to_vec()) {
             let reason = "Duplicate user found. A user can only be defined once in config files";
             return Err(bad(name, reason));
         }
@@ -91,6 +94,15 @@ impl Acl {
         self.iter().map(User::describe).collect()
     }
 
+    /// The users as lines of a configuration file, where quotes mean something: words that have some are quoted.
+    pub fn config_lines(&self) -> Vec<Vec<u8>> {
+        let quoted = |line: Vec<u8>| {
+            let words = line.split(|&byte| byte == b' ').map(quoting::quoted_if_needed);
+            words.collect::<Vec<_>>().join(&b' ')
+        };
+        self.lines().into_iter().map(quoted).collect()
+    }
+
     /// Writes the users to a file. It is replaced whole, or not at all.
     ///
     /// # Errors
@@ -108,14 +120,18 @@ impl Acl {
 /// All mistakes in one text, each with the number of its line.
 pub fn read(path: &str, text: &[u8], all_channels: bool) -> Result<Vec<User>, String> {
     let mut users: Vec<User> = Vec::new();
+    let mut names = BTreeSet::new();
     let mut mistakes = String::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
         }
-        match read_line(line, &users, all_channels) {
-            Ok(user) => users.push(user),
+        match read_line(line, &names, all_channels) {
+            Ok(user) => {
+                names.insert(user.name.clone());
+                users.push(user);
+            }
             Err(told) => told
                 .iter()
                 .for_each(|mistake| mistakes += &mistake.text(path, index + 1)),
@@ -124,7 +140,7 @@ pub fn read(path: &str, text: &[u8], all_channels: bool) -> Result<Vec<User>, St
     if !mistakes.is_empty() {
         return Err(mistakes + NOTHING_CHANGED);
     }
-    if !users.iter().any(|user| *user.name == *super::DEFAULT_NAME) {
+    if !names.contains(super::DEFAULT_NAME) {
         users.push(default_user());
     }
     Ok(users)
@@ -158,7 +174,7 @@ impl Mistake {
     }
 }
 
-fn read_line(line: &[u8], known: &[User], all_channels: bool) -> Result<User, Vec<Mistake>> {
+fn read_line(line: &[u8], known: &BTreeSet<Rc<[u8]>>, all_channels: bool) -> Result<User, Vec<Mistake>> {
     let words: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
     let [b"user", name, rules @ ..] = words.as_slice() else {
         return Err(vec![Mistake::NoUser]);
@@ -166,7 +182,7 @@ fn read_line(line: &[u8], known: &[User], all_channels: bool) -> Result<User, Ve
     if !is_name(name) {
         return Err(vec![Mistake::Name(name.to_vec())]);
     }
-    if known.iter().any(|user| *user.name == **name) {
+    if known.contains(*name) {
         return Err(vec![Mistake::Duplicate(name.to_vec())]);
     }
     let rules = join_parentheses(rules).map_err(|_| vec![Mistake::Parenthesis])?;

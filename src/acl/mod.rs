@@ -26,8 +26,13 @@ pub use user::User;
 use crate::commands::table::CommandSpec;
 
 /// Number of a user, used again only when that user is gone and all its clients are closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserId(u32);
+
+impl UserId {
+    /// No user's, ever: that of a client whose user is gone.
+    pub const NOBODY: UserId = UserId(u32::MAX);
+}
 
 /// Whose a connection is. The name is there to be shown; what the user may do now is asked by its id.
 #[derive(Clone, Debug)]
@@ -49,9 +54,12 @@ pub struct BadRule {
 pub struct Acl {
     /// By id. The default user is the first and always there.
     users: Vec<Option<User>>,
+    /// Places among them that are free again.
+    free: Vec<UserId>,
     ids: BTreeMap<Rc<[u8]>, UserId>,
     pub log: Log,
-    restricts: bool,
+    /// How many users are refused something.
+    restricted: usize,
     asks_password: bool,
 }
 
@@ -59,9 +67,10 @@ impl Default for Acl {
     fn default() -> Self {
         let mut acl = Acl {
             users: Vec::new(),
+            free: Vec::new(),
             ids: BTreeMap::new(),
             log: Log::default(),
-            restricts: false,
+            restricted: 0,
             asks_password: false,
         };
         acl.put(default_user());
@@ -85,7 +94,7 @@ impl Acl {
     /// Whether some user is refused something. O(1).
     #[inline]
     pub fn restricts(&self) -> bool {
-        self.restricts
+        self.restricted > 0
     }
 
     /// Whether a client has to say who it is before it may do anything. O(1).
@@ -158,22 +167,29 @@ impl Acl {
         Ok(user)
     }
 
-    /// Lets a user be as drafted.
+    /// Lets a user be as drafted. O(log users).
     pub fn put(&mut self, user: User) -> UserId {
         let id = self.find(&user.name).unwrap_or_else(|| self.free_id());
         self.ids.insert(user.name.clone(), id);
-        let place = id.0 as usize;
-        if place == self.users.len() {
-            self.users.push(None);
-        }
-        self.users[place] = Some(user);
-        self.note_restrictions();
+        self.place(id, Some(user));
         id
     }
 
-    fn free_id(&self) -> UserId {
-        let free = self.users.iter().position(Option::is_none);
-        UserId(free.unwrap_or(self.users.len()) as u32)
+    fn free_id(&mut self) -> UserId {
+        self.free.pop().unwrap_or_else(|| {
+            self.users.push(None);
+            UserId(self.users.len() as u32 - 1)
+        })
+    }
+
+    /// Puts a user in the place of the one that was there, and counts who is restricted.
+    fn place(&mut self, id: UserId, user: Option<User>) {
+        let is_restricted = |user: &Option<User>| user.as_ref().is_some_and(|user| !user.is_unrestricted());
+        self.restricted += usize::from(is_restricted(&user));
+        let before = std::mem::replace(&mut self.users[id.0 as usize], user);
+        self.restricted -= usize::from(is_restricted(&before));
+        let default = self.users[0].as_ref();
+        self.asks_password = default.is_some_and(|user| !user.needs_no_password || !user.is_enabled);
     }
 
     /// Removes a user. Its clients must be closed before another takes its id.
@@ -183,8 +199,8 @@ impl Acl {
     pub fn remove(&mut self, name: &[u8]) -> Option<UserId> {
         assert!(name != DEFAULT_NAME, "the default user stays");
         let id = self.ids.remove(name)?;
-        self.users[id.0 as usize] = None;
-        self.note_restrictions();
+        self.place(id, None);
+        self.free.push(id);
         Some(id)
     }
 
@@ -200,12 +216,6 @@ impl Acl {
             debug_assert_eq!(known, Ok(()));
         }
         self.put(user);
-    }
-
-    fn note_restrictions(&mut self) {
-        self.restricts = self.users.iter().flatten().any(|user| !user.is_unrestricted());
-        let default = self.users[0].as_ref();
-        self.asks_password = default.is_some_and(|user| !user.needs_no_password || !user.is_enabled);
     }
 }
 

@@ -277,6 +277,8 @@ fn subject(name: &[u8], is_allowed: bool) -> Result<Subject, RuleError> {
     if argument.is_empty() {
         return Err(RuleError::Syntax);
     }
+    // As with patterns.
+    let argument = without_spaces(argument)?;
     match container.is_container() {
         true => command(name).map(Subject::Command),
         false => Ok(Subject::FirstArgument(container, argument.to_ascii_lowercase().into())),

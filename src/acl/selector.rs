@@ -13,6 +13,7 @@ use super::rule::{CommandRule, RuleError, SelectorRule, Subject};
 use crate::commands::table::flags::{AclCategory, Flag, KeyFlag, KeyFlags};
 use crate::commands::table::keys::{KeyRef, keys};
 use crate::commands::table::{self, CommandId, CommandSet, CommandSpec};
+use crate::config::quoting;
 use crate::format::glob;
 
 /// What may be done to keys.
@@ -286,7 +287,8 @@ impl Selector {
             "psubscribe" => (1..args.len(), true),
             _ => return Ok(()),
         };
-        for index in indices {
+        // A script may ask about a line that is too short.
+        for index in indices.take_while(|index| *index < args.len()) {
             if !self.allows_channel(args[index], is_pattern) {
                 return Err(Denied::Channel(index));
             }
@@ -308,51 +310,66 @@ impl Selector {
 
     /// The rules for commands, for the field of ACL GETUSER.
     pub fn command_rules(&self) -> Vec<u8> {
-        let mut out = match self.is_open {
+        joined(self.command_words())
+    }
+
+    fn command_words(&self) -> Vec<Vec<u8>> {
+        let all = match self.is_open {
             true => b"+@all".to_vec(),
             false => b"-@all".to_vec(),
         };
-        for rule in &self.rules {
-            out.push(b' ');
-            out.extend_from_slice(&rule.text);
-        }
-        out
+        let rules = self.rules.iter().map(|rule| rule.text.to_vec());
+        std::iter::once(all).chain(rules).collect()
     }
 
     /// The patterns of keys with their signs, for the field of ACL GETUSER.
     pub fn key_rules(&self) -> Vec<u8> {
-        let words = self
-            .keys
-            .iter()
-            .map(|keys| [keys.access.sign(), &keys.pattern].concat());
-        joined(if self.all_keys {
-            vec![b"~*".to_vec()]
-        } else {
-            words.collect()
-        })
+        joined(self.key_words())
+    }
+
+    fn key_words(&self) -> Vec<Vec<u8>> {
+        if self.all_keys {
+            return vec![b"~*".to_vec()];
+        }
+        let keys = self.keys.iter();
+        keys.map(|keys| [keys.access.sign(), &keys.pattern].concat()).collect()
     }
 
     /// The patterns of channels with their sign, for the field of ACL GETUSER.
     pub fn channel_rules(&self) -> Vec<u8> {
-        let words = self.channels.iter().map(|pattern| [b"&", &**pattern].concat());
-        joined(if self.all_channels {
-            vec![b"&*".to_vec()]
-        } else {
-            words.collect()
-        })
+        joined(self.channel_words())
+    }
+
+    fn channel_words(&self) -> Vec<Vec<u8>> {
+        if self.all_channels {
+            return vec![b"&*".to_vec()];
+        }
+        let channels = self.channels.iter();
+        channels.map(|pattern| [b"&", &**pattern].concat()).collect()
     }
 
     /// Everything, as rules that make the selector anew.
     pub fn describe(&self) -> Vec<u8> {
-        let keys = self.key_rules();
-        let channels = self.channel_rules();
-        let reset = if self.all_channels {
-            Vec::new()
-        } else {
-            b"resetchannels".to_vec()
+        joined(self.words())
+    }
+
+    /// The same for one in parentheses. Between them quotes mean something, and a word's last parenthesis.
+    pub fn describe_nested(&self) -> Vec<u8> {
+        let quoted = |word: Vec<u8>| match word.ends_with(b")") {
+            true => quoting::quote(&word),
+            false => quoting::quoted_if_needed(&word),
         };
-        let parts = [keys, reset, channels, self.command_rules()];
-        joined(parts.into_iter().filter(|part| !part.is_empty()).collect())
+        joined(self.words().into_iter().map(quoted).collect())
+    }
+
+    fn words(&self) -> Vec<Vec<u8>> {
+        let mut words = self.key_words();
+        if !self.all_channels {
+            words.push(b"resetchannels".to_vec());
+        }
+        words.extend(self.channel_words());
+        words.extend(self.command_words());
+        words
     }
 }
 

@@ -276,3 +276,71 @@ fn words_in_parentheses_are_one() {
     assert_eq!(join(&["(+get)", "()"]), Ok(vec!["(+get)".into(), "()".into()]));
     assert_eq!(join(&["on", "(+get", "~a"]), Err(b"(+get".to_vec()));
 }
+
+#[test]
+fn a_selector_with_quotes_and_parentheses_in_its_patterns_is_read_back() {
+    for rules in ["(+get ~\"a)\")", "(~\"a\\\"b\" &\"it's\" +get)", "(~\"'\" &\"x)\")"] {
+        // In one word: what is split at spaces would not have the quotes.
+        let made = Acl::default().draft(b"bob", [rules.as_bytes()], false).expect(rules);
+        let line = made.describe();
+        let text = [&b"user default on\n"[..], &line].concat();
+        let users = file::read("f", &text, false).unwrap_or_else(|told| panic!("{rules}: {told}"));
+        assert!(users.contains(&made), "{rules}: {}", line.escape_ascii());
+    }
+}
+
+#[test]
+fn lines_of_a_configuration_are_quoted_where_they_must_be() {
+    let mut acl = Acl::default();
+    for (name, word) in [
+        ("a\"b", "~it's"),
+        ("", "on"),
+        ("x", "(~\"a\\\"b\")"),
+        ("y", "~\u{e9}\u{1}"),
+    ] {
+        let user = acl.draft(name.as_bytes(), [word.as_bytes()], false).expect("a rule");
+        acl.put(user);
+    }
+    let mut again = Acl::default();
+    let (mut known, mut lines) = (Default::default(), Vec::new());
+    for line in acl.config_lines() {
+        let words = crate::config::quoting::split(&line).expect("quotes are closed");
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let read = file::UserLine::read(&words[1..], &mut known);
+        lines.push(read.unwrap_or_else(|bad| panic!("{}: {}", line.escape_ascii(), bad.reason)));
+    }
+    again.configure(&lines, false).expect("good lines");
+    assert_eq!(again.lines(), acl.lines());
+}
+
+#[test]
+fn a_first_argument_is_one_word_as_patterns_are() {
+    for word in ["+get|a b", "+get|a\nuser", "+get|\0"] {
+        let told = Acl::default().draft(b"bob", [word.as_bytes()], false).expect_err(word);
+        assert_eq!(told.error, RuleError::Syntax, "{word:?}");
+    }
+}
+
+#[test]
+fn numbers_of_users_are_used_again_but_nobodys() {
+    let mut acl = Acl::default();
+    let put = |acl: &mut Acl, name: &[u8]| {
+        let user = acl.draft(name, [&b"+get"[..]], false).expect("a rule");
+        acl.put(user)
+    };
+    let one = put(&mut acl, b"one");
+    let two = put(&mut acl, b"two");
+    assert_eq!(acl.remove(b"one"), Some(one));
+    assert!(acl.restricts());
+    assert_eq!(put(&mut acl, b"three"), one);
+    assert_eq!((acl.remove(b"two"), acl.remove(b"three")), (Some(two), Some(one)));
+    assert!(!acl.restricts() && acl.get(super::UserId::NOBODY).is_none());
+}
+
+#[test]
+fn a_line_too_short_has_no_channel_to_be_refused() {
+    let spec = lookup_full(b"publish").expect("a command");
+    let user = user("+@all");
+    assert_eq!(user.check(spec, &[b"publish"]), Ok(()));
+    assert_eq!(user.check(spec, &[b"publish", b"x"]), Err(Denied::Channel(1)));
+}

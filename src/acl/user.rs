@@ -159,7 +159,7 @@ impl User {
         }
         add(&self.root.describe());
         for selector in &self.selectors {
-            add(&[b"(", &*selector.describe(), b")"].concat());
+            add(&[b"(", &*selector.describe_nested(), b")"].concat());
         }
         line
     }

@@ -68,7 +68,7 @@ fn deluser(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if names.iter().any(|name| name == DEFAULT_NAME) {
         return Err("ERR The 'default' user cannot be removed".into());
     }
-    let removed = names.iter().filter(|name| ctx.core.remove_user(name)).count();
+    let removed = ctx.core.remove_users(names.iter());
     ctx.reply.len(removed);
     Ok(())
 }

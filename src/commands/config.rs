@@ -159,7 +159,7 @@ pub(super) fn rewrite_file(core: &Core, extent: Extent) -> Result<(), String> {
     };
     // Where there is an ACL file, that has them.
     let users = match core.settings.aclfile.is_empty() {
-        true => core.acl.lines(),
+        true => core.acl.config_lines(),
         false => Vec::new(),
     };
     let users = OwnedLines {

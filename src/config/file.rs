@@ -4,6 +4,7 @@
 //! the top, so later lines win, and an error names a line of that text. A server that started with half of its
 //! configuration would be worse than none: the first error ends the reading and the start.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -111,6 +112,8 @@ pub(super) struct Reader {
     pub(super) settings: Settings,
     pub(super) renamed_commands: Vec<RenamedCommand>,
     pub(super) users: Vec<UserLine>,
+    /// Their names.
+    user_names: BTreeSet<Vec<u8>>,
     /// Settings given a value although nothing reads them yet, each once.
     pub(super) inert: Vec<&'static Setting>,
     /// Whether a `save` line was seen: the first replaces the default save points, the rest add to them.
@@ -159,7 +162,7 @@ impl Reader {
             // Settings of lists that Redis 3.2 dropped and later releases still let pass.
             (b"list-max-ziplist-entries" | b"list-max-ziplist-value", [_]) => Ok(()),
             (b"user", [_, ..]) => {
-                let user = UserLine::read(values, &self.users).map_err(|BadLine { whose, reason }| {
+                let user = UserLine::read(values, &mut self.user_names).map_err(|BadLine { whose, reason }| {
                     let whose = String::from_utf8_lossy(&whose);
                     fail(format!("Error in user declaration '{whose}': {reason}"))
                 })?;

@@ -46,6 +46,15 @@ pub fn quote(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A word as it is where [`split`] reads it back unchanged, and quoted elsewhere.
+pub fn quoted_if_needed(word: &[u8]) -> Vec<u8> {
+    let is_plain = |&byte: &u8| !matches!(byte, b'"' | b'\'' | 0) && !is_space(byte);
+    match !word.is_empty() && word.iter().all(is_plain) {
+        true => word.to_vec(),
+        false => quote(word),
+    }
+}
+
 /// C's `isspace`: Rust's `is_ascii_whitespace` lacks the vertical tab.
 pub fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b

@@ -3,6 +3,7 @@
 //! The lists themselves are [`crate::acl`]'s. Sessions without a user, those of this server's own, may do everything: what the
 //! primary or the append-only file says has been allowed before.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::client_line::client_line;
@@ -12,7 +13,7 @@ use super::session::{Session, SessionIndex};
 use crate::acl::file::{self, UserLine};
 use crate::acl::log::{Place, Reason, Refusal};
 use crate::acl::selector::Denied;
-use crate::acl::{DEFAULT_NAME, User};
+use crate::acl::{DEFAULT_NAME, User, UserId};
 use crate::commands::table::CommandSpec;
 use crate::config::choice::AclPubsubDefault;
 use crate::host::reason;
@@ -127,18 +128,22 @@ impl Core {
         self.close_sessions(&deaf);
     }
 
-    /// Removes a user and closes its clients. False if there is none of the name.
-    pub fn remove_user(&mut self, name: &[u8]) -> bool {
-        let Some(id) = self.acl.remove(name) else {
-            return false;
-        };
-        let orphans: Vec<SessionIndex> = self
-            .sessions()
-            .filter(|session| session.is_user(id))
-            .map(|session| session.index)
-            .collect();
+    /// Removes users and closes their clients. Says how many there were. O(names + sessions).
+    pub fn remove_users<'n>(&mut self, names: impl Iterator<Item = &'n [u8]>) -> usize {
+        let removed: BTreeSet<UserId> = names.filter_map(|name| self.acl.remove(name)).collect();
+        if removed.is_empty() {
+            return 0;
+        }
+        let is_orphan = |session: &&Session| session.user.as_ref().is_some_and(|user| removed.contains(&user.id));
+        let orphans: Vec<SessionIndex> = self.sessions().filter(is_orphan).map(|session| session.index).collect();
+        for &index in &orphans {
+            // One that is still answered must not be another's who gets the number.
+            if let Some(user) = &mut self.session(index).user {
+                user.id = UserId::NOBODY;
+            }
+        }
         self.close_sessions(&orphans);
-        true
+        removed.len()
     }
 
     /// Makes the users that the server starts with: those of the configuration, or of the ACL file.
@@ -176,19 +181,28 @@ impl Core {
 
     /// Makes these all the users there are.
     pub fn replace_users(&mut self, users: Vec<User>) {
-        let is_kept = |name: &[u8]| name == DEFAULT_NAME || users.iter().any(|user| *user.name == *name);
+        let names: BTreeSet<Rc<[u8]>> = users.iter().map(|user| user.name.clone()).collect();
+        let is_kept = |name: &[u8]| name == DEFAULT_NAME || names.contains(name);
         let gone: Vec<Rc<[u8]>> = self
             .acl
             .iter()
             .map(|user| user.name.clone())
             .filter(|name| !is_kept(name))
             .collect();
-        for name in gone {
-            self.remove_user(&name);
-        }
+        self.remove_users(gone.iter().map(|name| &**name));
         for user in users {
-            self.put_user(user);
+            self.acl.put(user);
         }
+        let may_stay = |session: &Session| {
+            let user = session.user.as_ref().and_then(|user| self.acl.get(user.id));
+            user.is_none_or(|user| may_listen(session, user))
+        };
+        let deaf: Vec<SessionIndex> = self
+            .sessions()
+            .filter(|session| !may_stay(session))
+            .map(|session| session.index)
+            .collect();
+        self.close_sessions(&deaf);
     }
 
     /// Closes sessions. Who asked for it is still answered, and is nobody's user afterwards.
