@@ -11,12 +11,14 @@
 //! - [`compare`] says when two replies are the same;
 //! - [`rig`] sends a round to the three servers and finds the first difference;
 //! - [`shrink`] makes the shortest program that still shows it;
+//! - [`access`] gives users random rules and compares what is said of them and what is refused, with Valkey alone;
 //! - [`crowd`] lets several clients talk at once, which wait, watch, subscribe and cache, and compares what each hears.
 //!
 //! Settings, from the environment: `AEOLUS_DIFF_COMMANDS` (how many, 100,000 unless told), `AEOLUS_DIFF_SEED`,
 //! `AEOLUS_DIFF_ONLY` and `AEOLUS_DIFF_SKIP` (command names separated by commas), `AEOLUS_DIFF_FAILURES` (how many
 //! different differences to shrink before giving up, 5 unless told), `AEOLUS_BIN` (another binary as the one tested).
 
+mod access;
 mod compare;
 mod crowd;
 mod families;
@@ -73,6 +75,18 @@ fn several_clients_hear_the_same() {
     let seed = number_from_env("AEOLUS_DIFF_SEED", 20_240_601);
     let patience = number_from_env("AEOLUS_DIFF_FAILURES", 5) as usize;
     crowd::examine(seed, wanted, patience);
+}
+
+/// A tenth of the commands asked for.
+#[test]
+fn users_are_refused_the_same() {
+    if !Binary::Valkey.available() {
+        return;
+    }
+    let wanted = number_from_env("AEOLUS_DIFF_COMMANDS", 100_000) / 10;
+    let seed = number_from_env("AEOLUS_DIFF_SEED", 20_240_601);
+    let patience = number_from_env("AEOLUS_DIFF_FAILURES", 5) as usize;
+    access::examine(seed, wanted, patience);
 }
 
 /// Half of the commands asked for, since two tests share them.
