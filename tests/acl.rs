@@ -316,6 +316,20 @@ fn scripts_do_what_their_callers_may() {
 }
 
 #[test]
+fn a_script_is_told_its_users_name_to_the_byte() {
+    let server = start();
+    let mut admin = server.connect();
+    let user = [&b"ACL"[..], b"SETUSER", b"\xff\xfe", b"on", b"nopass", b"+eval"];
+    assert_eq!(admin.call(&user).expect("a reply"), OK.as_bytes());
+    let mut client = server.connect();
+    let login = client.call(&[&b"AUTH"[..], b"\xff\xfe", b"x"]);
+    assert_eq!(login.expect("a reply"), OK.as_bytes());
+    let reply = client.call(&["EVAL", "return redis.pcall('GET', 'a')", "0"]);
+    let want = b"-ERR ACL failure in script: User \xff\xfe has no permissions to run the 'get' command";
+    assert!(reply.expect("a reply").starts_with(want));
+}
+
+#[test]
 fn a_client_that_waits_is_refused_when_it_would_be_served() {
     let server = start();
     let mut admin = server.connect();

@@ -475,7 +475,7 @@ impl Core {
             return self.refuse_script(Some(spec), text, reply);
         }
         if let Some((_, text)) = self.denied(script, spec, words, Place::Script) {
-            let text = format!("ERR ACL failure in script: {}", String::from_utf8_lossy(&text));
+            let text = [b"ERR ACL failure in script: ", &*text].concat();
             return self.refuse_script(Some(spec), text, reply);
         }
         run.has_written |= spec.flags.contains(Flag::Write);
@@ -529,12 +529,12 @@ impl Core {
         }
     }
 
-    fn refuse_script(&mut self, spec: Option<&'static CommandSpec>, text: impl AsRef<str>, reply: &mut Reply) {
+    fn refuse_script(&mut self, spec: Option<&'static CommandSpec>, text: impl AsRef<[u8]>, reply: &mut Reply) {
         let text = text.as_ref();
         reply.error(text);
         if !self.is_replaying {
-            let code = text.split(' ').next().unwrap_or("ERR");
-            self.count_error(spec, code.as_bytes(), true);
+            let code = text.split(|&byte| byte == b' ').next().unwrap_or(b"ERR");
+            self.count_error(spec, code, true);
         }
     }
 
