@@ -82,8 +82,11 @@ impl Core {
         }
         for index in 0..self.keyspace.len() {
             while self.keyspace.db(index).next_due().is_some_and(|due| due <= now) {
-                // Looked at before a slice and not after: a run that just finishes in time has left nothing.
-                if self.stopwatch.nanos(Stopwatch::read().since(started)) > EXPIRE_TIME {
+                // Looked at before a slice and not after: a run that just finishes in time has left nothing. The first ticks have
+                // their one small slice in any case.
+                if self.expire_pace == EXPIRE_SLICE
+                    && self.stopwatch.nanos(Stopwatch::read().since(started)) > EXPIRE_TIME
+                {
                     self.stats.expire_time_cap_reached += 1;
                     return true;
                 }
