@@ -566,7 +566,7 @@ fn a_server_whose_users_are_wrong_does_not_start() {
             "user x on\nuser x on\n",
             "Duplicate user found. A user can only be defined once in config files",
         ),
-        ("user x what\n", "Error in user declaration 'what': Syntax error"),
+        ("user x what\n", "Error in user declaration 'x': Syntax error"),
         ("user x (+get\n", "Wrong format"),
         (
             "user x +nosuch\n",
