@@ -1,7 +1,8 @@
 //! Users in files: the ACL file, and the `user` lines of the configuration.
 //!
-//! An ACL file has one user a line, as ACL LIST prints them, and nothing else: no comments, no quotes. It is all or nothing; a
-//! file with a mistake anywhere changes no user. Every mistake is named, since somebody has to correct them all.
+//! An ACL file has one user a line, as ACL LIST prints them, and nothing else: no comments, and quotes only around words of a
+//! selector that could not be told from others without. It is all or nothing; a file with a mistake anywhere changes no user.
+//! Every mistake is named, since somebody has to correct them all.
 
 use std::collections::BTreeSet;
 use std::io;
