@@ -98,6 +98,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         settings.port,
         std::process::id()
     ));
+    memory::give_back_aside();
     Handlers::shared().announce();
     program::populate();
     let mut core = Core::new(settings, process::unix_now(), Box::new(OsHost::default()));

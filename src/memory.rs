@@ -7,9 +7,11 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 
 use tikv_jemalloc_sys as jemalloc;
+
+use crate::host::scheduling::stand_back_for_all;
 
 /// The alignment jemalloc gives to any request that is a multiple of it; more must be asked for.
 const QUANTUM: usize = 8;
@@ -233,7 +235,7 @@ pub fn allocator_report() -> Vec<u8> {
 /// How jemalloc is set up.
 ///
 /// - one arena: one thread serves, and a second arena would only hold pages back;
-/// - dirty pages go back to the system 0.4 s after they were last used, see [`decay`];
+/// - dirty pages go back to the system 0.4 s after they were last used, see [`give_back_aside`] and [`decay`];
 /// - the slabs of small entries span four pages or eight: each slab costs 128 bytes of bookkeeping, which for one-page
 ///   slabs is a byte a key;
 /// - whole pages begin where a page begins (`cache_oblivious:false`). By default jemalloc adds a page to each large
@@ -248,8 +250,8 @@ pub static MALLOC_CONF: &u8 = {
     &CONFIGURATION.to_bytes_with_nul()[0]
 };
 
-/// Lets jemalloc give back what has been free for a while. It does so by itself only while memory is being allocated,
-/// so an idle server has to ask.
+/// Lets jemalloc give back what has been free for a while, where it has no thread for that. It does so by itself only while
+/// memory is being allocated, so an idle server has to ask.
 pub fn decay() {
     // SAFETY: "arena.4096.decay" (4096 stands for all arenas) takes and returns nothing.
     unsafe {
@@ -261,6 +263,47 @@ pub fn decay() {
             0,
         );
     }
+}
+
+/// Whether jemalloc has a thread that gives pages back.
+static GIVES_BACK_ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// Has jemalloc give pages back on a thread of its own, where the system allows that; it runs when nobody else wants the
+/// processor. Call once, when the process is the one that will serve.
+///
+/// Giving back takes a call of the system for every few pages, and jemalloc does a 200th part of what is free at a time: of a
+/// million small keys that have expired a millisecond's worth, of ten million ten. On the thread that serves, everybody would
+/// wait for it.
+pub fn give_back_aside() {
+    let thread = std::thread::Builder::new().name("memory".into()).spawn(|| {
+        // The thread that jemalloc starts takes after this one.
+        stand_back_for_all();
+        GIVES_BACK_ASIDE.store(start_background_thread(), Ordering::Relaxed);
+    });
+    if let Ok(thread) = thread {
+        // It ends whatever comes of it, and a server without it serves as well.
+        let _ = thread.join();
+    }
+}
+
+fn start_background_thread() -> bool {
+    let mut is_on = true;
+    // SAFETY: "background_thread" takes a bool.
+    let code = unsafe {
+        jemalloc::mallctl(
+            c"background_thread".as_ptr(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            (&raw mut is_on).cast(),
+            size_of::<bool>(),
+        )
+    };
+    code == 0
+}
+
+/// Whether pages go back without anybody's asking.
+pub fn gives_back_aside() -> bool {
+    GIVES_BACK_ASIDE.load(Ordering::Relaxed)
 }
 
 /// Gives dirty pages back to the system (`MEMORY PURGE`).

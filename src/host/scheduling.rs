@@ -28,6 +28,20 @@ pub fn stand_back() {
     }
 }
 
+/// Lets this thread run only while no other wants the processor. Never fails: it would work all the same.
+#[cfg(target_os = "linux")]
+pub fn stand_back_for_all() {
+    // SAFETY: it sets numbers of this thread's.
+    unsafe {
+        let usual = libc::sched_param { sched_priority: 0 };
+        libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const usual);
+    }
+}
+
+/// Elsewhere a thread cannot be told apart from those that serve.
+#[cfg(not(target_os = "linux"))]
+pub fn stand_back_for_all() {}
+
 /// Elsewhere a thread cannot be told apart from those that serve.
 #[cfg(not(target_os = "linux"))]
 pub fn stand_back() {}

@@ -107,8 +107,8 @@ impl Core {
             || self.is_observed()
             || !self.settings.notify_keyspace_events.is_empty() && !self.pubsub.is_idle();
         let mut news: Vec<(Box<[u8]>, Gone)> = Vec::new();
+        self.note_freeing();
         let stats = &mut self.stats;
-        self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
         let (db, graveyard) = self.keyspace.write(index);
         db.advance(now, items, recording, graveyard, |expired| {
             let (key, deadline) = match &expired {
@@ -186,7 +186,7 @@ impl Core {
             return false;
         }
         let started = Stopwatch::read();
-        self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
+        self.note_freeing();
         while !self.keyspace.graveyard.step(FREE_SLICE) {
             if self.stopwatch.nanos(Stopwatch::read().since(started)) > FREE_TIME {
                 return true;
@@ -195,7 +195,14 @@ impl Core {
         false
     }
 
-    /// Lets the allocator give freed pages back in steps of milliseconds while many have been freed lately. Asked once a
+    /// Pages become free now, and are to go back to the system.
+    fn note_freeing(&mut self) {
+        if !crate::memory::gives_back_aside() {
+            self.settling_until = self.monotonic.saturating_add(SETTLE_TIME);
+        }
+    }
+
+    /// Where the allocator has no thread for it, lets it give freed pages back in steps of milliseconds while many have been freed lately. Asked once a
     /// second only, it would hand back a hundred megabytes in one call, and everybody would wait for it.
     fn settle(&mut self) {
         if self.monotonic < self.settling_until && self.monotonic.since(self.settled) >= SETTLE_STEP {
@@ -226,7 +233,9 @@ impl Core {
         self.tend_log();
         self.tend_replication();
         self.tend_channels();
-        crate::memory::decay();
+        if !crate::memory::gives_back_aside() {
+            crate::memory::decay();
+        }
         let (now, timeout) = (self.moment.now, self.settings.timeout as i64);
         let mut late = Vec::new();
         for session in self.sessions() {
