@@ -9,6 +9,8 @@
 //! Niceness counts for nothing under a real-time policy (sched(7)), which some give to a server that must answer at once.
 //! Children and threads inherit it, and one that computes for half a second is not interrupted for anybody of the same
 //! priority; so background work leaves it first.
+//!
+//! What is in no hurry at all has the idle policy: it runs while nobody else wants the core, and is interrupted at once.
 #![allow(unsafe_code)]
 
 /// By how many steps work in the background stands back.
