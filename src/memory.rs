@@ -272,8 +272,8 @@ static GIVES_BACK_ASIDE: AtomicBool = AtomicBool::new(false);
 /// processor. Call once, when the process is the one that will serve.
 ///
 /// Giving back takes a call of the system for every few pages, and jemalloc does a 200th part of what is free at a time: of a
-/// million small keys that have expired a millisecond's worth, of ten million ten. On the thread that serves, everybody would
-/// wait for it.
+/// million small keys that have expired a millisecond's worth, and of more keys more. On the thread that serves, everybody
+/// would wait for it.
 pub fn give_back_aside() {
     let thread = std::thread::Builder::new().name("memory".into()).spawn(|| {
         // The thread that jemalloc starts takes after this one.
