@@ -63,7 +63,7 @@ pub enum Rule {
     ResetPasswords,
     AddPassword(PasswordHash),
     RemovePassword(PasswordHash),
-    /// Whether values that this user restores are looked through as a setting says, or never.
+    /// Kept for who reads it; see [`super::User::sanitizes_payload`].
     SanitizePayload(bool),
     ClearSelectors,
     Reset,

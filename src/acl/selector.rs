@@ -141,10 +141,6 @@ impl Selector {
         self.is_open && self.rules.is_empty() && self.all_keys && self.all_channels
     }
 
-    pub fn allows_all_channels(&self) -> bool {
-        self.all_channels
-    }
-
     // Rules.
 
     /// # Errors

@@ -13,7 +13,8 @@ pub struct User {
     /// Any password will do.
     pub needs_no_password: bool,
     pub passwords: Vec<PasswordHash>,
-    /// Whether values that the user restores are looked through as `sanitize-dump-payload` says, or never.
+    /// What `sanitize-payload` and `skip-sanitize-payload` say. It is told and saved, and decides nothing: whoever restores a
+    /// value, it is looked through as `sanitize-dump-payload` says.
     pub sanitizes_payload: bool,
     pub root: Selector,
     pub selectors: Vec<Selector>,

@@ -202,8 +202,9 @@ impl Core {
         }
     }
 
-    /// Where the allocator has no thread for it, lets it give freed pages back in steps of milliseconds while many have been freed lately. Asked once a
-    /// second only, it would hand back a hundred megabytes in one call, and everybody would wait for it.
+    /// Where the allocator has no thread for it, lets it give freed pages back in steps of milliseconds while many have been
+    /// freed lately. Asked once a second only, it would hand back a hundred megabytes in one call, and everybody would wait
+    /// for it.
     fn settle(&mut self) {
         if self.monotonic < self.settling_until && self.monotonic.since(self.settled) >= SETTLE_STEP {
             self.settled = self.monotonic;
