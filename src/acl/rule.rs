@@ -63,7 +63,7 @@ pub enum Rule {
     ResetPasswords,
     AddPassword(PasswordHash),
     RemovePassword(PasswordHash),
-    /// Kept for who reads it; see [`super::User::sanitizes_payload`].
+    /// See [`super::User::sanitizes_payload`].
     SanitizePayload(bool),
     ClearSelectors,
     Reset,

@@ -13,8 +13,8 @@ pub struct User {
     /// Any password will do.
     pub needs_no_password: bool,
     pub passwords: Vec<PasswordHash>,
-    /// What `sanitize-payload` and `skip-sanitize-payload` say. It is told and saved, and decides nothing: whoever restores a
-    /// value, it is looked through as `sanitize-dump-payload` says.
+    /// Whether the values that the user restores are checked to their ends where `sanitize-dump-payload` is `clients`
+    /// (`sanitize-payload`, `skip-sanitize-payload`).
     pub sanitizes_payload: bool,
     pub root: Selector,
     pub selectors: Vec<Selector>,

@@ -144,12 +144,13 @@ fn record_absolute(ctx: &mut Context<'_>, args: Args<'_>, deadline: Millis) {
     ctx.record(&words);
 }
 
-fn decode_payload(ctx: &Context<'_>, bytes: &[u8]) -> Result<Value, Failure> {
+fn decode_payload(ctx: &mut Context<'_>, bytes: &[u8]) -> Result<Value, Failure> {
     let (dialect, mut body) = payload::open(bytes, ctx.core.checksums_count).map_err(|_| WRONG_FOOTER)?;
     let (&code, rest) = body.split_first().ok_or(BAD_FORMAT)?;
     body = rest;
     let value_type = ValueType::from_code(code, dialect).ok_or(BAD_FORMAT)?;
-    let value = decode::value(&mut body, value_type, &load_limits(&ctx.core.settings, origin(ctx)));
+    let origin = origin(ctx);
+    let value = decode::value(&mut body, value_type, &load_limits(&ctx.core.settings, origin));
     value.map_err(|error| {
         // The client is told no more than in Redis; who looks after the server may want to know.
         crate::log::verbose(&format!("A value to be restored is refused: {error}"));
@@ -158,11 +159,13 @@ fn decode_payload(ctx: &Context<'_>, bytes: &[u8]) -> Result<Value, Failure> {
 }
 
 /// Where the command comes from.
-fn origin(ctx: &Context<'_>) -> Origin {
+fn origin(ctx: &mut Context<'_>) -> Origin {
     if ctx.core.is_replaying {
         Origin::File
     } else if ctx.core.replication.is_primary(ctx.session) {
         Origin::Primary
+    } else if ctx.core.is_spared_checks(ctx.session) {
+        Origin::SparedClient
     } else {
         Origin::Client
     }
@@ -341,6 +344,25 @@ pub(crate) mod tests {
             server.core.is_replaying = false;
             let deleted = format!(":{}|", u8::from(is_taken));
             assert_eq!(server.ask("DEL copy"), deleted, "{setting:?} {is_file}");
+        }
+    }
+
+    #[test]
+    fn a_user_may_be_spared_the_check() {
+        use crate::config::choice::SanitizeDumpPayload::{Clients, No, Yes};
+        let mut server = Server::start();
+        let broken = broken_stream(&mut server);
+        for (setting, rule, is_taken) in [
+            (Yes, "skip-sanitize-payload", false),
+            (Clients, "skip-sanitize-payload", true),
+            (Clients, "sanitize-payload", false),
+            (No, "sanitize-payload", true),
+        ] {
+            server.core.settings.sanitize_dump_payload = setting;
+            assert_eq!(server.ask(&format!("ACL SETUSER default {rule}")), "+OK|");
+            restore(&mut server, "copy", "0", &broken, "");
+            let deleted = format!(":{}|", u8::from(is_taken));
+            assert_eq!(server.ask("DEL copy"), deleted, "{setting:?} {rule}");
         }
     }
 

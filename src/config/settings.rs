@@ -270,8 +270,8 @@ settings! {
     /// Whether writes fail after a snapshot failed.
     "stop-writes-on-bgsave-error" stop_writes_on_bgsave_error: bool = true, Any, Runtime, Active;
     /// Whether the nodes of streams from outside are checked to their ends; `clients` is for those that clients restore, and
-    /// trusts files and the primary. A trusted node that is broken ends the server when it is read. All other values are always
-    /// checked. Redis's default is `no`: here a bad payload shall not end the server.
+    /// trusts files, the primary and users with `skip-sanitize-payload`. A trusted node that is broken ends the server when it is
+    /// read. All other values are always checked. Redis's default is `no`: here a bad payload shall not end the server.
     "sanitize-dump-payload" sanitize_dump_payload: SanitizeDumpPayload = SanitizeDumpPayload::Yes, Any, Runtime, Active;
 
     // The append-only file.

@@ -215,6 +215,8 @@ pub enum Origin {
     File,
     /// The primary's stream.
     Primary,
+    /// A client whose user has `skip-sanitize-payload`.
+    SparedClient,
     /// Anybody else who is connected.
     Client,
 }
@@ -222,9 +224,8 @@ pub enum Origin {
 /// How far whoever brings a value is believed.
 fn trust(setting: SanitizeDumpPayload, origin: Origin) -> Trust {
     match (setting, origin) {
-        (SanitizeDumpPayload::No, _) | (SanitizeDumpPayload::Clients, Origin::File | Origin::Primary) => {
-            Trust::StreamNodes
-        }
+        (SanitizeDumpPayload::No, _)
+        | (SanitizeDumpPayload::Clients, Origin::File | Origin::Primary | Origin::SparedClient) => Trust::StreamNodes,
         (SanitizeDumpPayload::Yes, _) | (SanitizeDumpPayload::Clients, Origin::Client) => Trust::Nothing,
     }
 }
