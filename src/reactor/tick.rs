@@ -15,17 +15,22 @@
 //! `write` a request is the budget: mio's events are edges, and a read shorter than its buffer has drained the socket,
 //! so nothing is asked twice.
 //!
+//! What is not a request's life stands beside: [`doors`] opens connections, [`links`] has those to other servers, [`ending`]
+//! the signals.
+//!
 //! Every loop here is bounded: by the events of one poll, by the arena, or by time in the core's slices.
+
+mod doors;
+mod ending;
+mod links;
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use super::alarm::Alarm;
@@ -33,17 +38,14 @@ use super::batch::{Batch, Source};
 use super::channel::Channels;
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::dialer::Dialer;
-use super::listener::{Listener, Stream};
+use super::listener::Listener;
 use super::patience::Patience;
 use super::process::{Signals, unix_now, until};
-use crate::config::compound::{PrimaryAddress, ShutdownOptions};
 use crate::resp::pool::ReplyPool;
 use crate::resp::request::{Limits, Parser, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
-use crate::server::migration::{ChannelId, Order};
 use crate::server::session::{ReplyMode, SessionIndex};
-use crate::server::shutdown::Ending;
 use crate::server::stopwatch::Stopwatch;
 use crate::server::upkeep::SETTLE_STEP;
 use crate::timer::Millis;
@@ -52,17 +54,12 @@ use crate::timer::Millis;
 const ARENA: usize = 1 << 20;
 /// Bytes read from one socket in one tick.
 const READ: usize = 64 * 1024;
-/// Connections accepted from one listener in one tick.
-const ACCEPTS: usize = 256;
 
 /// How long to wait for a sync of the append-only file before it is asked again whether it has ended.
 const HELD_STEP: Duration = Duration::from_millis(2);
 
 /// Rounds in one tick for clients that go on because another has served them.
 const RESUMES: usize = 8;
-
-/// Writes to one replica in one tick.
-const FEEDS: usize = 16;
 
 /// Bytes of a reply that a client has read in no time.
 const SMALL_REPLY: u64 = 256;
@@ -340,228 +337,6 @@ impl Reactor {
             connection.queued = true;
             self.ready.push_back(index);
         }
-    }
-
-    fn take_signals(&mut self) {
-        for signal in self.signals.pending() {
-            let settings = &self.core.settings;
-            match signal {
-                libc::SIGCHLD => self.core.look_at_child(),
-                libc::SIGINT => self.shut_down("SIGINT", settings.shutdown_on_sigint),
-                libc::SIGTERM => self.shut_down("SIGTERM", settings.shutdown_on_sigterm),
-                _ => {}
-            }
-        }
-    }
-
-    /// Begins a shutdown. While one goes on, a second interrupt is an impatient user's and ends the process.
-    fn shut_down(&mut self, signal: &str, options: ShutdownOptions) {
-        if self.core.shutdown.is_some() {
-            if signal == "SIGINT" {
-                self.insist();
-            }
-            return;
-        }
-        crate::log::warning(&format!("Received {signal} scheduling shutdown..."));
-        // What a script has half done is not to be saved.
-        if self.core.rounds_paused || self.core.scripts.is_running() {
-            self.core.hold_shutdown(options);
-        } else {
-            self.shut_down_interruptibly(|core| core.begin_shutdown(options));
-        }
-    }
-
-    /// Goes on with a shutdown that waited, once it need not any longer.
-    fn end_shutdown(&mut self) {
-        // One that has just ended is still there.
-        if !self.shutting_down && self.core.is_shutdown_due() {
-            self.shut_down_interruptibly(Core::finish_shutdown);
-        }
-    }
-
-    /// Saving takes long; another signal cuts it short.
-    fn shut_down_interruptibly(&mut self, step: impl FnOnce(&mut Core) -> Ending) {
-        let insisted = self.signals.next();
-        self.core.interrupt = Some(insisted.clone());
-        self.shutting_down |= step(&mut self.core) == Ending::Ready;
-        self.core.interrupt = None;
-        if insisted.load(Ordering::Relaxed) {
-            self.insist();
-        }
-    }
-
-    fn insist(&mut self) {
-        self.failure = Some("You insist... exiting now.".to_owned());
-    }
-
-    fn accept(&mut self, at: usize) {
-        for _ in 0..ACCEPTS {
-            match self.listeners[at].accept() {
-                Ok((stream, addresses)) => self.open(stream, &addresses),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    // Out of descriptors, most likely: the listener is asked again when the next tick comes.
-                    crate::log::warning(&format!(
-                        "Accepting client connection: {}",
-                        super::listener::reason(&error)
-                    ));
-                    return;
-                }
-            }
-        }
-        self.accept_again.push(at);
-    }
-
-    fn open(&mut self, mut stream: Stream, addresses: &str) {
-        if let Some(refusal) = self.refusal(&stream) {
-            // The peer may not read it; it is told as far as one write goes.
-            let _ = io::Write::write(&mut stream, refusal.as_bytes());
-            self.core.stats.rejected_connections += 1;
-            return;
-        }
-        self.admit(stream, addresses);
-    }
-
-    /// Makes a socket a session's. `None` if the system refuses.
-    fn admit(&mut self, mut stream: Stream, addresses: &str) -> Option<SessionIndex> {
-        stream.tune(self.core.settings.tcp_keepalive as u64);
-        let entry = self.connections.vacant_entry();
-        let index = entry.key();
-        if let Err(error) = stream.register(self.poll.registry(), Token(FIRST_CONNECTION + index)) {
-            crate::log::warning(&format!("Registering a client's socket failed: {error}"));
-            return None;
-        }
-        let session = self.core.open(SessionIndex(index));
-        session.addresses = addresses.into();
-        session.unix_socket = stream.is_unix();
-        session.fd = stream.fd();
-        entry.insert(Connection::new(stream));
-        // Registered after the first bytes may have come: an edge could be missed, so it is read once unasked.
-        self.queue(index);
-        Some(SessionIndex(index))
-    }
-
-    // The primary.
-
-    fn dial(&mut self, address: &PrimaryAddress) {
-        let (host, source) = (
-            address.host.to_string(),
-            self.core.settings.bind_source_addr.to_string(),
-        );
-        let dialled = self.dialer.dial(&host, address.port, &source, self.poll.registry());
-        if let Err(error) = dialled {
-            self.core.primary_unreachable(&super::listener::reason(&error));
-        }
-    }
-
-    fn obey(&mut self, id: ChannelId, order: Order) {
-        let source = self.core.settings.bind_source_addr.to_string();
-        let registry = self.poll.registry();
-        self.channels.obey(id, order, &source, registry, &mut self.core);
-    }
-
-    /// Watches a pipe to a child. The system forgets it when it is closed.
-    fn watch(&mut self, descriptor: i32) {
-        let registry = self.poll.registry();
-        if let Err(error) = registry.register(&mut SourceFd(&descriptor), PIPE, Interest::READABLE) {
-            crate::log::warning(&format!("Registering a pipe failed: {error}"));
-        }
-        self.core.pump_pipe();
-    }
-
-    fn hear_of_dialling(&mut self) {
-        self.channels.note_resolved();
-        match self.dialer.outcome(self.poll.registry()) {
-            None => {}
-            Some(Ok(stream)) => {
-                let addresses = stream.addresses();
-                match self.admit(stream, &addresses) {
-                    Some(index) => self.core.primary_answered(index),
-                    None => self.core.primary_unreachable("the system has no room for it"),
-                }
-            }
-            Some(Err(error)) => self.core.primary_unreachable(&super::listener::reason(&error)),
-        }
-    }
-
-    /// Reads what the primary has sent into the arena at `used`; gives the bytes that stay there. Its requests are never
-    /// read into buffers of their own, so that all bytes are seen in order.
-    fn read_primary(&mut self, index: usize, used: usize) -> usize {
-        if self.core.must_not_read(SessionIndex(index)) {
-            return 0;
-        }
-        let outcome = self.connections[index].read(&mut self.arena[used..used + READ]);
-        let read = self.note_read(index, &outcome);
-        self.core.stats.total_net_repl_input_bytes += read as u64;
-        let taken = self.core.take_from_primary(&self.arena[used..used + read]);
-        let (start, end) = (used + taken, used + read);
-        // Whatever the handshake ended with, the link may be another's by now.
-        if start == end || !self.core.replication.is_primary(SessionIndex(index)) {
-            return 0;
-        }
-        let connection = &mut self.connections[index];
-        if let Some(partial) = &mut connection.partial {
-            partial.input.extend_from_slice(&self.arena[start..end]);
-            self.received.push(Received::own(index));
-            return 0;
-        }
-        self.received.push(Received {
-            connection: index,
-            source: Source::Arena,
-            start,
-            end,
-            held: None,
-        });
-        read
-    }
-
-    /// Runs what the primary has sent while its snapshot was loaded.
-    fn go_on_with_stream(&mut self, index: usize, early: Vec<u8>) {
-        let Some(connection) = self.connections.get_mut(index) else {
-            return;
-        };
-        if !early.is_empty() {
-            connection.partial = Some(Box::new(Partial {
-                input: early,
-                ..Partial::default()
-            }));
-            self.core.effects.push(Effect::Resume(SessionIndex(index)));
-        }
-        self.queue(index);
-    }
-
-    /// Runs what the primary has sent as a batch of its own, and counts it before anything else runs: whoever asks for
-    /// the offset, or changes the role, must find data and offset at the same place. False if the input is not the primary's.
-    fn run_primary_stream(&mut self, at: usize) -> bool {
-        let index = self.received[at].connection;
-        if !self.core.replication.is_primary(SessionIndex(index)) {
-            return false;
-        }
-        self.run_batch();
-        self.parse(at);
-        self.run_batch();
-        self.settle(at);
-        // Settled for this tick: nothing is left to forget.
-        self.received[at] = Received::own(index);
-        let partial = self.connections.get(index).and_then(|it| it.partial.as_ref());
-        let left = partial.map_or(0, |partial| partial.input.len());
-        self.core.primary_stream_ran(left);
-        true
-    }
-
-    /// What a new client is told instead of being served.
-    fn refusal(&self, stream: &Stream) -> Option<&'static str> {
-        let settings = &self.core.settings;
-        if self.core.session_count() >= settings.maxclients as usize {
-            return Some("-ERR max number of clients reached\r\n");
-        }
-        if settings.protected_mode && self.core.acl.default_user().needs_no_password && !stream.is_local() {
-            return Some(
-                "-DENIED Aeolus is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To allow others, set a password, or turn protected mode off with CONFIG SET protected-mode no from this machine.\r\n",
-            );
-        }
-        None
     }
 
     // read
@@ -1143,37 +918,6 @@ impl Reactor {
         }
     }
 
-    /// Writes to a replica what it has yet to take of its snapshot or the stream, some of it.
-    fn feed_replica(&mut self, index: usize) {
-        let session = SessionIndex(index);
-        if self.connections[index].is_feeding {
-            return;
-        }
-        for _ in 0..FEEDS {
-            let Some(bytes) = self.core.next_for_replica(session) else {
-                crate::log::warning("Closing a replica whose snapshot or stream cannot be read any more.");
-                return self.core.ask_close(session, true);
-            };
-            if bytes.is_empty() {
-                return;
-            }
-            let (wanted, connection) = (bytes.len(), &mut self.connections[index]);
-            match connection.write(bytes) {
-                Ok(written) => {
-                    self.core.stats.total_net_output_bytes += written as u64;
-                    self.core.replica_took(session, written);
-                    if written < wanted {
-                        connection.is_feeding = true;
-                        return;
-                    }
-                }
-                Err(_) => return self.core.ask_close(session, true),
-            }
-        }
-        self.core.mark_outgoing(session);
-        self.busy = true;
-    }
-
     fn apply_effects(&mut self) {
         if self.core.effects.is_empty() {
             return;
@@ -1211,46 +955,6 @@ impl Reactor {
             let _ = connection.stream.deregister(self.poll.registry());
         }
         self.ready.retain(|ready| *ready != index.0);
-    }
-
-    fn reconfigure(&mut self, names: &[&'static str]) {
-        super::process::apply_settings(&self.core.settings, names);
-        if names
-            .iter()
-            .any(|name| matches!(*name, "port" | "bind" | "tcp-backlog"))
-        {
-            self.rebind();
-        }
-    }
-
-    /// Listens where the settings now say. On the same port the old sockets close first, or the addresses that stay
-    /// would be taken; on another the new ones open first, and if that fails the old ones stay.
-    fn rebind(&mut self) {
-        let port = self.core.settings.port;
-        if self.listeners.iter().any(|listener| listener.port() == Some(port)) {
-            self.close_listeners();
-        }
-        match super::process::open_listeners(&self.core.settings) {
-            Ok(mut listeners) => {
-                self.close_listeners();
-                for (at, listener) in listeners.iter_mut().enumerate() {
-                    if let Err(error) = listener.register(self.poll.registry(), Token(FIRST_LISTENER + at)) {
-                        crate::log::warning(&format!("Registering a listening socket failed: {error}"));
-                    }
-                }
-                self.listeners = listeners;
-                self.core.facts.listeners = self.listeners.iter().map(Listener::describe).collect();
-            }
-            Err(error) => crate::log::warning(&error.0),
-        }
-    }
-
-    fn close_listeners(&mut self) {
-        self.accept_again.clear();
-        for mut listener in self.listeners.drain(..) {
-            // Closing takes it out of the poll as well.
-            let _ = listener.deregister(self.poll.registry());
-        }
     }
 
     // housekeep

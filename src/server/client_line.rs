@@ -1,7 +1,7 @@
 //! The line that CLIENT LIST, CLIENT INFO and the log show of a client: `id=3 addr=127.0.0.1:50000 ...`.
 //!
 //! The fields and their order are Redis 7.2's, since monitoring tools parse them. Where this server has nothing to
-//! measure (a request's arguments stay in the input buffer; there are no users) a field shows what Redis shows of a client that has none.
+//! measure (a request's arguments stay in the input buffer) a field shows what Redis shows of a client that has none.
 
 use super::session::Session;
 use super::tracking::Tracker;
