@@ -3,14 +3,17 @@
 A thousand probe keys share one absolute deadline, beside keys whose deadline is an hour away. A server
 that looks for expired keys by sampling finds few of the probes among many that are not due, and keeps
 memory for the rest; clients that wait for the event wait with it. Events that have not come when the
-wait is over are missing from the sample, and count as later than any that came.
+wait is over are missing from the sample, and count as later than any that came. The floor is what the
+subscriber itself needs: see lag_floor.py.
 """
 
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import servers
-from client import ServerError, batches, encode
+from client import Client, ServerError, batches, encode
 
 SECTION = "expiry"
 PROBES = 1000
@@ -24,14 +27,30 @@ def run(specs, sizes, pinning, selected, results):
         if not selected(f"{SECTION}/{background}"):
             continue
         print(f"expiry: beside {background} keys", file=sys.stderr)
+        _note(results, background, servers.FLOOR, _floor_lags(pinning, sizes.expiry_wait), sizes.expiry_wait)
         for spec in specs:
             try:
                 lags = _lags(spec, pinning, background, sizes.expiry_wait)
             except (ServerError, OSError) as error:
                 results["notes"].append(f"expiry beside {background} keys on {spec.name}: {error}")
                 continue
-            sample = {"background": background, "server": spec.name, "probes": PROBES, "wait_s": sizes.expiry_wait}
-            results[SECTION].append({**sample, "lags_ms": [round(lag, 2) for lag in lags]})
+            _note(results, background, spec.name, lags, sizes.expiry_wait)
+
+
+def _note(results, background, name, lags, wait):
+    sample = {"background": background, "server": name, "probes": PROBES, "wait_s": wait}
+    results[SECTION].append({**sample, "lags_ms": [round(lag, 2) for lag in lags]})
+
+
+def _floor_lags(pinning, wait):
+    """The lags of events that a process on the servers' CPU has ready, and sends at the deadline."""
+    floor = Path(__file__).with_name("lag_floor.py")
+    command = [*pinning.server_prefix(), sys.executable, str(floor), str(PROBES), CHANNEL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with Client(int(process.stdout.readline())) as events:
+            deadline = int((time.time() + LEAD_SECONDS) * 1000)
+            events.socket.sendall(f"{deadline}\r\n".encode())
+            return _arrivals(events, deadline, wait)
 
 
 def _lags(spec, pinning, background, wait):
