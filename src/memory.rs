@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 
 use tikv_jemalloc_sys as jemalloc;
 
-use crate::host::scheduling::stand_back_for_all;
+use crate::host::scheduling::{leave_descriptors, stand_back_for_all};
 
 /// The alignment jemalloc gives to any request that is a multiple of it; more must be asked for.
 const QUANTUM: usize = 8;
@@ -278,6 +278,7 @@ pub fn give_back_aside() {
     let thread = std::thread::Builder::new().name("memory".into()).spawn(|| {
         // The thread that jemalloc starts takes after this one.
         stand_back_for_all();
+        leave_descriptors();
         GIVES_BACK_ASIDE.store(start_background_thread(), Ordering::Relaxed);
     });
     if let Ok(thread) = thread {
