@@ -94,4 +94,22 @@ mod tests {
         });
         asks.join().expect("a thread that stands back");
     }
+
+    #[test]
+    fn a_thread_that_leaves_its_descriptors_closes_nobodys() {
+        use std::io::Read;
+        use std::os::fd::AsRawFd;
+        let mut file = std::fs::File::open("/proc/self/stat").expect("a file");
+        let path = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
+        let is_known = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                leave_descriptors();
+                std::fs::exists(path).expect("the thread's descriptors")
+            }
+        });
+        assert!(!is_known.join().expect("the thread"));
+        assert!(std::fs::exists(path).expect("this thread's descriptors"));
+        assert!(file.read_to_end(&mut Vec::new()).expect("a file still open") > 0);
+    }
 }

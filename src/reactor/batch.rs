@@ -2,7 +2,7 @@
 //! the others.
 //!
 //! A key's entry is a cache miss away, and so is the line of the table that points to it. For one request that is most
-//! of its cost. So up to [`BATCH`] requests are parsed first; then all their keys are hashed and the table lines asked
+//! of its cost. So up to [`BATCH`] requests are parsed first and their keys hashed; then all their table lines are asked
 //! for; then the entries those lines point to; and only then do the commands run, in order, and find everything near.
 //! The elements of a large set, hash or sorted set are as far away again, in a table of their own: those that the
 //! requests name are looked ahead for in the same two steps.
@@ -12,7 +12,7 @@ use crate::hashing::hash_bytes;
 use crate::keyspace::{EntryRef, Keyspace};
 use crate::resp::request::{Args, Span};
 use crate::server::dispatch::look_up;
-use crate::table::Lines;
+use crate::table::{Lines, Wanted};
 
 /// Requests run together. More would push the first ones' lines out of the cache again.
 pub const BATCH: usize = 64;
@@ -32,21 +32,27 @@ pub enum Source {
     Own,
 }
 
-/// A parsed request that waits to be run.
+/// Where a request came from.
 #[derive(Clone, Copy)]
-pub struct Pending {
+pub struct Origin {
     pub connection: usize,
     /// Which of the tick's inputs it came with.
     pub received: usize,
     pub source: Source,
     /// Where its bytes begin in that source.
     pub begin: usize,
+    pub has_bigs: bool,
+}
+
+/// A parsed request that waits to be run.
+#[derive(Clone, Copy)]
+pub struct Pending {
+    pub origin: Origin,
+    pub spec: Option<&'static CommandSpec>,
     first_span: usize,
     end_span: usize,
-    pub spec: Option<&'static CommandSpec>,
     first_hash: usize,
     end_hash: usize,
-    pub has_bigs: bool,
 }
 
 #[derive(Default)]
@@ -54,6 +60,10 @@ pub struct Batch {
     pub requests: Vec<Pending>,
     pub spans: Vec<Span>,
     hashes: Vec<u64>,
+    /// What the keys gathered so far will need of the table.
+    wanted: Wanted,
+    /// Whether a request names elements of collections.
+    names_elements: bool,
 }
 
 impl Batch {
@@ -65,29 +75,30 @@ impl Batch {
         self.requests.clear();
         self.spans.clear();
         self.hashes.clear();
+        self.names_elements = false;
     }
 
-    /// Adds the request whose spans begin at `first_span` and are the last ones pushed.
-    pub fn push(
-        &mut self,
-        connection: usize,
-        received: usize,
-        source: Source,
-        begin: usize,
-        first_span: usize,
-        has_bigs: bool,
-    ) {
+    /// Adds the request whose spans begin at `first_span` and are the last ones pushed: looks up its command, hashes its
+    /// keys and notes which lines of the table they will need. `input` has its bytes.
+    pub fn push(&mut self, origin: Origin, first_span: usize, input: &[u8], keys: Lines<'_>) {
+        let first_hash = self.hashes.len();
+        let args = Args::new(input, &self.spans[first_span..], &[]);
+        let spec = if origin.has_bigs { None } else { look_up(args.at(0)) };
+        if let Some(places) = spec.and_then(CommandSpec::simple_keys) {
+            for index in places.indices(args.len()).take(KEYS_AHEAD) {
+                let hash = hash_bytes(args.at(index));
+                keys.want_bucket(hash, &mut self.wanted);
+                self.hashes.push(hash);
+            }
+        }
+        self.names_elements |= spec.is_some_and(|spec| !spec.elements.is_none());
         self.requests.push(Pending {
-            connection,
-            received,
-            source,
-            begin,
+            origin,
+            spec,
             first_span,
             end_span: self.spans.len(),
-            spec: None,
-            first_hash: 0,
-            end_hash: 0,
-            has_bigs,
+            first_hash,
+            end_hash: self.hashes.len(),
         });
     }
 
@@ -99,44 +110,27 @@ impl Batch {
         &self.hashes[request.first_hash..request.end_hash]
     }
 
-    /// Looks up the commands, hashes their keys and asks for the table lines, then for the entries; and for elements
-    /// likewise. `input` gives a request's bytes, `database` the database its client has selected.
+    /// Asks for the table lines of all keys, then for the entries; and for elements likewise. `input` gives a request's
+    /// bytes, `database` the database its client has selected.
     pub fn look_ahead<'a>(
         &mut self,
         keyspace: &Keyspace,
         input: impl Fn(&Pending) -> &'a [u8],
         database: impl Fn(&Pending) -> usize,
     ) {
-        let mut names_elements = false;
-        for at in 0..self.requests.len() {
-            let request = self.requests[at];
-            let args = Args::new(input(&request), &self.spans[request.first_span..request.end_span], &[]);
-            if request.has_bigs || args.len() == 0 {
-                continue;
-            }
-            let spec = look_up(args.at(0));
-            let first_hash = self.hashes.len();
-            if let Some(keys) = spec.and_then(CommandSpec::simple_keys) {
-                let lines = keyspace.db(database(&request)).lines();
-                for index in keys.indices(args.len()).take(KEYS_AHEAD) {
-                    let hash = hash_bytes(args.at(index));
-                    lines.prefetch(hash);
-                    self.hashes.push(hash);
-                }
-            }
-            names_elements |= spec.is_some_and(|spec| !spec.elements.is_none());
-            let request = &mut self.requests[at];
-            (request.spec, request.first_hash, request.end_hash) = (spec, first_hash, self.hashes.len());
-        }
+        let mut wanted = std::mem::take(&mut self.wanted);
+        wanted.ask();
         for request in &self.requests {
             let lines = keyspace.db(database(request)).lines();
             for &hash in self.hashes_of(request) {
-                lines.prefetch_matches(hash);
+                lines.want_matches(hash, &mut wanted);
             }
         }
-        if names_elements {
-            self.look_ahead_for_elements(keyspace, input, database);
+        wanted.ask();
+        if self.names_elements {
+            self.look_ahead_for_elements(keyspace, &mut wanted, input, database);
         }
+        self.wanted = wanted;
     }
 
     /// Asks for the elements that the requests name, of collections whose entries are near by now.
@@ -144,6 +138,7 @@ impl Batch {
     fn look_ahead_for_elements<'a>(
         &self,
         keyspace: &Keyspace,
+        wanted: &mut Wanted,
         input: impl Fn(&Pending) -> &'a [u8],
         database: impl Fn(&Pending) -> usize,
     ) {
@@ -160,12 +155,14 @@ impl Batch {
             let args = Args::new(input(request), self.spans_of(request), &[]);
             for index in spec.elements.indices(args.len()).take(ELEMENTS_AHEAD - sought.len()) {
                 let hash = hash_bytes(args.at(index));
-                lines.prefetch(hash);
+                lines.want_bucket(hash, wanted);
                 sought.push((lines, hash));
             }
         }
+        wanted.ask();
         for (lines, hash) in sought {
-            lines.prefetch_matches(hash);
+            lines.want_matches(hash, wanted);
         }
+        wanted.ask();
     }
 }

@@ -34,7 +34,7 @@ use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use super::alarm::Alarm;
-use super::batch::{Batch, Source};
+use super::batch::{Batch, Origin, Source};
 use super::channel::Channels;
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::dialer::Dialer;
@@ -614,7 +614,17 @@ impl Reactor {
     fn gather(&mut self, at: usize, begin: usize, first_span: usize, has_bigs: bool) -> bool {
         let Received { connection, source, .. } = self.received[at];
         if self.batch.spans.len() > first_span {
-            self.batch.push(connection, at, source, begin, first_span, has_bigs);
+            let origin = Origin {
+                connection,
+                received: at,
+                source,
+                begin,
+                has_bigs,
+            };
+            let input = input_of(&self.arena, &self.connections, origin);
+            let database = self.core.database_of(SessionIndex(connection));
+            let keys = self.core.keyspace.db(database).lines();
+            self.batch.push(origin, first_span, input, keys);
         }
         // A stranger's request runs at once: if it is AUTH, what follows may be larger.
         let is_stranger = self.core.must_authenticate(SessionIndex(connection));
@@ -679,46 +689,36 @@ impl Reactor {
         }
         let mut batch = std::mem::take(&mut self.batch);
         let (arena, connections, core) = (&self.arena, &mut self.connections, &mut self.core);
-        let empty: &[u8] = &[];
-        {
-            let connections = &*connections;
-            let input = |connection: usize, source: Source| match source {
-                Source::Arena => &arena[..],
-                Source::Own => connections[connection]
-                    .partial
-                    .as_ref()
-                    .map_or(empty, |partial| &partial.input),
-            };
-            batch.look_ahead(
-                &core.keyspace,
-                |request| input(request.connection, request.source),
-                |request| core.database_of(SessionIndex(request.connection)),
-            );
-        }
+        batch.look_ahead(
+            &core.keyspace,
+            |request| input_of(arena, connections, request.origin),
+            |request| core.database_of(SessionIndex(request.origin.connection)),
+        );
         let mut executor = Executor::new(core, &mut self.pool);
         for request in &batch.requests {
-            let received = &mut self.received[request.received];
-            let index = SessionIndex(request.connection);
+            let origin = request.origin;
+            let received = &mut self.received[origin.received];
+            let index = SessionIndex(origin.connection);
             if received.held.is_some() {
                 continue;
             }
             if !executor.core.session(index).is_runnable() {
-                received.held = Some(request.begin);
+                received.held = Some(origin.begin);
                 continue;
             }
             if executor.core.replication.is_primary(index) && request.spec.is_some_and(|spec| spec.name == "multi") {
-                let end = match request.source {
+                let end = match origin.source {
                     Source::Arena => received.end,
-                    Source::Own => connections[request.connection]
+                    Source::Own => connections[origin.connection]
                         .partial
                         .as_ref()
                         .map_or(0, |partial| partial.input.len()),
                 };
-                executor.core.note_primary_multi(end - request.begin);
+                executor.core.note_primary_multi(end - origin.begin);
             }
-            let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match request.source {
+            let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match origin.source {
                 Source::Arena => (arena, &mut self.no_bigs),
-                Source::Own => match connections[request.connection].partial.as_deref_mut() {
+                Source::Own => match connections[origin.connection].partial.as_deref_mut() {
                     Some(partial) => (&partial.input, &mut partial.bigs),
                     None => continue,
                 },
@@ -732,7 +732,7 @@ impl Reactor {
                 bigs,
             });
             if verdict == Verdict::Held {
-                received.held = Some(request.begin);
+                received.held = Some(origin.begin);
             }
         }
         executor.finish();
@@ -961,5 +961,17 @@ impl Reactor {
 
     fn housekeep(&mut self) {
         self.busy |= self.core.housekeep();
+    }
+}
+
+/// The bytes that a request is a part of.
+#[inline]
+fn input_of<'a>(arena: &'a [u8], connections: &'a Slab<Connection>, origin: Origin) -> &'a [u8] {
+    match origin.source {
+        Source::Arena => arena,
+        Source::Own => connections[origin.connection]
+            .partial
+            .as_ref()
+            .map_or(&[], |partial| &partial.input),
     }
 }

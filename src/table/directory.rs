@@ -25,7 +25,6 @@ use std::ops::Range;
 use std::ptr;
 
 use super::bucket::Bucket;
-use super::pointer;
 use super::segment::{Frame, HOME_BITS, Segment, SegmentView, home_bucket};
 
 /// Longest prefix: keeps directory indexes in 32 bits and home bits within the 48 bits of a scan position.
@@ -167,12 +166,11 @@ impl Directory {
         Some((index, self.array(word), word.home(hash)))
     }
 
-    /// Asks the processor to fetch the home bucket of a hash.
+    /// Where the home bucket of a hash lies, if there is any segment.
     #[inline]
-    pub(super) fn prefetch(&self, hash: u64) {
-        if let Some(word) = self.words.get(self.index_of(hash)) {
-            pointer::prefetch(word.address() + word.home(hash) * size_of::<Bucket>());
-        }
+    pub(super) fn home_address(&self, hash: u64) -> Option<usize> {
+        let word = self.words.get(self.index_of(hash))?;
+        Some(word.address() + word.home(hash) * size_of::<Bucket>())
     }
 
     #[inline]

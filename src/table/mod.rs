@@ -35,7 +35,7 @@ use std::marker::PhantomData;
 use bucket::{Bucket, tag_of};
 use directory::Directory;
 use pointer::Cell;
-pub use pointer::Pointer;
+pub use pointer::{Pointer, Wanted};
 use segment::{Segment, next_bucket, window_of};
 pub use walk::{Iter, TableStats};
 
@@ -300,15 +300,23 @@ impl<P: Pointer> Table<P> {
 pub struct Lines<'t>(&'t Directory);
 
 impl Lines<'_> {
-    /// Asks for the bucket where a search for `hash` starts: the first half of a batch of lookups.
+    /// Asks for the bucket where a search for `hash` starts, for those who have other work before they search.
     #[inline]
     pub fn prefetch(self, hash: u64) {
-        self.0.prefetch(hash);
+        self.0.home_address(hash).into_iter().for_each(pointer::prefetch);
     }
 
-    /// Asks for the entries that a search for `hash` will look at: the second half, when the buckets have come.
+    /// Wants the bucket where a search for `hash` starts: the first half of a batch of lookups.
     #[inline]
-    pub fn prefetch_matches(self, hash: u64) {
+    pub fn want_bucket(self, hash: u64, wanted: &mut Wanted) {
+        if let Some(address) = self.0.home_address(hash) {
+            wanted.line(address);
+        }
+    }
+
+    /// Wants the entries that a search for `hash` will look at: the second half, when the buckets have come.
+    #[inline]
+    pub fn want_matches(self, hash: u64, wanted: &mut Wanted) {
         let Some((_, buckets, home)) = self.0.locate(hash) else {
             return;
         };
@@ -317,7 +325,7 @@ impl Lines<'_> {
         for _ in 0..buckets.len() {
             let bucket = &buckets[at];
             let matches = bucket.matches(tag);
-            matches.for_each(|position| bucket.cell(position).prefetch());
+            matches.for_each(|position| wanted.entry(bucket.cell(position)));
             if !matches.is_empty() || !bucket.passed() {
                 return;
             }

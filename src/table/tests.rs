@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use super::Wanted;
 use super::bucket::{SLOTS, tag_of};
 use super::segment::{MAX_SIZE, SPLIT_SIZE, capacity, fitting_size, home_bucket, next_bucket, next_size, window_of};
 use super::{Pointer, Table};
@@ -224,8 +225,11 @@ fn an_empty_table_answers_everything() {
     assert!(table.find(7, |_| true).is_none());
     assert!(table.random(&mut || rng.next()).is_none());
     table.sample(&mut || rng.next(), 5, |_| panic!("nothing to sample"));
+    let mut wanted = Wanted::default();
     table.lines().prefetch(7);
-    table.lines().prefetch_matches(7);
+    table.lines().want_bucket(7, &mut wanted);
+    table.lines().want_matches(7, &mut wanted);
+    wanted.ask();
     assert_eq!(table.iter().count(), 0);
     assert_eq!(table.scan(0, |_| panic!("nothing to scan")), 0);
     assert_eq!((table.memory(), table.stats().longest_probe), (0, 0));
@@ -234,10 +238,13 @@ fn an_empty_table_answers_everything() {
 #[test]
 fn prefetching_is_only_a_hint() {
     let harness = Harness::filled(mixed, 1..=3000);
+    let mut wanted = Wanted::default();
     for id in 1..=6000 {
         harness.table.lines().prefetch(mixed(id));
-        harness.table.lines().prefetch_matches(mixed(id));
+        harness.table.lines().want_bucket(mixed(id), &mut wanted);
+        harness.table.lines().want_matches(mixed(id), &mut wanted);
     }
+    wanted.ask();
     harness.check();
 }
 
