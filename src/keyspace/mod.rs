@@ -22,6 +22,8 @@ pub use graveyard::Graveyard;
 /// All databases of a server.
 pub struct Keyspace {
     databases: Vec<Database>,
+    /// The databases from here on have never held anything: every tick has questions to those before only.
+    used: usize,
     /// Values too large to free at once.
     pub graveyard: Graveyard,
 }
@@ -30,12 +32,23 @@ impl Keyspace {
     pub fn new(databases: usize) -> Self {
         Keyspace {
             databases: (0..databases).map(|_| Database::default()).collect(),
+            used: 0,
             graveyard: Graveyard::default(),
         }
     }
 
     pub fn len(&self) -> usize {
         self.databases.len()
+    }
+
+    /// How many databases, counted from the first, may hold something or have held it.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    #[inline]
+    fn note_use(&mut self, index: usize) {
+        self.used = self.used.max(index + 1);
     }
 
     pub fn is_empty(&self) -> bool {
@@ -49,12 +62,14 @@ impl Keyspace {
 
     #[inline]
     pub fn db_mut(&mut self, index: usize) -> &mut Database {
+        self.note_use(index);
         &mut self.databases[index]
     }
 
     /// The database and the graveyard, for writes that may let a value go.
     #[inline]
     pub fn write(&mut self, index: usize) -> (&mut Database, &mut Graveyard) {
+        self.note_use(index);
         (&mut self.databases[index], &mut self.graveyard)
     }
 
@@ -64,6 +79,7 @@ impl Keyspace {
 
     /// Moves a key between two databases, to where it must be absent. False if it is not there to be moved. O(1).
     pub fn move_key(&mut self, key: Key<'_>, from: usize, to: usize, now: Millis) -> bool {
+        self.note_use(to);
         match self.databases.get_disjoint_mut([from, to]) {
             Ok([from, to]) => from.move_to(key, to, now),
             Err(_) => false,
@@ -76,11 +92,13 @@ impl Keyspace {
         let Some(entry) = self.databases[from].copy_entry(source, target, moment) else {
             return false;
         };
+        self.note_use(to);
         self.databases[to].adopt(entry, target.hash, moment.now);
         true
     }
 
     pub fn swap(&mut self, a: usize, b: usize) {
+        self.note_use(a.max(b));
         self.databases.swap(a, b);
     }
 
@@ -96,6 +114,7 @@ impl Keyspace {
     pub fn replace(&mut self, mut other: Keyspace) {
         assert_eq!(self.databases.len(), other.databases.len());
         std::mem::swap(&mut self.databases, &mut other.databases);
+        self.used = self.used.max(other.used);
         self.bury(other);
     }
 
@@ -107,6 +126,6 @@ impl Keyspace {
 
     /// When some key may expire next.
     pub fn next_due(&self) -> Option<Millis> {
-        self.databases.iter().filter_map(Database::next_due).min()
+        self.databases[..self.used].iter().filter_map(Database::next_due).min()
     }
 }

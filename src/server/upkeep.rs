@@ -54,9 +54,14 @@ impl Core {
     /// Pages go back to the system first, and what that takes leaves less for expiry: who waits for this tick waits for
     /// the sum of both.
     pub fn expire_due(&mut self) -> bool {
+        let is_due = self.next_due().is_some_and(|due| due <= self.moment.now);
+        if !is_due && !self.is_settling() {
+            self.expire_pace = EXPIRE_FIRST;
+            return false;
+        }
         let began = Stopwatch::read();
         self.settle();
-        if !self.active_expire || self.is_paused() || self.loading.is_some() || self.scripts.is_running() {
+        if !is_due {
             return false;
         }
         let started = Stopwatch::read();
@@ -80,7 +85,7 @@ impl Core {
             }
             return false;
         }
-        for index in 0..self.keyspace.len() {
+        for index in 0..self.keyspace.used() {
             while self.keyspace.db(index).next_due().is_some_and(|due| due <= now) {
                 // Looked at before a slice and not after: a run that just finishes in time has left nothing. The first ticks have
                 // their one small slice in any case.
@@ -168,7 +173,7 @@ impl Core {
     /// is left.
     fn sweep_wheels(&mut self) -> bool {
         let mut started = None;
-        for index in 0..self.keyspace.len() {
+        for index in 0..self.keyspace.used() {
             while self.keyspace.db(index).wants_sweep() {
                 let started = *started.get_or_insert_with(Stopwatch::read);
                 self.keyspace.db_mut(index).sweep(SWEEP_SLICE);
@@ -202,11 +207,15 @@ impl Core {
         }
     }
 
+    fn is_settling(&self) -> bool {
+        self.monotonic < self.settling_until
+    }
+
     /// Where the allocator has no thread for it, lets it give freed pages back in steps of milliseconds while many have been
     /// freed lately. Asked once a second only, it would hand back a hundred megabytes in one call, and everybody would wait
     /// for it.
     fn settle(&mut self) {
-        if self.monotonic < self.settling_until && self.monotonic.since(self.settled) >= SETTLE_STEP {
+        if self.is_settling() && self.monotonic.since(self.settled) >= SETTLE_STEP {
             self.settled = self.monotonic;
             crate::memory::decay();
         }
