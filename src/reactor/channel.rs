@@ -124,6 +124,7 @@ impl Channels {
     }
 
     /// Looks after all that are due, once each.
+    #[cold]
     pub fn tend(&mut self, registry: &Registry, core: &mut Core) {
         for id in std::mem::take(&mut self.due) {
             let Some(channel) = self.open.get_mut(&id) else {

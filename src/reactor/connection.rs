@@ -152,6 +152,7 @@ impl Connection {
     }
 
     /// Reads into the big argument that is being filled, straight to where the value will stay.
+    #[inline(never)]
     pub fn read_big(&mut self) -> ReadOutcome {
         let Some(partial) = &mut self.partial else {
             return ReadOutcome::Drained(0);

@@ -18,6 +18,10 @@
 //! What is not a request's life stands beside: [`doors`] opens connections, [`links`] has those to other servers, [`ending`]
 //! the signals.
 //!
+//! The system's own code runs between two ticks and leaves little of ours in the processor's cache of instructions: what a
+//! tick of one small request costs is mostly the fetching of its instructions. So what happens rarely is kept out of
+//! line (`#[cold]`, `#[inline(never)]`), and the way that every tick goes stays dense.
+//!
 //! Every loop here is bounded: by the events of one poll, by the arena, or by time in the core's slices.
 
 mod doors;
@@ -26,6 +30,7 @@ mod links;
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -122,12 +127,15 @@ pub struct Reactor {
     alarm: Alarm,
     dialer: Dialer,
     channels: Channels,
+    /// What the last flush wrote to whom, emptied: the next takes its room.
+    flushed: Vec<SessionIndex>,
     /// Whether the last tick was for clients that may be back at once.
     is_brisk: bool,
     started: Instant,
-    /// When this tick began, behind the wait, and when the last one ended. Each is read once, and used by all that ask.
-    began: Instant,
-    ended: Instant,
+    /// When this tick began, behind the wait, and when the last one ended, both since the start. Each is read once, and
+    /// used by all that ask.
+    began: Duration,
+    ended: Duration,
     next_second: Millis,
     shutting_down: bool,
     /// Why the loop must end.
@@ -165,10 +173,11 @@ impl Reactor {
             dialer,
             channels: Channels::new(FIRST_CHANNEL, waker),
             patience: Patience::default(),
+            flushed: Vec::new(),
             is_brisk: false,
             started,
-            began: started,
-            ended: started,
+            began: Duration::ZERO,
+            ended: Duration::ZERO,
             next_second: Millis(0),
             shutting_down: false,
             failure: None,
@@ -184,6 +193,7 @@ impl Reactor {
     pub fn run(&mut self) -> Result<(), String> {
         while !self.shutting_down {
             self.wait().map_err(|error| format!("The event loop failed: {error}"))?;
+            let woke = Stopwatch::read();
             let (commands, written) = self.traffic();
             self.read();
             self.execute();
@@ -202,8 +212,9 @@ impl Reactor {
                 written_now.saturating_sub(written),
             );
             self.core.stats.eventloop_cycles += 1;
-            self.ended = Instant::now();
-            self.core.stats.eventloop_duration_usec += (self.ended - self.began).as_micros() as u64;
+            let took = self.core.stopwatch.nanos(Stopwatch::read().since(woke));
+            self.ended = self.began + Duration::from_nanos(took);
+            self.core.stats.eventloop_duration_usec += took / 1000;
         }
         self.flush();
         Ok(())
@@ -231,8 +242,8 @@ impl Reactor {
         if timeout.is_zero() || !self.is_brisk || !self.look()? {
             self.ask(timeout)?;
         }
-        self.began = Instant::now();
-        self.core.begin_tick(unix_now(), self.monotonic(self.began));
+        self.began = self.started.elapsed();
+        self.core.begin_tick(unix_now(), in_millis(self.began));
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
             match event.token().0 {
@@ -246,8 +257,10 @@ impl Reactor {
             }
         }
         self.events = events;
-        for listener in std::mem::take(&mut self.accept_again) {
-            self.accept(listener);
+        if !self.accept_again.is_empty() {
+            for listener in std::mem::take(&mut self.accept_again) {
+                self.accept(listener);
+            }
         }
         Ok(())
     }
@@ -277,17 +290,13 @@ impl Reactor {
         }
     }
 
-    fn monotonic(&self, at: Instant) -> Millis {
-        Millis((at - self.started).as_millis() as i64)
-    }
-
     /// How long nothing can be due: not at all while work is left over, else until the next deadline.
     fn timeout(&mut self) -> Duration {
         let is_behind = !self.ready.is_empty() || !self.accept_again.is_empty() || self.channels.are_due();
         if self.busy || is_behind || !self.core.effects.is_empty() {
             return Duration::ZERO;
         }
-        let monotonic = self.monotonic(self.ended);
+        let monotonic = in_millis(self.ended);
         let core = &self.core;
         let deadlines = [
             Some(self.next_second),
@@ -376,23 +385,28 @@ impl Reactor {
         }
         let outcome = connection.read(&mut self.arena[used..used + READ]);
         let read = self.note_read(index, &outcome);
-        let connection = &mut self.connections[index];
-        if let Some(partial) = &mut connection.partial {
-            partial.input.extend_from_slice(&self.arena[used..used + read]);
+        self.receive(index, used..used + read)
+    }
+
+    /// Takes in what was read from a connection into the arena: it belongs to the request that has begun before, if one has.
+    /// Gives how many bytes must stay in the arena until they have run.
+    #[inline]
+    fn receive(&mut self, index: usize, bytes: Range<usize>) -> usize {
+        if let Some(partial) = &mut self.connections[index].partial {
+            partial.input.extend_from_slice(&self.arena[bytes]);
             self.received.push(Received::own(index));
             return 0;
         }
-        if read > 0 {
-            let (start, end) = (used, used + read);
+        if !bytes.is_empty() {
             self.received.push(Received {
                 connection: index,
                 source: Source::Arena,
-                start,
-                end,
+                start: bytes.start,
+                end: bytes.end,
                 held: None,
             });
         }
-        read
+        bytes.len()
     }
 
     fn note_read(&mut self, index: usize, outcome: &ReadOutcome) -> usize {
@@ -456,6 +470,7 @@ impl Reactor {
 
     /// While clients are evicted, one that holds an unfinished request is weighed before anything that arrived behind it
     /// runs: whoever asks then sees what became of it.
+    #[cold]
     fn weigh_unfinished(&mut self, at: usize) {
         let Received {
             connection, start, end, ..
@@ -663,6 +678,7 @@ impl Reactor {
     }
 
     /// Answers a malformed request behind all that came before it, and closes.
+    #[cold]
     fn protocol_error(&mut self, index: usize, error: &crate::resp::request::ProtocolError) {
         self.run_batch();
         if self.core.replication.is_primary(SessionIndex(index)) {
@@ -687,17 +703,25 @@ impl Reactor {
         if self.batch.requests.is_empty() {
             return;
         }
-        let mut batch = std::mem::take(&mut self.batch);
-        let (arena, connections, core) = (&self.arena, &mut self.connections, &mut self.core);
+        let Reactor {
+            batch,
+            arena,
+            connections,
+            core,
+            pool,
+            received,
+            no_bigs,
+            ..
+        } = self;
         batch.look_ahead(
             &core.keyspace,
             |request| input_of(arena, connections, request.origin),
             |request| core.database_of(SessionIndex(request.origin.connection)),
         );
-        let mut executor = Executor::new(core, &mut self.pool);
+        let mut executor = Executor::new(core, pool);
         for request in &batch.requests {
             let origin = request.origin;
-            let received = &mut self.received[origin.received];
+            let received = &mut received[origin.received];
             let index = SessionIndex(origin.connection);
             if received.held.is_some() {
                 continue;
@@ -717,7 +741,7 @@ impl Reactor {
                 executor.core.note_primary_multi(end - origin.begin);
             }
             let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match origin.source {
-                Source::Arena => (arena, &mut self.no_bigs),
+                Source::Arena => (arena, no_bigs),
                 Source::Own => match connections[origin.connection].partial.as_deref_mut() {
                     Some(partial) => (&partial.input, &mut partial.bigs),
                     None => continue,
@@ -737,7 +761,6 @@ impl Reactor {
         }
         executor.finish();
         batch.clear();
-        self.batch = batch;
     }
 
     /// Keeps what a connection sent but may not run yet, and forgets the rest.
@@ -845,19 +868,27 @@ impl Reactor {
 
     fn flush(&mut self) {
         self.follow_settings();
-        let outgoing = std::mem::take(&mut self.core.outgoing);
+        let room = std::mem::take(&mut self.flushed);
+        let mut outgoing = std::mem::replace(&mut self.core.outgoing, room);
         for &SessionIndex(index) in &outgoing {
             self.flush_one(index);
         }
         if self.core.weighs_clients() {
             self.weigh_clients(&outgoing);
         }
-        self.apply_effects();
+        outgoing.clear();
+        self.flushed = outgoing;
+        if !self.core.effects.is_empty() {
+            self.apply_effects();
+        }
     }
 
     /// Does what changed settings mean outside the core before anybody hears that they are set: who reads the answer to
     /// CONFIG SET port may connect there at once.
     fn follow_settings(&mut self) {
+        if self.core.effects.is_empty() {
+            return;
+        }
         let is_setting = |effect: &mut Effect| matches!(effect, Effect::Reconfigure(_));
         let changed: Vec<Effect> = self.core.effects.extract_if(.., is_setting).collect();
         for effect in changed {
@@ -868,6 +899,7 @@ impl Reactor {
     }
 
     /// Weighs the clients that were read from or written to in this tick, and lets the heaviest go if it is too much.
+    #[cold]
     fn weigh_clients(&mut self, written: &[SessionIndex]) {
         for received in &self.received {
             self.core.weigh(SessionIndex(received.connection));
@@ -888,8 +920,10 @@ impl Reactor {
             return;
         }
         let mut bytes = std::mem::take(&mut session.reply.bytes);
-        for block in std::mem::take(&mut session.blocks) {
-            connection.wait_behind(block);
+        if !session.blocks.is_empty() {
+            for block in std::mem::take(&mut session.blocks) {
+                connection.wait_behind(block);
+            }
         }
         let sent = connection.send(&mut bytes);
         session.backlog_bytes = connection.backlog_bytes();
@@ -918,10 +952,8 @@ impl Reactor {
         }
     }
 
+    #[inline(never)]
     fn apply_effects(&mut self) {
-        if self.core.effects.is_empty() {
-            return;
-        }
         for effect in std::mem::take(&mut self.core.effects) {
             match effect {
                 Effect::Resume(_) => {
@@ -962,6 +994,10 @@ impl Reactor {
     fn housekeep(&mut self) {
         self.busy |= self.core.housekeep();
     }
+}
+
+fn in_millis(since_start: Duration) -> Millis {
+    Millis(since_start.as_millis() as i64)
 }
 
 /// The bytes that a request is a part of.

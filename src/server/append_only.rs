@@ -604,6 +604,7 @@ impl Core {
         Ok(())
     }
 
+    #[inline(never)]
     fn hear_of_sync(&mut self) {
         let log = &mut self.append_only;
         let Some(outcome) = log.file.as_mut().and_then(|file| file.sync_outcome()) else {

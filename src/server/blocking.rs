@@ -211,6 +211,11 @@ impl WaitingRoom {
         self.wheel.as_ref().and_then(|wheel| wheel.next_due())
     }
 
+    /// Whether anybody waits with a timeout.
+    pub fn has_deadlines(&self) -> bool {
+        self.wheel.is_some()
+    }
+
     /// Items on the wheel beyond the clients that wait.
     #[cfg(test)]
     pub fn leftovers(&self) -> usize {
@@ -538,7 +543,13 @@ impl Core {
     }
 
     /// Answers clients whose time is up, a bounded number of them. True when some are left for the next tick.
+    #[inline]
     pub fn end_late_waits(&mut self) -> bool {
+        self.waiting.has_deadlines() && self.end_some_late_waits()
+    }
+
+    #[inline(never)]
+    fn end_some_late_waits(&mut self) -> bool {
         let mut late = Vec::new();
         let done = self.waiting.take_late(self.monotonic, TIMEOUT_SLICE, &mut late);
         for index in late {

@@ -239,6 +239,7 @@ impl Core {
     ///
     /// # Errors
     /// Why the data cannot be loaded to its end; the server must not go on with a part of it.
+    #[cold]
     pub fn load_slice(&mut self) -> Result<bool, String> {
         // A client's script is not to find other data from one command to the next.
         if self.scripts.running().is_some_and(|run| !run.is_replayed()) {

@@ -52,6 +52,7 @@ impl Core {
 
     /// Evicts until memory is below the limit, or a slice of time has passed. False when it stays above and nothing can
     /// be done about it.
+    #[inline(never)]
     pub fn make_room(&mut self) -> bool {
         if !self.over_limit() {
             self.evicting = false;

@@ -302,6 +302,7 @@ impl Core {
     }
 
     /// Tells clients what became of their keys, and ends what takes too long. O(migrations).
+    #[cold]
     pub fn tend_migrations(&mut self) {
         let now = self.monotonic;
         let running = self.migrations.running.iter();

@@ -66,6 +66,7 @@ impl Core {
     }
 
     /// Ends what CLIENT PAUSE has begun. O(clients).
+    #[cold]
     pub fn unpause(&mut self) {
         self.pauses.by_client = None;
         self.let_held_go();

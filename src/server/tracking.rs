@@ -313,6 +313,7 @@ impl Core {
 
     /// Forgets some keys, and tells their readers to, when more are remembered than `tracking-table-max-keys` allows. A
     /// bounded number at a time; true when more are to go.
+    #[inline(never)]
     pub fn limit_tracking(&mut self) -> bool {
         let most = self.settings.tracking_table_max_keys as usize;
         if most == 0 {

@@ -59,6 +59,11 @@ impl Core {
             self.expire_pace = EXPIRE_FIRST;
             return false;
         }
+        self.expire(is_due)
+    }
+
+    #[inline(never)]
+    fn expire(&mut self, is_due: bool) -> bool {
         let began = Stopwatch::read();
         self.settle();
         if !is_due {
@@ -172,14 +177,20 @@ impl Core {
     /// Drops a bounded part of what deleted volatile keys have left on the wheels, where it is too much. True when some
     /// is left.
     fn sweep_wheels(&mut self) -> bool {
-        let mut started = None;
-        for index in 0..self.keyspace.used() {
-            while self.keyspace.db(index).wants_sweep() {
-                let started = *started.get_or_insert_with(Stopwatch::read);
-                self.keyspace.db_mut(index).sweep(SWEEP_SLICE);
-                if self.stopwatch.nanos(Stopwatch::read().since(started)) > SWEEP_TIME {
-                    return true;
-                }
+        let wanting = |core: &Self| (0..core.keyspace.used()).find(|&index| core.keyspace.db(index).wants_sweep());
+        match wanting(self) {
+            None => false,
+            Some(_) => self.sweep_while_time_is_left(wanting),
+        }
+    }
+
+    #[inline(never)]
+    fn sweep_while_time_is_left(&mut self, wanting: impl Fn(&Self) -> Option<usize>) -> bool {
+        let started = Stopwatch::read();
+        while let Some(index) = wanting(self) {
+            self.keyspace.db_mut(index).sweep(SWEEP_SLICE);
+            if self.stopwatch.nanos(Stopwatch::read().since(started)) > SWEEP_TIME {
+                return true;
             }
         }
         false
@@ -187,9 +198,11 @@ impl Core {
 
     /// Frees a bounded part of what was deleted. True when some is left.
     fn free_buried(&mut self) -> bool {
-        if self.keyspace.graveyard.is_empty() {
-            return false;
-        }
+        !self.keyspace.graveyard.is_empty() && self.free_while_time_is_left()
+    }
+
+    #[inline(never)]
+    fn free_while_time_is_left(&mut self) -> bool {
         let started = Stopwatch::read();
         self.note_freeing();
         while !self.keyspace.graveyard.step(FREE_SLICE) {
@@ -233,6 +246,7 @@ impl Core {
     }
 
     /// The once-a-second round: idle clients, soft output limits, the stopwatch's scale.
+    #[cold]
     pub fn each_second(&mut self) {
         if self.rounds_paused {
             return;

@@ -1,9 +1,8 @@
 use std::collections::HashMap;
 
-use super::Wanted;
 use super::bucket::{SLOTS, tag_of};
 use super::segment::{MAX_SIZE, SPLIT_SIZE, capacity, fitting_size, home_bucket, next_bucket, next_size, window_of};
-use super::{Pointer, Table};
+use super::{Pointer, Table, Wanted};
 
 /// A stand-in for an entry: a number that is its own key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

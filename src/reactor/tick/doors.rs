@@ -14,6 +14,7 @@ use crate::server::session::SessionIndex;
 const ACCEPTS: usize = 256;
 
 impl Reactor {
+    #[inline(never)]
     pub(super) fn accept(&mut self, at: usize) {
         for _ in 0..ACCEPTS {
             match self.listeners[at].accept() {

@@ -8,6 +8,7 @@ use crate::server::core::Core;
 use crate::server::shutdown::Ending;
 
 impl Reactor {
+    #[cold]
     pub(super) fn take_signals(&mut self) {
         for signal in self.signals.pending() {
             let settings = &self.core.settings;
@@ -46,6 +47,7 @@ impl Reactor {
     }
 
     /// Saving takes long; another signal cuts it short.
+    #[cold]
     fn shut_down_interruptibly(&mut self, step: impl FnOnce(&mut Core) -> Ending) {
         let insisted = self.signals.next();
         self.core.interrupt = Some(insisted.clone());

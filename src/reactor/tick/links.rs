@@ -5,7 +5,6 @@ use mio::unix::SourceFd;
 
 use super::{PIPE, READ, Reactor, Received};
 use crate::config::compound::PrimaryAddress;
-use crate::reactor::batch::Source;
 use crate::reactor::connection::Partial;
 use crate::reactor::listener::reason;
 use crate::server::core::Effect;
@@ -27,6 +26,7 @@ impl Reactor {
         }
     }
 
+    #[cold]
     pub(super) fn hear_of_dialling(&mut self) {
         self.channels.note_resolved();
         match self.dialer.outcome(self.poll.registry()) {
@@ -59,6 +59,7 @@ impl Reactor {
 
     /// Reads what the primary has sent into the arena at `used`; gives the bytes that stay there. Its requests are never
     /// read into buffers of their own, so that all bytes are seen in order.
+    #[inline(never)]
     pub(super) fn read_primary(&mut self, index: usize, used: usize) -> usize {
         if self.core.must_not_read(SessionIndex(index)) {
             return 0;
@@ -67,25 +68,11 @@ impl Reactor {
         let read = self.note_read(index, &outcome);
         self.core.stats.total_net_repl_input_bytes += read as u64;
         let taken = self.core.take_from_primary(&self.arena[used..used + read]);
-        let (start, end) = (used + taken, used + read);
         // Whatever the handshake ended with, the link may be another's by now.
-        if start == end || !self.core.replication.is_primary(SessionIndex(index)) {
+        if taken == read || !self.core.replication.is_primary(SessionIndex(index)) {
             return 0;
         }
-        let connection = &mut self.connections[index];
-        if let Some(partial) = &mut connection.partial {
-            partial.input.extend_from_slice(&self.arena[start..end]);
-            self.received.push(Received::own(index));
-            return 0;
-        }
-        self.received.push(Received {
-            connection: index,
-            source: Source::Arena,
-            start,
-            end,
-            held: None,
-        });
-        read
+        taken + self.receive(index, used + taken..used + read)
     }
 
     /// Runs what the primary has sent while its snapshot was loaded.
@@ -105,6 +92,7 @@ impl Reactor {
 
     /// Runs what the primary has sent as a batch of its own, and counts it before anything else runs: whoever asks for
     /// the offset, or changes the role, must find data and offset at the same place. False if the input is not the primary's.
+    #[inline(never)]
     pub(super) fn run_primary_stream(&mut self, at: usize) -> bool {
         let index = self.received[at].connection;
         if !self.core.replication.is_primary(SessionIndex(index)) {

@@ -608,6 +608,7 @@ impl Core {
     }
 
     /// Begins to load the snapshot once it is whole, and on the disk if it is to be.
+    #[cold]
     pub fn store_snapshot(&mut self) {
         // A script has the data to itself until it ends, and so has the log while DEBUG LOADAOF plays it.
         if self.scripts.is_running() || self.loading.is_some() {

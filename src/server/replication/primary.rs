@@ -269,7 +269,10 @@ impl Core {
         propagation.fed = propagation.stream.len();
         if self.replication.replicas.is_empty() {
             // The backlog goes on for those who may come back, and must not become longer than it may.
-            return self.trim_stream();
+            if self.replication.stream.is_kept() {
+                self.trim_stream();
+            }
+            return;
         }
         if std::mem::take(&mut self.replication.wants_acks) {
             self.say_to_replicas(GET_ACKS);
@@ -516,6 +519,7 @@ impl Core {
 
     /// Hands the next chunk to all replicas that take the snapshot, once they have the last. To be called when the pipe
     /// may have something, when a replica has taken something or is gone, and when the child has ended.
+    #[inline(never)]
     pub fn pump_pipe(&mut self) {
         let takers = self.replicas_in(|phase| matches!(phase, Phase::Piping { .. }));
         let Some(piped) = &self.replication.piped else { return };
