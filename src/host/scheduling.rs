@@ -46,6 +46,8 @@ pub fn stand_back_for_all() {
 /// closes it under another: two atomic operations for each `recv`, `send` and `epoll_wait` of the thread that serves,
 /// also while the other sleeps. With a table of its own the thread that serves pays none.
 /// Never fails: where the system does not know how (Linux before 5.9), the table stays shared.
+///
+/// What the thread would write elsewhere than to the standard output is lost: the report of a crash of its own to a log file.
 #[cfg(target_os = "linux")]
 pub fn leave_descriptors() {
     // SAFETY: it closes what this thread alone can name from then on; the others keep theirs.

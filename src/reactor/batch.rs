@@ -41,7 +41,6 @@ pub struct Origin {
     pub source: Source,
     /// Where its bytes begin in that source.
     pub begin: usize,
-    pub has_bigs: bool,
 }
 
 /// A parsed request that waits to be run.
@@ -79,11 +78,11 @@ impl Batch {
     }
 
     /// Adds the request whose spans begin at `first_span` and are the last ones pushed: looks up its command, hashes its
-    /// keys and notes which lines of the table they will need. `input` has its bytes.
-    pub fn push(&mut self, origin: Origin, first_span: usize, input: &[u8], keys: Lines<'_>) {
+    /// keys and notes which lines of the table they will need. `input` has its bytes, but not those of big arguments.
+    pub fn push(&mut self, origin: Origin, first_span: usize, has_bigs: bool, input: &[u8], keys: Lines<'_>) {
         let first_hash = self.hashes.len();
         let args = Args::new(input, &self.spans[first_span..], &[]);
-        let spec = if origin.has_bigs { None } else { look_up(args.at(0)) };
+        let spec = if has_bigs { None } else { look_up(args.at(0)) };
         if let Some(places) = spec.and_then(CommandSpec::simple_keys) {
             for index in places.indices(args.len()).take(KEYS_AHEAD) {
                 let hash = hash_bytes(args.at(index));

@@ -634,12 +634,11 @@ impl Reactor {
                 received: at,
                 source,
                 begin,
-                has_bigs,
             };
             let input = input_of(&self.arena, &self.connections, origin);
             let database = self.core.database_of(SessionIndex(connection));
             let keys = self.core.keyspace.db(database).lines();
-            self.batch.push(origin, first_span, input, keys);
+            self.batch.push(origin, first_span, has_bigs, input, keys);
         }
         // A stranger's request runs at once: if it is AUTH, what follows may be larger.
         let is_stranger = self.core.must_authenticate(SessionIndex(connection));

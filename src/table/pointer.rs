@@ -91,7 +91,7 @@ impl Cell {
 /// A prefetch is not free: the instruction is done when the page's address is known, and where the processor has forgotten
 /// that it must walk the page tables, some hundred nanoseconds under a hypervisor. Several walks go on at once, but only of
 /// those prefetches that it sees together, some two hundred instructions. With a key's hashing and its command's lookup
-/// between two prefetches it saw two or three, and each cost 60 ns; with nothing between them, less than ten.
+/// between two prefetches of buckets each cost 60 ns, as a profile of INCR showed; with nothing between them 20.
 #[derive(Default)]
 pub struct Wanted {
     addresses: Vec<usize>,
