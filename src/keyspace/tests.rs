@@ -615,3 +615,28 @@ fn a_guess_finds_the_elements_to_fetch_ahead() {
         assert_eq!(guessed.lines().is_some(), name == b"set");
     }
 }
+
+/// Every tick asks only the databases that have been used: whatever brings a key to another one must count as using it.
+#[test]
+fn keys_expire_in_whichever_database_they_get_to() {
+    let (from, to, moment) = (Key::new(b"from"), Key::new(b"to"), Moment::default());
+    let ways: [fn(&mut Keyspace, Key<'_>, Key<'_>, &Moment); 4] = [
+        |keyspace, _, _, _| keyspace.swap(0, 9),
+        |keyspace, from, _, _| assert!(keyspace.move_key(from, 0, 9, Millis(0))),
+        |keyspace, from, to, moment| assert!(keyspace.copy((0, from), (9, to), moment)),
+        |keyspace, _, _, _| {
+            keyspace.swap(0, 9);
+            let loaded = std::mem::replace(keyspace, Keyspace::new(16));
+            keyspace.replace(loaded);
+        },
+    ];
+    for way in ways {
+        let mut keyspace = Keyspace::new(16);
+        let (db, _) = keyspace.write(0);
+        db.insert(from, NewValue::Int(1), Some(Millis(5)), &moment);
+        way(&mut keyspace, from, to, &moment);
+        keyspace.flush(0);
+        assert_eq!(keyspace.used(), 10);
+        assert!(keyspace.next_due().is_some());
+    }
+}
