@@ -14,6 +14,7 @@ pub mod keyspace;
 pub mod log;
 pub mod memory;
 pub mod persistence;
+pub mod processor;
 pub mod reactor;
 pub mod resp;
 pub mod scripting;

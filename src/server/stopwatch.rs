@@ -3,9 +3,10 @@
 //! Every command is timed (SLOWLOG, LATENCY, INFO commandstats). Asking the system twice a request would cost as much as
 //! a small GET does, so where the processor has a steady cycle counter that is read instead, and scaled with what the
 //! system's clock says from time to time.
-#![allow(unsafe_code)]
 
 use std::time::Instant;
+
+use crate::processor;
 
 /// A reading of the counter; only differences mean something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,14 +48,7 @@ impl Stopwatch {
     /// Reads the counter.
     #[inline]
     pub fn read() -> Ticks {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: RDTSC exists on every x86-64 processor and touches no memory.
-        return Ticks(unsafe { core::arch::x86_64::_rdtsc() });
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            static ORIGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-            Ticks(ORIGIN.elapsed().as_nanos() as u64)
-        }
+        Ticks(processor::counter())
     }
 
     /// Measures the counter's rate over all the time since the start. Called once a second or so.

@@ -39,6 +39,8 @@ pub use pointer::{Pointer, Wanted};
 use segment::{Segment, next_bucket, window_of};
 pub use walk::{Iter, TableStats};
 
+use crate::processor::prefetch;
+
 /// A hash table of pointers, see the module's comment.
 ///
 /// Callers bring the 64-bit hash of what they look for and say what it is equal to; the table knows no keys.
@@ -303,7 +305,7 @@ impl Lines<'_> {
     /// Asks for the bucket where a search for `hash` starts, for those who have other work before they search.
     #[inline]
     pub fn prefetch(self, hash: u64) {
-        self.0.home_address(hash).into_iter().for_each(pointer::prefetch);
+        self.0.home_address(hash).into_iter().for_each(prefetch);
     }
 
     /// Wants the bucket where a search for `hash` starts: the first half of a batch of lookups.

@@ -6,6 +6,8 @@
 //! are 3.5 kB that lie together, its entries are 350 cache misses.
 #![allow(unsafe_code)]
 
+use crate::processor::prefetch;
+
 /// A thin pointer (or any other word) that a [`Table`](super::Table) can keep for its owner.
 ///
 /// # Safety
@@ -116,17 +118,4 @@ impl Wanted {
         }
         self.addresses.clear();
     }
-}
-
-/// Asks the processor to fetch the cache line at `address`. Any number will do: a prefetch never faults.
-#[inline]
-pub(super) fn prefetch(address: usize) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the instruction is part of every x86-64 processor, only hints, and never faults, whatever the address.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(address));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
 }

@@ -14,6 +14,7 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
+use crate::processor::prefetch;
 use crate::table::Pointer;
 
 /// Bytes before the varint: the score.
@@ -74,12 +75,7 @@ impl Member {
     /// Asks the processor to fetch the member's first cache line; a hint without effects.
     #[inline]
     pub fn prefetch(self) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: prefetching has no architectural effect, whatever the address.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.0.as_ptr().cast());
-        }
+        prefetch(self.0.addr().get());
     }
 
     /// Gives the memory back.
