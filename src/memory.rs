@@ -16,7 +16,8 @@ use crate::host::scheduling::{leave_descriptors, stand_back_for_all};
 /// The alignment jemalloc gives to any request that is a multiple of it; more must be asked for.
 const QUANTUM: usize = 8;
 
-/// Above this many bytes jemalloc rounds to whole pages.
+/// Up to this many bytes jemalloc's classes are the same everywhere. Above it rounds to whole pages sooner or later, and
+/// what it takes for a page is said when it is built: on AArch64 perhaps 64 KiB.
 const PAGED: usize = 32 * 1024;
 
 /// jemalloc behind Rust's allocator interface, counting.
@@ -61,14 +62,15 @@ fn count(bytes: isize) {
     }
 }
 
-/// What an allocation of `size` bytes really costs: jemalloc's size classes, four to each doubling above 64 bytes, pages above 32 KiB.
+/// What an allocation of `size` bytes really costs: jemalloc's size classes, four to each doubling above 64 bytes.
 #[inline]
-pub const fn size_class(size: usize) -> usize {
+pub fn size_class(size: usize) -> usize {
     if size <= 64 {
         return if size == 0 { 8 } else { (size + 7) & !7 };
     }
     if size > PAGED {
-        return (size + 4095) & !4095;
+        // SAFETY: it only computes; the size is above 0.
+        return unsafe { jemalloc::nallocx(size, 0) };
     }
     let step = 1usize << (usize::BITS - (size - 1).leading_zeros() - 3);
     (size + step - 1) & !(step - 1)

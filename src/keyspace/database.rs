@@ -4,7 +4,6 @@ use super::clock::AccessClock;
 use super::entry::{Boxed, Condemned, EntryPointer, EntryRef, Kind, NewValue, earliest};
 use super::graveyard::Graveyard;
 use crate::hashing::hash_bytes;
-use crate::memory::size_class;
 use crate::table::{Lines, Slot, Table};
 use crate::timer::{Millis, TimerWheel};
 use crate::types::packed::PackedBuf;
@@ -453,6 +452,3 @@ impl PackedBuf for EntryMut<'_> {
         self.splice_as(self.kind(), range, with);
     }
 }
-
-/// Bytes an empty database costs.
-pub const EMPTY_BYTES: usize = size_class(std::mem::size_of::<Database>());
