@@ -34,7 +34,7 @@ pub enum Source {
 
 /// Where a request came from.
 #[derive(Clone, Copy)]
-pub struct Origin {
+pub struct Arrival {
     pub connection: usize,
     /// Which of the tick's inputs it came with.
     pub received: usize,
@@ -46,7 +46,7 @@ pub struct Origin {
 /// A parsed request that waits to be run.
 #[derive(Clone, Copy)]
 pub struct Pending {
-    pub origin: Origin,
+    pub arrival: Arrival,
     pub spec: Option<&'static CommandSpec>,
     first_span: usize,
     end_span: usize,
@@ -79,7 +79,7 @@ impl Batch {
 
     /// Adds the request whose spans begin at `first_span` and are the last ones pushed: looks up its command, hashes its
     /// keys and notes which lines of the table they will need. `input` has its bytes, but not those of big arguments.
-    pub fn push(&mut self, origin: Origin, first_span: usize, has_bigs: bool, input: &[u8], keys: Lines<'_>) {
+    pub fn push(&mut self, arrival: Arrival, first_span: usize, has_bigs: bool, input: &[u8], keys: Lines<'_>) {
         let first_hash = self.hashes.len();
         let args = Args::new(input, &self.spans[first_span..], &[]);
         let spec = if has_bigs { None } else { look_up(args.at(0)) };
@@ -92,7 +92,7 @@ impl Batch {
         }
         self.names_elements |= spec.is_some_and(|spec| !spec.elements.is_none());
         self.requests.push(Pending {
-            origin,
+            arrival,
             spec,
             first_span,
             end_span: self.spans.len(),

@@ -39,7 +39,7 @@ use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use super::alarm::Alarm;
-use super::batch::{Batch, Origin, Source};
+use super::batch::{Arrival, Batch, Source};
 use super::channel::Channels;
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::dialer::Dialer;
@@ -629,16 +629,16 @@ impl Reactor {
     fn gather(&mut self, at: usize, begin: usize, first_span: usize, has_bigs: bool) -> bool {
         let Received { connection, source, .. } = self.received[at];
         if self.batch.spans.len() > first_span {
-            let origin = Origin {
+            let arrival = Arrival {
                 connection,
                 received: at,
                 source,
                 begin,
             };
-            let input = input_of(&self.arena, &self.connections, origin);
+            let input = input_of(&self.arena, &self.connections, arrival);
             let database = self.core.database_of(SessionIndex(connection));
             let keys = self.core.keyspace.db(database).lines();
-            self.batch.push(origin, first_span, has_bigs, input, keys);
+            self.batch.push(arrival, first_span, has_bigs, input, keys);
         }
         // A stranger's request runs at once: if it is AUTH, what follows may be larger.
         let is_stranger = self.core.must_authenticate(SessionIndex(connection));
@@ -714,34 +714,34 @@ impl Reactor {
         } = self;
         batch.look_ahead(
             &core.keyspace,
-            |request| input_of(arena, connections, request.origin),
-            |request| core.database_of(SessionIndex(request.origin.connection)),
+            |request| input_of(arena, connections, request.arrival),
+            |request| core.database_of(SessionIndex(request.arrival.connection)),
         );
         let mut executor = Executor::new(core, pool);
         for request in &batch.requests {
-            let origin = request.origin;
-            let received = &mut received[origin.received];
-            let index = SessionIndex(origin.connection);
+            let arrival = request.arrival;
+            let received = &mut received[arrival.received];
+            let index = SessionIndex(arrival.connection);
             if received.held.is_some() {
                 continue;
             }
             if !executor.core.session(index).is_runnable() {
-                received.held = Some(origin.begin);
+                received.held = Some(arrival.begin);
                 continue;
             }
             if executor.core.replication.is_primary(index) && request.spec.is_some_and(|spec| spec.name == "multi") {
-                let end = match origin.source {
+                let end = match arrival.source {
                     Source::Arena => received.end,
-                    Source::Own => connections[origin.connection]
+                    Source::Own => connections[arrival.connection]
                         .partial
                         .as_ref()
                         .map_or(0, |partial| partial.input.len()),
                 };
-                executor.core.note_primary_multi(end - origin.begin);
+                executor.core.note_primary_multi(end - arrival.begin);
             }
-            let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match origin.source {
+            let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match arrival.source {
                 Source::Arena => (arena, no_bigs),
-                Source::Own => match connections[origin.connection].partial.as_deref_mut() {
+                Source::Own => match connections[arrival.connection].partial.as_deref_mut() {
                     Some(partial) => (&partial.input, &mut partial.bigs),
                     None => continue,
                 },
@@ -755,7 +755,7 @@ impl Reactor {
                 bigs,
             });
             if verdict == Verdict::Held {
-                received.held = Some(origin.begin);
+                received.held = Some(arrival.begin);
             }
         }
         executor.finish();
@@ -1001,10 +1001,10 @@ fn in_millis(since_start: Duration) -> Millis {
 
 /// The bytes that a request is a part of.
 #[inline]
-fn input_of<'a>(arena: &'a [u8], connections: &'a Slab<Connection>, origin: Origin) -> &'a [u8] {
-    match origin.source {
+fn input_of<'a>(arena: &'a [u8], connections: &'a Slab<Connection>, arrival: Arrival) -> &'a [u8] {
+    match arrival.source {
         Source::Arena => arena,
-        Source::Own => connections[origin.connection]
+        Source::Own => connections[arrival.connection]
             .partial
             .as_ref()
             .map_or(&[], |partial| &partial.input),
