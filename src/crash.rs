@@ -34,8 +34,6 @@ const VERSION: &str = concat!("Aeolus ", env!("CARGO_PKG_VERSION"));
 
 /// Bytes of the handler's stack. Unwinding takes some thousands of them.
 const STACK: usize = 64 * 1024;
-/// Calls that a trace shows at most.
-const FRAMES: usize = 100;
 
 /// `crash-log-enabled`
 static IS_ENABLED: AtomicBool = AtomicBool::new(true);
@@ -70,7 +68,7 @@ pub fn report_to(path: &Path) -> io::Result<()> {
         }
     }));
     // The first trace loads the library that unwinds, which a handler could not.
-    trace(|_| {});
+    trace(None);
     give_handler_a_stack()?;
     SIGNALS.into_iter().try_for_each(handle)
 }
@@ -196,28 +194,28 @@ fn write_report(signal: c_int, info: &libc::siginfo_t) {
         .text(last_command());
     out.text("\n\n").text(TRACE).text("\n");
     out.flush();
-    let descriptor = out.descriptor;
-    trace(|frames| {
-        // SAFETY: the addresses are those of a trace; the function writes to the descriptor and does not allocate.
-        #[cfg(any(target_env = "gnu", target_vendor = "apple"))]
-        unsafe {
-            libc::backtrace_symbols_fd(frames.as_ptr(), frames.len() as c_int, descriptor);
-        }
-    });
+    trace(Some(out.descriptor));
     out.text("\n").text(END).text("\n\n");
     out.flush();
 }
 
-/// Hands on the addresses of the calls under way, the innermost first; none where the C library cannot unwind.
-fn trace(show: impl FnOnce(&[*mut c_void])) {
+/// Finds the calls under way, and writes where they stand to a descriptor, if one is given: the innermost first.
+#[cfg(any(target_env = "gnu", target_vendor = "apple"))]
+fn trace(descriptor: Option<c_int>) {
+    /// Calls that are shown at most.
+    const FRAMES: usize = 100;
     let mut frames = [ptr::null_mut(); FRAMES];
     // SAFETY: it writes no more addresses than it is told there is room for.
-    #[cfg(any(target_env = "gnu", target_vendor = "apple"))]
     let count = unsafe { libc::backtrace(frames.as_mut_ptr(), FRAMES as c_int) };
-    #[cfg(not(any(target_env = "gnu", target_vendor = "apple")))]
-    let count = 0;
-    show(&frames[..count as usize]);
+    if let Some(descriptor) = descriptor {
+        // SAFETY: the addresses are those of a trace; the function writes to the descriptor and does not allocate.
+        unsafe { libc::backtrace_symbols_fd(frames.as_ptr(), count, descriptor) };
+    }
 }
+
+/// Elsewhere, with musl for one, the C library does not know the calls under way.
+#[cfg(not(any(target_env = "gnu", target_vendor = "apple")))]
+fn trace(_: Option<c_int>) {}
 
 /// Text on its way to the log, gathered in a buffer that needs no allocation.
 struct Out {

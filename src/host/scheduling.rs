@@ -19,12 +19,11 @@ const STEPS: libc::c_int = 5;
 /// Lets this thread, or this process if it has only one, stand back for others. Never fails: it would work all the same.
 #[cfg(target_os = "linux")]
 pub fn stand_back() {
-    // SAFETY: all only read and set numbers of the caller's. On Linux that is the thread, though POSIX says the process.
+    if matches!(policy(), libc::SCHED_FIFO | libc::SCHED_RR) {
+        set_policy(libc::SCHED_OTHER, 0);
+    }
+    // SAFETY: both only read and set a number of the caller's. On Linux that is the thread, though POSIX says the process.
     unsafe {
-        if matches!(libc::sched_getscheduler(0), libc::SCHED_FIFO | libc::SCHED_RR) {
-            let usual = libc::sched_param { sched_priority: 0 };
-            libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const usual);
-        }
         let now = libc::getpriority(libc::PRIO_PROCESS, 0);
         libc::setpriority(libc::PRIO_PROCESS, 0, now + STEPS);
     }
@@ -33,11 +32,23 @@ pub fn stand_back() {
 /// Lets this thread run only while no other wants the processor. Never fails: it would work all the same.
 #[cfg(target_os = "linux")]
 pub fn stand_back_for_all() {
-    // SAFETY: it sets numbers of this thread's.
-    unsafe {
-        let usual = libc::sched_param { sched_priority: 0 };
-        libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const usual);
-    }
+    set_policy(libc::SCHED_IDLE, 0);
+}
+
+/// This thread's policy. The kernel itself is asked: musl's function of that name only fails.
+#[cfg(target_os = "linux")]
+fn policy() -> libc::c_int {
+    // SAFETY: it reads a number of this thread's.
+    let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
+    policy as libc::c_int
+}
+
+/// Sets this thread's policy and its priority under that. May fail, for users who may not.
+#[cfg(target_os = "linux")]
+fn set_policy(policy: libc::c_int, priority: libc::c_int) {
+    // The kernel's `struct sched_param` holds the priority and nothing else.
+    // SAFETY: it sets numbers of this thread's, and reads one that lives until then.
+    unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const priority) };
 }
 
 /// Gives this thread, and those it will start, a table of descriptors of its own that holds the standard ones only.
@@ -86,12 +97,9 @@ mod tests {
     fn background_work_is_nicer_and_leaves_a_real_time_policy() {
         let asks = std::thread::spawn(|| {
             let before = niceness();
-            let urgent = libc::sched_param { sched_priority: 1 };
-            // SAFETY: it sets numbers of this thread's. It fails for users who may not, and the thread is an ordinary one then.
-            unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const urgent) };
+            set_policy(libc::SCHED_FIFO, 1); // fails for users who may not, and the thread is an ordinary one then
             stand_back();
-            // SAFETY: it reads a number.
-            assert_eq!(unsafe { libc::sched_getscheduler(0) }, libc::SCHED_OTHER);
+            assert_eq!(policy(), libc::SCHED_OTHER);
             assert_eq!(niceness(), (before + STEPS).min(19));
         });
         asks.join().expect("a thread that stands back");
