@@ -6,7 +6,7 @@ use super::table::{self, CommandSpec, errors, errors::Unresolved, help, is_visib
 use crate::acl::log::Entry;
 use crate::acl::selector::Selector;
 use crate::acl::{BadRule, DEFAULT_NAME, is_name, join_parentheses};
-use crate::host::reason;
+use crate::format::reason;
 use crate::log;
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;

@@ -10,8 +10,9 @@ use super::table::help::help;
 use crate::config::rewrite::{Extent, OwnedLines};
 use crate::config::{SetError, Setter, Settings};
 use crate::crash;
+use crate::format::reason;
 use crate::log;
-use crate::reactor::{listener, process};
+use crate::reactor::process;
 use crate::resp::request::Args;
 use crate::server::{Context, Core, Effect, Outcome};
 
@@ -85,7 +86,7 @@ fn try_out(before: &Settings, after: &Settings, changed: &[&'static str]) -> Res
     }
     if has("dir") {
         let changed = std::env::set_current_dir(after.dir.as_path());
-        changed.map_err(|error| SetError::rejected(b"dir", listener::reason(&error)))?;
+        changed.map_err(|error| SetError::rejected(b"dir", reason(&error)))?;
     }
     Ok(())
 }
@@ -167,7 +168,7 @@ pub(super) fn rewrite_file(core: &Core, extent: Extent) -> Result<(), String> {
         lines: &users,
     };
     if let Err(error) = core.settings.rewrite(path, &[users], extent) {
-        let reason = listener::reason(&error);
+        let reason = reason(&error);
         log::warning(&format!("CONFIG REWRITE failed: {reason}"));
         return Err(reason);
     }

@@ -17,9 +17,9 @@ use clap::{Arg, ArgAction, Command};
 
 use super::file::{Reader, RenamedCommand, StartError, read_files};
 use super::table::Status;
-use super::value::os_text;
 use super::{REDIS_VERSION, Settings, quoting};
 use crate::acl::file::UserLine;
+use crate::format::reason;
 
 /// Everything the command line and the configuration files say.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub(super) fn load_from(args: impl Iterator<Item = OsString>, stdin: &mut impl R
         let read = stdin.read_to_end(&mut text);
         read.map_err(|error| StartError::Open {
             path: "-".into(),
-            reason: os_text(&error),
+            reason: reason(&error),
         })?;
     }
     if !arguments.options.is_empty() {
@@ -93,7 +93,7 @@ fn warnings(reader: &Reader) -> Vec<String> {
 fn absolute(path: &OsStr) -> Result<PathBuf, StartError> {
     std::path::absolute(path).map_err(|error| StartError::Open {
         path: path.into(),
-        reason: os_text(&error),
+        reason: reason(&error),
     })
 }
 

@@ -13,10 +13,10 @@ use std::path::{Component, Path, PathBuf};
 
 use super::quoting;
 use super::table::{Setting, Status, find};
-use super::value::os_text;
 use super::{REDIS_VERSION, Settings};
 use crate::acl::file::{BadLine, UserLine};
 use crate::format::glob;
+use crate::format::reason;
 
 /// Files included by included files, and so on: beyond this they include each other in a circle.
 const MAX_INCLUDE_DEPTH: usize = 64;
@@ -243,7 +243,7 @@ pub(super) fn read_files(path: &Path) -> Result<Vec<u8>, StartError> {
             Err(error) => {
                 return Err(StartError::Open {
                     path,
-                    reason: os_text(&error),
+                    reason: reason(&error),
                 });
             }
         }

@@ -323,7 +323,11 @@ impl Directory {
         if path.as_os_str().is_empty() {
             return Err("No such file or directory".into());
         }
-        let resolved = self.0.join(path).canonicalize().map_err(|error| os_text(&error))?;
+        let resolved = self
+            .0
+            .join(path)
+            .canonicalize()
+            .map_err(|error| crate::format::reason(&error))?;
         if !resolved.is_dir() {
             return Err("Not a directory".into());
         }
@@ -351,15 +355,6 @@ impl Value for Directory {
             value: quote(&self.show(domain)),
             needed: true,
         }]
-    }
-}
-
-/// The operating system's text for an error, as C's `strerror` gives it.
-pub(super) fn os_text(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(end) => text[..end].to_string(),
-        None => text,
     }
 }
 

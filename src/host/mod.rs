@@ -79,15 +79,6 @@ pub type Errand = Box<dyn FnOnce(&mut dyn Host) -> io::Result<Remarks> + Send>;
 /// What a child does. It may use files, and tells how far it is.
 pub type Work<'a> = &'a mut dyn FnMut(&mut dyn Host, &mut dyn FnMut(u64)) -> io::Result<()>;
 
-/// What went wrong, in the system's words and without its number, as Redis's messages have it.
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
-}
-
 /// The machine. Paths are relative to the working directory.
 pub trait Host {
     /// Makes a file for writing, which is in use until it is closed; one of that name is emptied.

@@ -143,7 +143,7 @@ impl Channels {
 }
 
 fn lost(id: ChannelId, error: &io::Error, core: &mut Core) {
-    let reason = super::listener::reason(error);
+    let reason = crate::format::reason(error);
     crate::log::verbose(&format!("The connection to the target of a MIGRATE failed: {reason}"));
     // Names that are not found are no matter of sockets, and have no number of the system.
     core.channel_lost(id, error.raw_os_error().is_none());

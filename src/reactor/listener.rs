@@ -1,5 +1,6 @@
 //! Listening sockets: TCP on every bound address, and a Unix socket.
 
+use crate::format::reason;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, RawFd};
@@ -48,12 +49,6 @@ pub fn open_tcp(bind: &[String], port: u16, backlog: i32) -> Result<Vec<Listener
         }
     }
     Ok(listeners)
-}
-
-/// The system's words for an error, without Rust's number behind them.
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn is_unavailable(error: &io::Error) -> bool {

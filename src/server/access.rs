@@ -16,7 +16,7 @@ use crate::acl::selector::Denied;
 use crate::acl::{DEFAULT_NAME, User, UserId};
 use crate::commands::table::CommandSpec;
 use crate::config::choice::AclPubsubDefault;
-use crate::host::reason;
+use crate::format::reason;
 use crate::log;
 use crate::resp::request::Args;
 

@@ -5,8 +5,9 @@ use std::io;
 use mio::Token;
 
 use super::{FIRST_CONNECTION, FIRST_LISTENER, Reactor};
+use crate::format::reason;
 use crate::reactor::connection::Connection;
-use crate::reactor::listener::{Listener, Stream, reason};
+use crate::reactor::listener::{Listener, Stream};
 use crate::reactor::process::{apply_settings, open_listeners};
 use crate::server::session::SessionIndex;
 

@@ -5,8 +5,8 @@ use mio::unix::SourceFd;
 
 use super::{PIPE, READ, Reactor, Received};
 use crate::config::compound::PrimaryAddress;
+use crate::format::reason;
 use crate::reactor::connection::Partial;
-use crate::reactor::listener::reason;
 use crate::server::core::Effect;
 use crate::server::migration::{ChannelId, Order};
 use crate::server::session::SessionIndex;

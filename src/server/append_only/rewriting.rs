@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 
 use super::{FAILURES_BEFORE_DELAY, FIRST_DELAY, Form, LONGEST_DELAY, State, TEMPORARY, write_base};
 use crate::config::choice::AppendFsync;
-use crate::host::{Exit, Host, News, Output, Progress, Remarks, reason};
+use crate::format::reason;
+use crate::host::{Exit, Host, News, Output, Progress, Remarks};
 use crate::log;
 use crate::persistence::aof::Manifest;
 use crate::server::core::{Core, Effect};

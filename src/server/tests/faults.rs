@@ -7,6 +7,11 @@ use crate::server::testing::Server;
 
 const INCREMENT: &str = "appendonlydir/appendonly.aof.1.incr.aof";
 
+/// What this system calls a broken disk.
+fn broken() -> String {
+    crate::format::reason(&std::io::Error::from_raw_os_error(libc::EIO))
+}
+
 fn digest(server: &Server) -> String {
     let digest = crate::commands::digest::of_keyspace(&server.core.keyspace);
     digest.to_hex().to_string()
@@ -156,7 +161,10 @@ fn a_write_that_fails_under_always_ends_the_server() {
                 fail_syncs: true,
                 ..Faults::default()
             },
-            "Can't persist AOF for fsync error when the AOF fsync policy is 'always': Input/output error. Exiting...",
+            &format!(
+                "Can't persist AOF for fsync error when the AOF fsync policy is 'always': {}. Exiting...",
+                broken()
+            ),
         ),
     ] {
         let host = MemoryHost::default();
@@ -193,7 +201,7 @@ fn a_broken_disk_stops_writes_until_it_is_mended() {
             assert_eq!(server.core.propagate(), Ok(()));
             assert_eq!(
                 server.ask("SET b 1"),
-                "-MISCONF Errors writing to the AOF file: Input/output error|"
+                format!("-MISCONF Errors writing to the AOF file: {}|", broken())
             );
             assert_eq!(server.ask("GET a"), "$1|1|");
             assert!(server.ask("INFO persistence").contains("|aof_last_write_status:err|"));
@@ -217,7 +225,7 @@ fn a_broken_disk_stops_writes_until_it_is_mended() {
 fn a_sync_that_fails_aside_stops_writes_until_one_succeeds() {
     let host = MemoryHost::default();
     let mut server = Server::logging(&host, 0, AppendFsync::Everysec);
-    let refusal = "-MISCONF Errors writing to the AOF file: Input/output error|";
+    let refusal = format!("-MISCONF Errors writing to the AOF file: {}|", broken());
     server.ask("SET a 1");
     assert_eq!(server.core.propagate(), Ok(()));
     host.set_faults(Faults {
