@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 
 /// By how many steps work in the background stands back.
+#[cfg(target_os = "linux")]
 const STEPS: libc::c_int = 5;
 
 /// Lets this thread, or this process if it has only one, stand back for others. Never fails: it would work all the same.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::support::PATIENCE;
 use super::support::client::{Client, encode, encode_into};
+#[cfg(target_os = "linux")]
 use super::support::os::limit_file_size;
 use super::support::server::{Binary, Server};
 use super::{DEBUGGING, digest, fill, info, wait_for};
@@ -378,6 +378,7 @@ fn rewrites_amid_writes_lose_and_repeat_nothing() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_stops_writes_until_there_is_room() {
     let server = start(&[], new_directory());
@@ -405,6 +406,7 @@ fn a_full_disk_stops_writes_until_there_is_room() {
 }
 
 /// Under `always` nothing may be answered that is not on the disk, so the server ends.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_ends_the_server_under_always() {
     let mut server = start(&[("appendfsync", "always")], new_directory());
@@ -417,7 +419,9 @@ fn a_full_disk_ends_the_server_under_always() {
     limit_file_size(server.pid(), 4000).expect("limits of one's own children may be lowered");
     let reply = client.call(&["SET", "b", &"x".repeat(5000)]);
     assert!(reply.is_err(), "nothing is answered");
-    let status = server.wait_for_exit(PATIENCE).expect("it was started here");
+    let status = server
+        .wait_for_exit(super::support::PATIENCE)
+        .expect("it was started here");
     let (code, log) = (status.and_then(|status| status.code()), server.log());
     assert_eq!(code, Some(1), "{log}");
     assert!(

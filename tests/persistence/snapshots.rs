@@ -7,7 +7,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::support::client::Client;
-use super::support::os::{Signal, limit_file_size};
+use super::support::os::Signal;
+#[cfg(target_os = "linux")]
+use super::support::os::limit_file_size;
 use super::support::server::{Binary, Server};
 use super::{DEBUGGING, digest, fill, info, wait_for};
 
@@ -366,6 +368,7 @@ fn keys_of_empty_collections_are_passed_over_and_told() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_and_forgotten() {
     let server = Server::start_with(Binary::UnderTest, &[DEBUGGING, ("save", "3600 1")]);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, kill_process, prlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, kill_process, setrlimit};
 
 pub use rustix::process::Signal;
 
@@ -15,12 +15,13 @@ pub fn send_signal(pid: u32, signal: Signal) -> io::Result<()> {
     Ok(kill_process(pid, signal)?)
 }
 
-/// Lets no file that the process `pid` writes grow beyond `bytes`, as a full disk would.
+/// Lets no file that the process `pid` writes grow beyond `bytes`, as a full disk would. Only Linux sets limits of others.
+#[cfg(target_os = "linux")]
 pub fn limit_file_size(pid: u32, bytes: u64) -> io::Result<()> {
     let raw = i32::try_from(pid).map_err(io::Error::other)?;
     let current = (bytes < u64::MAX).then_some(bytes);
     let limit = Rlimit { current, maximum: None };
-    prlimit(Pid::from_raw(raw), Resource::Fsize, limit)?;
+    rustix::process::prlimit(Pid::from_raw(raw), Resource::Fsize, limit)?;
     Ok(())
 }
 
