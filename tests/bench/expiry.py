@@ -27,7 +27,10 @@ def run(specs, sizes, pinning, selected, results):
         if not selected(f"{SECTION}/{background}"):
             continue
         print(f"expiry: beside {background} keys", file=sys.stderr)
-        _note(results, background, servers.FLOOR, _floor_lags(pinning, sizes.expiry_wait), sizes.expiry_wait)
+        try:
+            _note(results, background, servers.FLOOR, _floor_lags(pinning, sizes.expiry_wait), sizes.expiry_wait)
+        except (OSError, ValueError) as error:
+            results["notes"].append(f"expiry beside {background} keys, no floor: {error}")
         for spec in specs:
             try:
                 lags = _lags(spec, pinning, background, sizes.expiry_wait)

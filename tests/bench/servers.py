@@ -16,7 +16,7 @@ from client import Client, ServerError, encode
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOOR = "floor"
-_ARGUMENTS = "--port PORT --bind 127.0.0.1 --save '' --appendonly no"
+ARGUMENTS = "--port PORT --bind 127.0.0.1 --save '' --appendonly no"
 START_SECONDS = 10
 STOP_SECONDS = 30
 
@@ -33,13 +33,13 @@ class Spec:
 
 
 def aeolus_spec():
-    return Spec("aeolus", f"{shlex.quote(str(ROOT / 'target/release/aeolus'))} {_ARGUMENTS}")
+    return Spec("aeolus", f"{shlex.quote(str(ROOT / 'target/release/aeolus'))} {ARGUMENTS}")
 
 
 def installed_peers():
     """The Redis and Valkey servers on the PATH."""
     programs = {"redis": "redis-server", "valkey": "valkey-server"}
-    return [Spec(name, f"{program} {_ARGUMENTS}") for name, program in programs.items() if shutil.which(program)]
+    return [Spec(name, f"{program} {ARGUMENTS}") for name, program in programs.items() if shutil.which(program)]
 
 
 def parse_specs(texts):

@@ -102,7 +102,7 @@ def run(specs, floor, sizes, pinning, selected, results):
             print(f"throughput, round {round_number + 1} of {sizes.rounds}: {workload.name}", file=sys.stderr)
             for server in started:
                 try:
-                    sample = _measure(generator, server, workload, sizes)
+                    sample = measure(generator, server, workload, sizes)
                 except (ServerError, OSError) as error:
                     results["notes"].append(f"{workload.name} on {server.name}: {error}")
                     continue
@@ -121,21 +121,26 @@ def _version(generator):
     return subprocess.run([generator, "--version"], capture_output=True, text=True, check=False).stdout.strip()
 
 
-def _loaded(server, keys, results):
+def load(server, keys):
     """Load what GET finds, SET overwrites and INCR counts on, under the names redis-benchmark makes."""
+    with server.client() as client:
+        client.load(batches(encode("SET", f"key:{number:012}", VALUE) for number in range(keys)))
+        client.load(batches(encode("SET", f"counter:{number:012}", number) for number in range(keys)))
+
+
+def _loaded(server, keys, results):
     if server.name == servers.FLOOR:
         return True
     try:
-        with server.client() as client:
-            client.load(batches(encode("SET", f"key:{number:012}", VALUE) for number in range(keys)))
-            client.load(batches(encode("SET", f"counter:{number:012}", number) for number in range(keys)))
+        load(server, keys)
     except (ServerError, OSError) as error:
         results["notes"].append(f"no throughput of {server.name}, loading it failed: {error}")
         return False
     return True
 
 
-def _measure(generator, server, workload, sizes):
+def measure(generator, server, workload, sizes):
+    """One sample of a workload on a server, which is prepared for it first."""
     requests = max(1000, int(workload.requests * sizes.requests))
     if server.name != servers.FLOOR:
         _prepare(server, workload, requests)
