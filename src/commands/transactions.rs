@@ -64,6 +64,7 @@ fn exec(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
 /// Runs the queued commands one after the other; what fails does not stop the others.
 fn run(ctx: &mut Context<'_>, requests: Vec<OwnedRequest>) {
     ctx.reply.array(requests.len());
+    ctx.session().executing = Some(requests.len());
     let queue = Queue {
         spec: ctx.spec,
         requests: requests.into(),
@@ -127,6 +128,7 @@ impl Queue {
             }
         }
         core.in_transaction = false;
+        core.session(session).executing = None;
         Ok(self.told.bytes)
     }
 }
@@ -167,4 +169,21 @@ fn unwatch(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
     ctx.core.unwatch(ctx.session);
     ctx.reply.ok();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Server;
+
+    #[test]
+    fn a_client_is_shown_amid_its_transaction_until_that_has_ended() {
+        let mut server = Server::start();
+        for line in ["MULTI", "CLIENT INFO", "PING"] {
+            server.ask(line);
+        }
+        let amid = server.ask("EXEC");
+        assert!(amid.contains(" flags=x ") && amid.contains(" multi=2 "), "{amid}");
+        let after = server.ask("CLIENT INFO");
+        assert!(after.contains(" flags=N ") && after.contains(" multi=-1 "), "{after}");
+    }
 }

@@ -15,7 +15,7 @@ pub fn client_line(session: &Session, now: Millis) -> String {
     let subscriptions = session.subscriptions.as_deref();
     let names = session.names.as_deref();
     let transaction = session.transaction.as_deref();
-    let queued = transaction.and_then(Transaction::queued);
+    let queued = session.executing.or_else(|| transaction.and_then(Transaction::queued));
     let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     let fields: [(&str, String); 29] = [
         ("id", session.id.0.to_string()),
@@ -88,7 +88,7 @@ fn flags(session: &Session) -> String {
         ('M', session.is_primary),
         ('O', session.monitor),
         ('P', session.is_subscriber()),
-        ('x', session.is_queueing()),
+        ('x', session.is_queueing() || session.executing.is_some()),
         ('t', tracker.is_some()),
         ('R', tracker.is_some_and(|tracker| tracker.broken)),
         ('B', tracker.is_some_and(|tracker| tracker.broadcast)),

@@ -141,6 +141,8 @@ pub struct Session {
     pub last_interaction: Millis,
     /// Asked for last, whether or not it was refused; `None` if there is no such command.
     pub last_command: Option<&'static CommandSpec>,
+    /// How many commands the transaction has that EXEC runs.
+    pub executing: Option<usize>,
     /// Where among all records the last of what this client has caused ends.
     pub write_offset: u64,
     /// Replies not yet handed to the socket.
@@ -190,6 +192,7 @@ impl Session {
             created: now,
             last_interaction: now,
             last_command: None,
+            executing: None,
             write_offset: 0,
             reply: Reply::default(),
             blocks: Vec::new(),
