@@ -20,6 +20,8 @@ const LATER: [&str; 12] = [
     "httl",
 ];
 const OF_VALKEY: [&str; 2] = ["delifeq", "msetex"];
+/// Subcommands of Valkey 9.1 that older commands got.
+const SUBCOMMANDS_OF_VALKEY: [(&str, &str); 3] = [("client", "capa"), ("client", "import-source"), ("script", "show")];
 
 /// A RESP value as JSON: maps keep their order only if `serde_json` does, sets and arrays are arrays.
 struct Parser<'a> {
@@ -82,6 +84,9 @@ fn reference() -> Map<String, Value> {
     let later = read(include_str!("fixtures/reference/commands-redis-8.0.json"));
     commands.extend(later.into_iter().filter(|(name, _)| LATER.contains(&name.as_str())));
     let of_valkey = read(include_str!("fixtures/reference/commands-valkey-9.1.json"));
+    for (name, sub) in SUBCOMMANDS_OF_VALKEY {
+        commands[name]["subcommands"][sub] = of_valkey[name]["subcommands"][sub].clone();
+    }
     let is_taken = |name: &String| OF_VALKEY.contains(&name.as_str());
     commands.extend(of_valkey.into_iter().filter(|(name, _)| is_taken(name)));
     commands

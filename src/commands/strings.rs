@@ -252,7 +252,7 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
     }
     let key = ctx.key(&args, 1);
-    let now = ctx.now();
+    let (now, gone_by) = (ctx.now(), ctx.core.gone_by());
     let Some(entry) = ctx.core.read(ctx.database, key) else {
         ctx.reply.null();
         return Ok(());
@@ -264,7 +264,7 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         .transpose()?;
     reply_string(&mut ctx.reply, entry)?;
     match deadline {
-        Some(at) if at <= now => {
+        Some(at) if at <= gone_by => {
             ctx.core.delete(ctx.database, key);
             ctx.changed(Class::GENERIC, "del", key.bytes);
             record_past(ctx, key);

@@ -322,6 +322,9 @@ settings! {
     /// Whether a replica leaves eviction to its primary.
     "replica-ignore-maxmemory" ("slave-ignore-maxmemory") replica_ignore_maxmemory: bool =
         true, Any, Runtime, Active;
+    /// Whether nothing expires or is evicted while another server's data are copied in; `CLIENT IMPORT-SOURCE` lets who does
+    /// that see keys that have expired. A setting of Valkey.
+    "import-mode" import_mode: bool = false, Any, Runtime, Active;
     /// Whether a replica drops its old data in slices.
     "replica-lazy-flush" ("slave-lazy-flush") replica_lazy_flush: bool = false, Any, Runtime, Inert("old data are always dropped in slices");
     /// Whether a replica goes on when it cannot write to disk.

@@ -62,7 +62,7 @@ fn reason(name: &str, value: &str) -> String {
 }
 
 /// Settings that Redis does not have.
-const OWN: [&str; 1] = ["rdb-version"];
+const OWN: [&str; 2] = ["import-mode", "rdb-version"];
 
 /// Settings whose default is another here by intent, and Redis's.
 const OTHER_DEFAULTS: [(&str, &str); 1] = [("sanitize-dump-payload", "no")];

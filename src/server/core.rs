@@ -468,6 +468,33 @@ impl Core {
         self.acl.asks_password() && !self.session(index).authenticated
     }
 
+    /// Notes from which deadline on keys are gone to the session that runs. What the primary has not deleted yet was there
+    /// when its next request was made; and who copies data here must find what the other server still has.
+    #[inline]
+    pub fn note_what_is_gone(&mut self, index: SessionIndex) {
+        if self.is_replaying && !self.replication.is_primary(index) {
+            return;
+        }
+        let is_all_there =
+            self.replication.is_primary(index) || self.settings.import_mode && self.session(index).imports;
+        self.moment.expired_by = if is_all_there { Millis::MIN } else { self.moment.now };
+    }
+
+    /// Whether nothing expires or is evicted here while another server's data are copied in, see `import-mode`.
+    pub fn is_importing(&self) -> bool {
+        self.settings.import_mode && !self.replication.is_replica()
+    }
+
+    /// From which deadline on a key goes as soon as it is given one. For whoever plays what another did nothing is past: the
+    /// other says what goes, and when.
+    pub fn gone_by(&self) -> Millis {
+        if self.is_importing() {
+            Millis::MIN
+        } else {
+            self.moment.expired_by
+        }
+    }
+
     /// To be called whenever one of those reasons comes or goes.
     pub fn note_hampering(&mut self) {
         let by_role = self.replication.is_replica() || self.settings.min_replicas_to_write > 0;

@@ -89,3 +89,8 @@ fn check(name: &str) {
 fn strings_on_conditions_are_as_recorded() {
     check("strings.txt");
 }
+
+#[test]
+fn what_clients_say_of_themselves_is_as_recorded() {
+    check("clients.txt");
+}

@@ -107,6 +107,13 @@ const CLIENT: &[Entry] = &[
         &["Tracks the keys of the next command, or does not, under OPTIN or OPTOUT."],
     ),
     entry(
+        "CAPA <capability> [<capability> ...]",
+        &[
+            "Says what the client is capable of. Capabilities are:",
+            "* REDIRECT: it goes to the primary when a replica tells it where that is.",
+        ],
+    ),
+    entry(
         "GETREDIR",
         &["Tells the ID of the client that invalidations are sent to."],
     ),
@@ -175,6 +182,10 @@ const CLIENT: &[Entry] = &[
     entry(
         "NO-TOUCH (ON|OFF)",
         &["While on, commands leave the access times of keys alone."],
+    ),
+    entry(
+        "IMPORT-SOURCE (ON|OFF)",
+        &["While on, under import-mode, this connection sees keys that have expired."],
     ),
 ];
 
@@ -349,6 +360,7 @@ const SCRIPT: &[Entry] = &[
     ),
     entry("KILL", &["Stops the script that is running."]),
     entry("LOAD <script>", &["Puts a script into the cache without running it."]),
+    entry("SHOW <sha1>", &["Shows the source of a script in the cache."]),
 ];
 
 const SLOWLOG: &[Entry] = &[
