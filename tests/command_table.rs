@@ -19,7 +19,7 @@ const LATER: [&str; 12] = [
     "hsetex",
     "httl",
 ];
-const OF_VALKEY: [&str; 2] = ["delifeq", "msetex"];
+const OF_VALKEY: [&str; 3] = ["commandlog", "delifeq", "msetex"];
 /// Subcommands of Valkey 9.1 that older commands got.
 const SUBCOMMANDS_OF_VALKEY: [(&str, &str); 3] = [("client", "capa"), ("client", "import-source"), ("script", "show")];
 

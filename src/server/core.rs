@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::append_only::AppendOnly;
 use super::blocking::WaitingRoom;
+use super::command_log::CommandLogs;
 use super::latency::LatencyMonitor;
 use super::loading::{LastLoad, Loading};
 use super::migration::{ChannelId, Migrations, Order};
@@ -23,7 +24,6 @@ use super::replication::Replication;
 use super::scripts::Scripts;
 use super::session::{ClientId, Session, SessionIndex};
 use super::shutdown::Shutdown;
-use super::slowlog::Slowlog;
 use super::snapshots::Snapshots;
 use super::stats::{CommandStats, Rate, Stats};
 use super::stopwatch::Stopwatch;
@@ -124,7 +124,7 @@ pub struct Core {
     pub caller: Option<SessionIndex>,
     /// Whether the present command is one of a transaction that EXEC runs.
     pub in_transaction: bool,
-    pub slowlog: Slowlog,
+    pub command_logs: CommandLogs,
     pub latency: LatencyMonitor,
     pub random: fastrand::Rng,
     pub eviction: EvictionPool,
@@ -226,7 +226,7 @@ impl Core {
             monitors: Vec::new(),
             caller: None,
             in_transaction: false,
-            slowlog: Slowlog::default(),
+            command_logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
             random: fastrand::Rng::new(),
             eviction: EvictionPool::default(),

@@ -94,3 +94,8 @@ fn strings_on_conditions_are_as_recorded() {
 fn what_clients_say_of_themselves_is_as_recorded() {
     check("clients.txt");
 }
+
+#[test]
+fn the_command_log_counts_as_recorded() {
+    check("commandlog.txt");
+}

@@ -56,6 +56,7 @@ fn entries(container: &str) -> &'static [Entry] {
         "acl" => ACL,
         "client" => CLIENT,
         "command" => COMMAND,
+        "commandlog" => COMMANDLOG,
         "config" => CONFIG,
         "function" => FUNCTION,
         "latency" => LATENCY,
@@ -361,6 +362,18 @@ const SCRIPT: &[Entry] = &[
     entry("KILL", &["Stops the script that is running."]),
     entry("LOAD <script>", &["Puts a script into the cache without running it."]),
     entry("SHOW <sha1>", &["Shows the source of a script in the cache."]),
+];
+
+const COMMANDLOG: &[Entry] = &[
+    entry(
+        "GET <count> <type>",
+        &[
+            "Shows the latest <count> entries (all for -1) of <type>, which is SLOW, LARGE-REQUEST or LARGE-REPLY:",
+            "id, Unix time, microseconds or bytes, arguments, address of the client, name of the client",
+        ],
+    ),
+    entry("LEN <type>", &["Tells how many entries of <type> there are."]),
+    entry("RESET <type>", &["Forgets the entries of <type>."]),
 ];
 
 const SLOWLOG: &[Entry] = &[
