@@ -4,7 +4,7 @@ use aeolus::commands::introspect::command;
 use aeolus::resp::reply::{Protocol, Reply};
 use serde_json::{Map, Value, json};
 
-/// Hash commands that came after the base version.
+/// Commands that came after the base version: with Redis 8.0, and with Valkey 9.1.
 const LATER: [&str; 12] = [
     "hexpire",
     "hexpireat",
@@ -19,6 +19,9 @@ const LATER: [&str; 12] = [
     "hsetex",
     "httl",
 ];
+const OF_VALKEY: [&str; 3] = ["commandlog", "delifeq", "msetex"];
+/// Subcommands of Valkey 9.1 that older commands got.
+const SUBCOMMANDS_OF_VALKEY: [(&str, &str); 3] = [("client", "capa"), ("client", "import-source"), ("script", "show")];
 
 /// A RESP value as JSON: maps keep their order only if `serde_json` does, sets and arrays are arrays.
 struct Parser<'a> {
@@ -80,6 +83,12 @@ fn reference() -> Map<String, Value> {
     let mut commands = read(include_str!("fixtures/reference/commands-redis-7.2.json"));
     let later = read(include_str!("fixtures/reference/commands-redis-8.0.json"));
     commands.extend(later.into_iter().filter(|(name, _)| LATER.contains(&name.as_str())));
+    let of_valkey = read(include_str!("fixtures/reference/commands-valkey-9.1.json"));
+    for (name, sub) in SUBCOMMANDS_OF_VALKEY {
+        commands[name]["subcommands"][sub] = of_valkey[name]["subcommands"][sub].clone();
+    }
+    let is_taken = |name: &String| OF_VALKEY.contains(&name.as_str());
+    commands.extend(of_valkey.into_iter().filter(|(name, _)| is_taken(name)));
     commands
 }
 
@@ -249,6 +258,13 @@ fn getkeys_finds_keys_and_says_why_not() {
         ("sort k store a store b", json!(["k", "b"])),
         ("migrate h 1 k 0 10 auth keys", json!(["k"])),
         ("blpop a b 0", json!(["a", "b"])),
+        ("msetex 2 a 1 b 2 ex 1", json!(["a", "b"])),
+        ("msetex 2 a 1 b", json!(["a", "b"])),
+        (
+            "msetex 02 a 1 b 2",
+            json!("ERR Invalid arguments specified for command"),
+        ),
+        ("msetex 2 a 1", json!("ERR Invalid arguments specified for command")),
         ("get", json!("ERR Invalid number of arguments specified for command")),
         ("ping", json!("ERR The command has no key arguments")),
         ("config get x", json!("ERR The command has no key arguments")),
@@ -271,6 +287,10 @@ fn getkeysandflags_tells_what_options_make_of_the_access() {
     let cases = [
         ("set k v", json!([["k", ["OW", "update"]]])),
         ("set k v ex 1 GET", json!([["k", ["RW", "access", "update"]]])),
+        ("set k v ifeq x", json!([["k", ["OW", "update"]]])),
+        ("set k v ifeq get", json!([["k", ["RW", "access", "update"]]])),
+        ("delifeq k v", json!([["k", ["RM", "delete"]]])),
+        ("msetex 1 k v", json!([["k", ["OW", "update"]]])),
         ("bitfield k get u8 0", json!([["k", ["RO", "access"]]])),
         (
             "bitfield k get u8 0 set u8 0 1",

@@ -11,14 +11,16 @@ use crate::server::client_line::client_line;
 use crate::server::context::integer;
 use crate::server::failure::Failure;
 use crate::server::pause::Pause;
-use crate::server::session::{ClientId, ReplyMode, Session};
+use crate::server::session::{ClientId, Redirects, ReplyMode, Session};
 use crate::server::{Context, Core, Outcome, SessionIndex};
 use crate::timer::Millis;
 
 pub const COMMANDS: Family = &[
+    ("client|capa", capa),
     ("client|getname", getname),
     ("client|help", client_help),
     ("client|id", id),
+    ("client|import-source", import_source),
     ("client|info", info),
     ("client|kill", kill),
     ("client|list", list),
@@ -341,6 +343,28 @@ fn no_evict(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// CLIENT NO-TOUCH <ON | OFF>
 fn no_touch(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ctx.session().no_touch = on_or_off(args.at(2))?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT CAPA capability [capability ...]. Those that nobody here has heard of are passed over.
+fn capa(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let is_redirect = |word: &[u8]| word.eq_ignore_ascii_case(b"redirect");
+    let session = ctx.session();
+    if session.redirects == Redirects::Nothing && args.from(2).iter().any(is_redirect) {
+        session.redirects = Redirects::All;
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT IMPORT-SOURCE <ON | OFF>
+fn import_source(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    if !ctx.core.settings.import_mode && !args.at(2).eq_ignore_ascii_case(b"off") {
+        return Err("ERR Server is not in import mode".into());
+    }
+    ctx.session().imports = on_or_off(args.at(2))?;
+    ctx.core.note_what_is_gone(ctx.session);
     ctx.reply.ok();
     Ok(())
 }

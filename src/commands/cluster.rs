@@ -1,8 +1,10 @@
 //! CLUSTER and its kin, as a server answers that is no node of a cluster: it says so, whatever it is asked. Clients that look
-//! for a cluster first go on from there.
+//! for a cluster first go on from there. READONLY and READWRITE mean something all the same to clients that have said CLIENT
+//! CAPA REDIRECT.
 
 use super::handlers::Family;
 use crate::resp::request::Args;
+use crate::server::session::Redirects;
 use crate::server::{Context, Outcome};
 
 pub const COMMANDS: Family = &[
@@ -35,9 +37,28 @@ pub const COMMANDS: Family = &[
     ("cluster|shards", no_cluster),
     ("cluster|slaves", no_cluster),
     ("cluster|slots", no_cluster),
-    ("readonly", no_cluster),
-    ("readwrite", no_cluster),
+    ("readonly", readonly),
+    ("readwrite", readwrite),
 ];
+
+/// READONLY. Of a client that replicas send to their primary: reads are run here all the same.
+fn readonly(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    redirect(ctx, args, Redirects::Writes)
+}
+
+/// READWRITE takes that back.
+fn readwrite(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    redirect(ctx, args, Redirects::All)
+}
+
+fn redirect(ctx: &mut Context<'_>, args: Args<'_>, what: Redirects) -> Outcome {
+    if ctx.session().redirects == Redirects::Nothing {
+        return no_cluster(ctx, args);
+    }
+    ctx.session().redirects = what;
+    ctx.reply.ok();
+    Ok(())
+}
 
 fn no_cluster(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
     Err("ERR This instance has cluster support disabled".into())

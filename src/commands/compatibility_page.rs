@@ -14,7 +14,8 @@ const HEADER: &str = "\
 These are the commands of Redis 7.2, and some that came with newer servers, by group. One that is built takes the
 options of Redis 7.2 and answers as Redis does, to the byte; one that is not is unknown to clients, and `COMMAND` does not
 list it. There is no cluster mode and no interface for modules: what needs them is *refused*, in the words of a Redis that
-has neither. *Since* is the version of Redis that brought the command.
+has neither. *Since* is the version of Redis that brought the command; where it names Valkey, the command is Valkey's and
+answers as Valkey 9.1 does. So does `SET` with `IFEQ`.
 
 This page is generated: `AEOLUS_BLESS=1 cargo test --lib commands::compatibility_page` writes it anew after a change of
 the command table or of the handlers.
@@ -69,7 +70,11 @@ fn row(spec: &CommandSpec) -> String {
         Status::Current | Status::System => String::new(),
     };
     let summary = spec.docs.summary.replace('|', "\\|");
-    format!("| `{name}` | {} | {built} | {summary}{deprecated} |\n", spec.since)
+    let server = if spec.is_valkeys { "Valkey " } else { "" };
+    format!(
+        "| `{name}` | {server}{} | {built} | {summary}{deprecated} |\n",
+        spec.since
+    )
 }
 
 fn page() -> String {

@@ -64,6 +64,7 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(error.to_string().into());
     }
     take_effect(ctx.core, &changed);
+    ctx.core.note_what_is_gone(ctx.session);
     ctx.core.note_hampering();
     ctx.reply.ok();
     Ok(())

@@ -213,6 +213,7 @@ fn reset(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
     ctx.core.untrack(ctx.session);
     ctx.core.stop_monitoring(ctx.session);
     ctx.session().reset();
+    ctx.core.note_what_is_gone(ctx.session);
     ctx.core.log_out(ctx.session);
     ctx.reply.protocol = Protocol::Resp2;
     ctx.reply.simple("RESET");

@@ -116,7 +116,7 @@ fn restore(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let value = decode_payload(ctx, args.at(3))?;
     let replaced = options.replace && ctx.core.delete_live(ctx.database, key);
     let deadline = deadline(ttl, options.absolute, ctx.now());
-    if deadline.is_some_and(|at| at <= ctx.core.moment.expired_by) {
+    if deadline.is_some_and(|at| at <= ctx.core.gone_by()) {
         // It would expire at once; all there is to tell is what it has replaced.
         if replaced {
             ctx.changed(Class::GENERIC, "del", key.bytes);

@@ -117,7 +117,8 @@ struct Changes<'a> {
     /// Which they are, if changes are recorded.
     fields: Vec<&'a [u8]>,
     recording: bool,
-    expired_by: Millis,
+    /// From which deadline on a field goes as soon as it is given one.
+    gone_by: Millis,
 }
 
 impl<'a> Changes<'a> {
@@ -127,13 +128,13 @@ impl<'a> Changes<'a> {
             removed: 0,
             fields: Vec::new(),
             recording: ctx.core.propagation.is_on,
-            expired_by: ctx.core.moment.expired_by,
+            gone_by: ctx.core.gone_by(),
         }
     }
 
     /// Gives a field that is there a deadline, or removes it if that has passed; gives what is answered for it.
     fn expire(&mut self, hash: &mut HashMut<'_>, field: &'a [u8], deadline: Millis) -> i64 {
-        if deadline <= self.expired_by {
+        if deadline <= self.gone_by {
             self.remove(hash, field);
             return REMOVED;
         }
@@ -268,7 +269,11 @@ fn tell_deadlines(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> 
             None => NO_FIELD,
             Some(None) => NO_DEADLINE,
             Some(Some(deadline)) => {
-                let millis = if form.absolute { deadline.0 } else { deadline.since(now) };
+                let millis = if form.absolute {
+                    deadline.0
+                } else {
+                    deadline.since(now).max(0)
+                };
                 if form.seconds { (millis + 999) / 1000 } else { millis }
             }
         };

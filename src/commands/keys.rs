@@ -81,7 +81,7 @@ fn touch(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// Whether nothing of an entry is left at the time of the present tick.
 pub fn is_expired(core: &Core, entry: EntryRef<'_>) -> bool {
-    entry.has_expired(core.moment.now)
+    entry.has_expired(core.moment.expired_by)
 }
 
 /// KEYS pattern. O(keys): everybody waits for it, which is why SCAN exists.
@@ -115,7 +115,7 @@ fn randomkey(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
             ctx.reply.null();
             return Ok(());
         };
-        if !entry.has_expired(moment.now) || tries == 0 {
+        if !entry.has_expired(moment.expired_by) || tries == 0 {
             ctx.reply.bulk(entry.key());
             return Ok(());
         }

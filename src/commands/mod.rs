@@ -48,6 +48,7 @@ pub mod scan_values;
 pub mod scripts;
 pub mod server;
 pub mod set_algebra;
+mod set_options;
 pub mod sets;
 pub mod slowlog;
 pub mod sort;

@@ -25,6 +25,7 @@ pub const COMMANDS: Family = &[
     ("script|help", help),
     ("script|kill", kill),
     ("script|load", load),
+    ("script|show", show),
 ];
 
 const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
@@ -82,6 +83,15 @@ fn load(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// SCRIPT SHOW sha1
+fn show(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let scripts = &ctx.core.scripts;
+    let script = parse_digest(args.at(2)).and_then(|digest| scripts.find(&digest));
+    let script = script.ok_or("NOSCRIPT No matching script.")?;
+    ctx.reply.bulk(&*script.source);
+    Ok(())
+}
+
 /// SCRIPT EXISTS sha1 [sha1 ...]
 fn exists(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let digests = args.from(2);
@@ -129,4 +139,31 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     help_of(args.at(0), "script", &mut ctx.reply);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Server;
+
+    #[test]
+    fn sources_are_shown_as_they_came() {
+        let mut server = Server::start();
+        let source = "#!lua flags=no-writes\nreturn 3";
+        server.run(&[b"EVAL", source.as_bytes(), b"0"]);
+        let digest = server.run(&[b"SCRIPT", b"LOAD", source.as_bytes()]);
+        let digest = digest.split('|').nth(1).expect("a digest").to_owned();
+        let shown = format!("$30|{source}|");
+        assert_eq!(server.ask(&format!("SCRIPT SHOW {digest}")), shown);
+        assert_eq!(
+            server.ask(&format!("SCRIPT SHOW {}", digest.to_ascii_uppercase())),
+            shown
+        );
+        server.ask("SCRIPT FLUSH");
+        for digest in [&*digest, "x"] {
+            assert_eq!(
+                server.ask(&format!("SCRIPT SHOW {digest}")),
+                "-NOSCRIPT No matching script.|"
+            );
+        }
+    }
 }

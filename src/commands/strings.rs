@@ -2,6 +2,7 @@
 
 use super::expiry::{DeadlineForm, syntax_error};
 use super::handlers::Family;
+use super::set_options::{Condition, SetOptions};
 use super::ttl::{record_deadline, record_past};
 use super::values::{StringMut, Text, built_string, string_value};
 use crate::format::long_double::LongDouble;
@@ -13,13 +14,13 @@ use crate::server::context::integer;
 use crate::server::failure::{Failure, NOT_INTEGER, WRONG_TYPE};
 use crate::server::notify::Class;
 use crate::server::{Context, Outcome};
-use crate::timer::Millis;
 use crate::types::packed::PackedBuf;
 
 pub const COMMANDS: Family = &[
     ("append", append),
     ("decr", decr),
     ("decrby", decrby),
+    ("delifeq", delifeq),
     ("get", get),
     ("getdel", getdel),
     ("getex", getex),
@@ -30,6 +31,7 @@ pub const COMMANDS: Family = &[
     ("incrbyfloat", incrbyfloat),
     ("mget", mget),
     ("mset", mset),
+    ("msetex", msetex),
     ("msetnx", msetnx),
     ("psetex", psetex),
     ("set", set),
@@ -39,6 +41,9 @@ pub const COMMANDS: Family = &[
     ("strlen", strlen),
     ("substr", getrange),
 ];
+
+/// The most keys of one MSETEX.
+const MOST_PAIRS: i64 = i32::MAX as i64;
 
 #[inline]
 fn reply_string(reply: &mut Reply, entry: EntryRef<'_>) -> Outcome {
@@ -67,47 +72,7 @@ fn get(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     reply_string_or_null(&mut ctx.reply, entry)
 }
 
-/// What SET and its relatives were asked for beyond key and value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct SetOptions<'a> {
-    only_absent: bool,
-    only_present: bool,
-    keep_ttl: bool,
-    get: bool,
-    deadline: Option<(DeadlineForm, &'a [u8])>,
-}
-
-impl<'a> SetOptions<'a> {
-    fn parse(args: Args<'a>) -> Result<Self, Failure> {
-        let mut options = SetOptions::default();
-        let mut at = 3;
-        while let Some(option) = args.get(at) {
-            at += 1;
-            let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
-            if is(b"nx") && !options.only_present {
-                options.only_absent = true;
-            } else if is(b"xx") && !options.only_absent {
-                options.only_present = true;
-            } else if is(b"get") {
-                options.get = true;
-            } else if is(b"keepttl") && options.deadline.is_none() {
-                options.keep_ttl = true;
-            } else if let Some(form) = DeadlineForm::parse(option)
-                && options.deadline.is_none_or(|(earlier, _)| earlier == form)
-                && !options.keep_ttl
-                && let Some(value) = args.get(at)
-            {
-                options.deadline = Some((form, value));
-                at += 1;
-            } else {
-                return syntax_error();
-            }
-        }
-        Ok(options)
-    }
-}
-
-/// SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]
+/// SET key value [NX | XX | IFEQ comparison] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]
 fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args, 1);
     if args.len() == 3 {
@@ -116,21 +81,16 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         ctx.reply.ok();
         return Ok(());
     }
-    let options = SetOptions::parse(args)?;
-    let deadline = match options.deadline {
-        Some((form, text)) => Deadline::At(form.positive_deadline(text, ctx.now(), "set")?),
-        None if options.keep_ttl => Deadline::Keep,
-        None => Deadline::Clear,
-    };
-    let present = if options.get {
+    let options = SetOptions::of_one(args.from(3))?;
+    let deadline = options.deadline(ctx.now(), "set")?;
+    let is_met = if options.get {
         let entry = ctx.core.read(ctx.database, key);
-        let present = entry.is_some();
         reply_string_or_null(&mut ctx.reply, entry)?;
-        present
+        options.condition.is_met_by(entry)?
     } else {
-        (options.only_absent || options.only_present) && ctx.core.exists(ctx.database, key)
+        is_met(ctx, key, options.condition)?
     };
-    if options.only_absent && present || options.only_present && !present {
+    if !is_met {
         if !options.get {
             ctx.reply.null();
         }
@@ -138,9 +98,11 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     store_argument(ctx, key, args.at(2), deadline);
     ctx.changed(Class::STRING, "set", key.bytes);
-    if let Deadline::At(at) = deadline {
+    if let Deadline::At(_) = deadline {
         ctx.notify(Class::GENERIC, "expire", key.bytes);
-        record_set(ctx, key, args.at(2), at);
+    }
+    if matches!(deadline, Deadline::At(_)) || matches!(options.condition, Condition::Equal(_)) {
+        record_set(ctx, key, args.at(2), deadline);
     }
     if !options.get {
         ctx.reply.ok();
@@ -148,11 +110,39 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// Records that a key got a value and a deadline, however both were asked for.
-fn record_set(ctx: &mut Context<'_>, key: Key<'_>, value: &[u8], deadline: Millis) {
-    let mut digits = itoa::Buffer::new();
-    let deadline = digits.format(deadline.0).as_bytes();
-    ctx.record(&[b"SET", key.bytes, value, b"PXAT", deadline]);
+/// Whether a key is as a command wants it, which is looked at only if there is anything to want.
+fn is_met(ctx: &mut Context<'_>, key: Key<'_>, condition: Condition<'_>) -> Result<bool, Failure> {
+    match condition {
+        Condition::None => Ok(true),
+        _ => condition.is_met_by(ctx.core.peek(ctx.database, key)),
+    }
+}
+
+/// Records that a key got a value and a deadline, however both were asked for, in words that every server knows.
+fn record_set(ctx: &mut Context<'_>, key: Key<'_>, value: &[u8], deadline: Deadline) {
+    match deadline {
+        Deadline::Clear => ctx.record(&[b"SET", key.bytes, value]),
+        Deadline::Keep => ctx.record(&[b"SET", key.bytes, value, b"KEEPTTL"]),
+        Deadline::At(at) => {
+            let mut digits = itoa::Buffer::new();
+            let at = digits.format(at.0).as_bytes();
+            ctx.record(&[b"SET", key.bytes, value, b"PXAT", at]);
+        }
+    }
+}
+
+/// The same for several keys.
+fn record_pairs(ctx: &mut Context<'_>, pairs: Args<'_>, deadline: Deadline) {
+    if !ctx.core.propagation.is_on {
+        return;
+    }
+    if let Deadline::Clear = deadline {
+        let words: Vec<&[u8]> = [&b"MSET"[..]].into_iter().chain(pairs.iter()).collect();
+        return ctx.record(&words);
+    }
+    for index in (0..pairs.len()).step_by(2) {
+        record_set(ctx, Key::new(pairs.at(index)), pairs.at(index + 1), deadline);
+    }
 }
 
 /// Stores an argument, taking its buffer over if it has one of its own.
@@ -185,8 +175,8 @@ fn setnx(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn set_with_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> Outcome {
     let key = ctx.key(&args, 1);
     let deadline = form.positive_deadline(args.at(2), ctx.now(), ctx.spec.name)?;
-    ctx.core
-        .put(ctx.database, key, string_value(args.at(3)), Deadline::At(deadline));
+    let deadline = Deadline::At(deadline);
+    ctx.core.put(ctx.database, key, string_value(args.at(3)), deadline);
     ctx.changed(Class::STRING, "set", key.bytes);
     ctx.notify(Class::GENERIC, "expire", key.bytes);
     record_set(ctx, key, args.at(3), deadline);
@@ -230,6 +220,19 @@ fn getdel(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// DELIFEQ key value
+fn delifeq(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let key = ctx.key(&args, 1);
+    let is_equal = is_met(ctx, key, Condition::Equal(args.at(2)))?;
+    if is_equal {
+        ctx.core.delete(ctx.database, key);
+        ctx.changed(Class::GENERIC, "del", key.bytes);
+        ctx.record(&[b"DEL", key.bytes]);
+    }
+    ctx.reply.int(i64::from(is_equal));
+    Ok(())
+}
+
 /// GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]
 fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (mut persist, mut deadline) = (false, None);
@@ -249,7 +252,7 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         }
     }
     let key = ctx.key(&args, 1);
-    let now = ctx.now();
+    let (now, gone_by) = (ctx.now(), ctx.core.gone_by());
     let Some(entry) = ctx.core.read(ctx.database, key) else {
         ctx.reply.null();
         return Ok(());
@@ -261,7 +264,7 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         .transpose()?;
     reply_string(&mut ctx.reply, entry)?;
     match deadline {
-        Some(at) if at <= now => {
+        Some(at) if at <= gone_by => {
             ctx.core.delete(ctx.database, key);
             ctx.changed(Class::GENERIC, "del", key.bytes);
             record_past(ctx, key);
@@ -328,6 +331,36 @@ fn set_pairs(ctx: &mut Context<'_>, args: Args<'_>) {
             .put(ctx.database, key, string_value(args.at(index + 1)), Deadline::Clear);
         ctx.changed(Class::STRING, "set", key.bytes);
     }
+}
+
+/// MSETEX numkeys key value [key value ...] [NX | XX] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]: all or none.
+fn msetex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let count = parse_i64(args.at(1)).filter(|count| (1..=MOST_PAIRS).contains(count));
+    let count = count.ok_or("ERR invalid numkeys value or out of range")? as usize;
+    if args.len() < 2 + 2 * count {
+        return syntax_error();
+    }
+    let (pairs, options) = (args.range(2..2 + 2 * count), args.from(2 + 2 * count));
+    let options = SetOptions::of_many(options)?;
+    let deadline = options.deadline(ctx.now(), "msetex")?;
+    for index in (0..pairs.len()).step_by(2) {
+        let key = Key::new(pairs.at(index));
+        if !is_met(ctx, key, options.condition)? {
+            ctx.reply.int(0);
+            return Ok(());
+        }
+    }
+    for index in (0..pairs.len()).step_by(2) {
+        let (key, value) = (Key::new(pairs.at(index)), pairs.at(index + 1));
+        ctx.core.put(ctx.database, key, string_value(value), deadline);
+        ctx.changed(Class::STRING, "set", key.bytes);
+        if let Deadline::At(_) = deadline {
+            ctx.notify(Class::GENERIC, "expire", key.bytes);
+        }
+    }
+    record_pairs(ctx, pairs, deadline);
+    ctx.reply.int(1);
+    Ok(())
 }
 
 /// STRLEN key

@@ -100,8 +100,7 @@ fn set_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> Ou
     if !allowed {
         return Ok(());
     }
-    // For whoever plays what another did, nothing is past: the other says what goes, and when.
-    if deadline <= ctx.core.moment.expired_by {
+    if deadline <= ctx.core.gone_by() {
         ctx.core.delete(ctx.database, key);
         ctx.changed(Class::GENERIC, "del", key.bytes);
         record_past(ctx, key);
@@ -154,7 +153,11 @@ fn tell_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> O
         None => -2,
         Some(None) => -1,
         Some(Some(deadline)) => {
-            let millis = if form.absolute { deadline.0 } else { deadline.since(now) };
+            let millis = if form.absolute {
+                deadline.0
+            } else {
+                deadline.since(now).max(0)
+            };
             if form.seconds {
                 millis.saturating_add(500) / 1000
             } else {

@@ -235,9 +235,17 @@ settings! {
     /// Which events on keys are published.
     "notify-keyspace-events" notify_keyspace_events: KeyspaceEvents = KeyspaceEvents::default(), Any, Runtime, Active;
     /// Microseconds from which a command is logged as slow; -1 logs none, 0 all.
-    "slowlog-log-slower-than" slowlog_log_slower_than: i64 = 10_000, Whole(-1, LONG_MAX), Runtime, Active;
+    "slowlog-log-slower-than" ("commandlog-execution-slower-than") slowlog_log_slower_than: i64 = 10_000, Whole(-1, LONG_MAX), Runtime, Active;
     /// Entries the slow log keeps.
-    "slowlog-max-len" slowlog_max_len: u64 = 128, Whole(0, LONG_MAX), Runtime, Active;
+    "slowlog-max-len" ("commandlog-slow-execution-max-len") slowlog_max_len: u64 = 128, Whole(0, LONG_MAX), Runtime, Active;
+    /// Bytes from which a command's request is logged as large; -1 logs none, 0 all. A setting of Valkey, as the next three.
+    "commandlog-request-larger-than" commandlog_request_larger_than: i64 = 1 << 20, Whole(-1, LONG_MAX), Runtime, Active;
+    /// Bytes from which a command's reply is logged as large; -1 logs none, 0 all.
+    "commandlog-reply-larger-than" commandlog_reply_larger_than: i64 = 1 << 20, Whole(-1, LONG_MAX), Runtime, Active;
+    /// Large requests that the command log keeps.
+    "commandlog-large-request-max-len" commandlog_large_request_max_len: u64 = 128, Whole(0, LONG_MAX), Runtime, Active;
+    /// Large replies that the command log keeps.
+    "commandlog-large-reply-max-len" commandlog_large_reply_max_len: u64 = 128, Whole(0, LONG_MAX), Runtime, Active;
     /// Milliseconds from which an event is recorded for `LATENCY`; 0 records none.
     "latency-monitor-threshold" latency_monitor_threshold: i64 = 0, Whole(0, LONG_MAX), Runtime, Active;
     /// Whether the time commands take is recorded.
@@ -322,6 +330,9 @@ settings! {
     /// Whether a replica leaves eviction to its primary.
     "replica-ignore-maxmemory" ("slave-ignore-maxmemory") replica_ignore_maxmemory: bool =
         true, Any, Runtime, Active;
+    /// Whether nothing expires or is evicted while another server's data are copied in; `CLIENT IMPORT-SOURCE` lets who does
+    /// that see keys that have expired. A setting of Valkey.
+    "import-mode" import_mode: bool = false, Any, Runtime, Active;
     /// Whether a replica drops its old data in slices.
     "replica-lazy-flush" ("slave-lazy-flush") replica_lazy_flush: bool = false, Any, Runtime, Inert("old data are always dropped in slices");
     /// Whether a replica goes on when it cannot write to disk.

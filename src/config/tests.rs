@@ -62,7 +62,16 @@ fn reason(name: &str, value: &str) -> String {
 }
 
 /// Settings that Redis does not have.
-const OWN: [&str; 1] = ["rdb-version"];
+const OWN: [&str; 8] = [
+    "commandlog-execution-slower-than",
+    "commandlog-large-reply-max-len",
+    "commandlog-large-request-max-len",
+    "commandlog-reply-larger-than",
+    "commandlog-request-larger-than",
+    "commandlog-slow-execution-max-len",
+    "import-mode",
+    "rdb-version",
+];
 
 /// Settings whose default is another here by intent, and Redis's.
 const OTHER_DEFAULTS: [(&str, &str); 1] = [("sanitize-dump-payload", "no")];

@@ -15,3 +15,24 @@ pub fn request<'a>(out: &mut Vec<u8>, words: usize, args: impl Iterator<Item = &
         out.extend_from_slice(b"\r\n");
     }
 }
+
+/// How many bytes a request of these words has. O(words).
+pub fn size_of_request<'a>(words: impl ExactSizeIterator<Item = &'a [u8]>) -> usize {
+    let head = |len: usize| 3 + len.checked_ilog10().unwrap_or(0) as usize + 1;
+    head(words.len()) + words.map(|word| head(word.len()) + word.len() + 2).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_request_is_what_it_takes() {
+        for lens in [&[0][..], &[1, 9, 10], &[99, 100, 1000, 0], &[3; 12]] {
+            let words: Vec<Vec<u8>> = lens.iter().map(|len| vec![b'x'; *len]).collect();
+            let mut out = Vec::new();
+            request(&mut out, words.len(), words.iter().map(Vec::as_slice));
+            assert_eq!(size_of_request(words.iter().map(Vec::as_slice)), out.len());
+        }
+    }
+}

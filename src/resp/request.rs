@@ -127,6 +127,23 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// No fewer bytes than the request has as an array of bulk strings; no more than twice as many where its arguments are
+    /// not tiny. It looks at two of them only.
+    #[inline]
+    pub fn size_at_most(&self) -> usize {
+        /// What a length and its line ends take, of an argument or of the array.
+        const FRAME: usize = 16;
+        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
+            return 0;
+        };
+        if !self.bigs.is_empty() {
+            return usize::MAX;
+        }
+        // Between them stand all others, with their frames or without.
+        let between = (last.start as usize + last.len()).saturating_sub(first.start as usize);
+        between + FRAME * (self.spans.len() + 1)
+    }
+
     pub fn to_vec(&self) -> Vec<&'a [u8]> {
         self.iter().collect()
     }

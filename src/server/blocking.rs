@@ -25,6 +25,7 @@ use super::owned::OwnedRequest;
 use super::session::{Blocked, ReplyMode, SessionIndex};
 use super::stopwatch::Stopwatch;
 use crate::acl;
+use crate::commands::table::CommandSpec;
 use crate::keyspace::{Key, Type};
 use crate::resp::reply::Reply;
 use crate::timer::{Millis, TimerWheel, Verdict};
@@ -122,6 +123,8 @@ pub enum Unblock {
     Error,
     /// The server has become a replica.
     RoleChange,
+    /// The same, and the client goes to the primary.
+    Redirected,
     /// The server goes on.
     ShutdownFailed,
 }
@@ -143,6 +146,13 @@ pub struct Waiting {
     deadline: Option<Millis>,
     /// The reply mode the command came under.
     silent: bool,
+}
+
+impl Waiting {
+    /// The command that waits.
+    pub(super) fn spec(&self) -> &'static CommandSpec {
+        self.request.spec
+    }
 }
 
 /// Those who wait for one key.
@@ -516,7 +526,12 @@ impl Core {
             Unblock::Timeout => {}
             Unblock::ShutdownFailed => self.count_error(Some(spec), b"ERR", false),
             Unblock::Error | Unblock::RoleChange => self.count_error(Some(spec), b"UNBLOCKED", false),
+            Unblock::Redirected => self.count_error(Some(spec), b"REDIRECT", false),
         }
+        let redirection = match why {
+            Unblock::Redirected => self.redirection(index, spec).unwrap_or_default(),
+            _ => String::new(),
+        };
         let safety = self.safety_of(index);
         let session = self.session(index);
         if !waiting.silent {
@@ -524,6 +539,7 @@ impl Core {
             match why {
                 Unblock::Timeout => waiting.on_timeout.write(&mut session.reply, safety),
                 Unblock::RoleChange => session.reply.error(ROLE_CHANGE),
+                Unblock::Redirected => session.reply.error(redirection),
                 Unblock::ShutdownFailed => session.reply.error(SHUTDOWN_FAILED),
                 Unblock::Error => session.reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
             }

@@ -97,6 +97,7 @@ fn flags(session: &Session) -> String {
         ('U', session.unix_socket),
         ('e', session.no_evict),
         ('T', session.no_touch),
+        ('I', session.imports),
     ];
     let set: String = letters
         .iter()

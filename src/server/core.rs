@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::append_only::AppendOnly;
 use super::blocking::WaitingRoom;
+use super::command_log::CommandLogs;
 use super::latency::LatencyMonitor;
 use super::loading::{LastLoad, Loading};
 use super::migration::{ChannelId, Migrations, Order};
@@ -23,7 +24,6 @@ use super::replication::Replication;
 use super::scripts::Scripts;
 use super::session::{ClientId, Session, SessionIndex};
 use super::shutdown::Shutdown;
-use super::slowlog::Slowlog;
 use super::snapshots::Snapshots;
 use super::stats::{CommandStats, Rate, Stats};
 use super::stopwatch::Stopwatch;
@@ -124,7 +124,7 @@ pub struct Core {
     pub caller: Option<SessionIndex>,
     /// Whether the present command is one of a transaction that EXEC runs.
     pub in_transaction: bool,
-    pub slowlog: Slowlog,
+    pub command_logs: CommandLogs,
     pub latency: LatencyMonitor,
     pub random: fastrand::Rng,
     pub eviction: EvictionPool,
@@ -226,7 +226,7 @@ impl Core {
             monitors: Vec::new(),
             caller: None,
             in_transaction: false,
-            slowlog: Slowlog::default(),
+            command_logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
             random: fastrand::Rng::new(),
             eviction: EvictionPool::default(),
@@ -466,6 +466,33 @@ impl Core {
     pub fn must_authenticate(&mut self, index: SessionIndex) -> bool {
         // A password may be taken back after a client came that never gave it.
         self.acl.asks_password() && !self.session(index).authenticated
+    }
+
+    /// Notes from which deadline on keys are gone to the session that runs. What the primary has not deleted yet was there
+    /// when its next request was made; and who copies data here must find what the other server still has.
+    #[inline]
+    pub fn note_what_is_gone(&mut self, index: SessionIndex) {
+        if self.is_replaying && !self.replication.is_primary(index) {
+            return;
+        }
+        let is_all_there =
+            self.replication.is_primary(index) || self.settings.import_mode && self.session(index).imports;
+        self.moment.expired_by = if is_all_there { Millis::MIN } else { self.moment.now };
+    }
+
+    /// Whether nothing expires or is evicted here while another server's data are copied in, see `import-mode`.
+    pub fn is_importing(&self) -> bool {
+        self.settings.import_mode && !self.replication.is_replica()
+    }
+
+    /// From which deadline on a key goes as soon as it is given one. For whoever plays what another did nothing is past: the
+    /// other says what goes, and when.
+    pub fn gone_by(&self) -> Millis {
+        if self.is_importing() {
+            Millis::MIN
+        } else {
+            self.moment.expired_by
+        }
     }
 
     /// To be called whenever one of those reasons comes or goes.

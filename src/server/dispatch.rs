@@ -15,7 +15,6 @@ use crate::log;
 use crate::resp::pool::ReplyPool;
 use crate::resp::reply::Reply;
 use crate::resp::request::{Args, Span};
-use crate::timer::Millis;
 
 /// One whole request, as the reactor hands it over.
 pub struct Request<'a> {
@@ -161,12 +160,7 @@ impl<'a> Executor<'a> {
             self.core.evict_clients();
         }
         let now = self.core.moment.now;
-        // What the primary has not deleted yet was there when its next request was made.
-        self.core.moment.expired_by = match self.core.replication.is_primary(to) {
-            true => Millis::MIN,
-            false if self.core.is_replaying => self.core.moment.expired_by,
-            false => now,
-        };
+        self.core.note_what_is_gone(to);
         let session = self.core.session(to);
         self.reply = std::mem::take(&mut session.reply);
         self.reply.protocol = session.protocol;
@@ -407,6 +401,9 @@ impl<'a> Executor<'a> {
     fn refusal_for_disk(&mut self, index: SessionIndex, spec: &'static CommandSpec) -> Option<String> {
         if self.core.is_replaying {
             return None;
+        }
+        if let Some(text) = self.core.redirection(index, spec) {
+            return Some(text);
         }
         let writes = |spec: &CommandSpec| spec.flags.contains(Flag::Write);
         if let Some(text) = self.core.disk_refusal()

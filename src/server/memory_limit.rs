@@ -67,7 +67,7 @@ impl Core {
             }
         }
         let policy = self.settings.maxmemory_policy;
-        if policy == MaxmemoryPolicy::Noeviction {
+        if policy == MaxmemoryPolicy::Noeviction || self.is_importing() {
             self.evicting = false;
             return false;
         }

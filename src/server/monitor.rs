@@ -1,9 +1,9 @@
 //! MONITOR: every command that runs, shown to whoever asked for it.
 
+use super::command_log;
 use super::core::Core;
 use super::os;
 use super::session::SessionIndex;
-use super::slowlog;
 use crate::commands::table::CommandSpec;
 use crate::commands::table::flags::Flag;
 use crate::config::quoting::quote;
@@ -56,7 +56,7 @@ impl Core {
         let micros = os::unix_micros();
         let head = format!("{}.{:06} [{database} {peer}]", micros / 1_000_000, micros % 1_000_000);
         let mut line = head.into_bytes();
-        for word in slowlog::redacted(spec, args) {
+        for word in command_log::redacted(spec, args) {
             line.push(b' ');
             line.extend_from_slice(&quote(word));
         }

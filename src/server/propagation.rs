@@ -409,6 +409,31 @@ mod tests {
     }
 
     #[test]
+    fn what_few_servers_know_is_recorded_in_words_that_all_do() {
+        let mut server = recording();
+        server.ask("SET a 1");
+        let in_ten = START + 10_000;
+        check(
+            &mut server,
+            &[
+                ("SET a 2 IFEQ 1", "SET a 2"),
+                ("SET a 2 IFEQ 1", ""),
+                ("SET a 3 IFEQ 2 GET EX 10", &format!("SET a 3 PXAT {in_ten}")),
+                ("SET a 4 IFEQ 3 KEEPTTL", "SET a 4 KEEPTTL"),
+                ("DELIFEQ a 3", ""),
+                ("DELIFEQ a 4", "DEL a"),
+                ("MSETEX 2 a 1 b 2 NX", "MSET a 1 b 2"),
+                ("MSETEX 2 a 1 c 2 NX", ""),
+                (
+                    "MSETEX 2 a 1 b 2 XX EX 10",
+                    &format!("MULTI; SET a 1 PXAT {in_ten}; SET b 2 PXAT {in_ten}; EXEC"),
+                ),
+                ("MSETEX 1 a 1 KEEPTTL", "SET a 1 KEEPTTL"),
+            ],
+        );
+    }
+
+    #[test]
     fn what_goes_by_itself_is_recorded() {
         let mut server = recording();
         server.ask("SET a 1 PX 10");

@@ -48,8 +48,7 @@ pub struct Script {
     pub flags: Flags,
     /// Its digest in digits.
     pub name: Rc<str>,
-    /// Bytes of its source.
-    size: usize,
+    pub source: Box<[u8]>,
 }
 
 /// Scripts and the engines they run on.
@@ -214,13 +213,12 @@ impl Scripts {
         let compiled = self.engine(Kind::Scripts)?.compile(&source[begin..], "@user_script");
         let function =
             compiled.map_err(|error| Failure::from(format!("ERR Error compiling script (new function): {error}")))?;
-        let size = source.len();
-        self.cached_bytes += size;
+        self.cached_bytes += source.len();
         let script = Script {
             function,
             flags,
             name: hex(&digest).into(),
-            size,
+            source: source.into(),
         };
         self.cache.insert(digest, script);
         Ok(digest)
@@ -824,7 +822,7 @@ impl Core {
 
 impl Script {
     pub fn size(&self) -> usize {
-        self.size
+        self.source.len()
     }
 }
 

@@ -33,6 +33,17 @@ pub enum ReplyMode {
     Skip,
 }
 
+/// Which commands a client would rather have the primary run. It learns where that is from the error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    #[default]
+    Nothing,
+    /// CLIENT CAPA REDIRECT.
+    All,
+    /// The same client has said READONLY.
+    Writes,
+}
+
 /// Why a session's commands wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocked {
@@ -115,6 +126,10 @@ pub struct Session {
     pub no_evict: bool,
     /// Reads of this client leave the access clocks alone.
     pub no_touch: bool,
+    /// What it is sent away with where this server is a replica.
+    pub redirects: Redirects,
+    /// Copies another server's data here and sees keys that have expired (CLIENT IMPORT-SOURCE).
+    pub imports: bool,
     /// Sees every command (MONITOR).
     pub monitor: bool,
     /// Whether it is the connection to this server's primary.
@@ -175,6 +190,8 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            redirects: Redirects::Nothing,
+            imports: false,
             monitor: false,
             is_primary: false,
             closing: false,
@@ -289,6 +306,11 @@ impl Session {
         }
         self.no_evict = false;
         self.no_touch = false;
+        self.imports = false;
+        // What it is capable of it still is.
+        if self.redirects == Redirects::Writes {
+            self.redirects = Redirects::All;
+        }
         if let Some(names) = &mut self.names {
             names.name = Box::default();
         }

@@ -4,6 +4,7 @@
 mod access;
 mod eviction;
 mod faults;
+mod importing;
 mod loading;
 mod reloading;
 mod replicas;

@@ -236,7 +236,12 @@ impl Core {
 
     /// When the core wants its next tick even if nothing arrives, in Unix time.
     pub fn next_due(&self) -> Option<Millis> {
-        if !self.active_expire || self.is_paused() || self.loading.is_some() || self.scripts.is_running() {
+        if !self.active_expire
+            || self.is_paused()
+            || self.is_importing()
+            || self.loading.is_some()
+            || self.scripts.is_running()
+        {
             return None;
         }
         match self.replication.is_replica() {
@@ -318,9 +323,9 @@ impl Core {
         }
     }
 
-    /// Whether keys that are past their deadlines stay: while writes are paused, and on a replica, whose primary says when
-    /// they go.
+    /// Whether keys that are past their deadlines stay: while writes are paused or data imported, and on a replica, whose
+    /// primary says when they go.
     pub(super) fn expiry_paused(&self) -> bool {
-        self.replication.is_replica() || self.is_paused()
+        self.replication.is_replica() || self.is_paused() || self.settings.import_mode
     }
 }

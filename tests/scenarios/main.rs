@@ -4,6 +4,7 @@
 //! waits until the server has come to rest and reads what every client was sent. The words `$a`, `$b` ... stand for the
 //! clients' ids, which are the same on all servers. Lines that begin with `#` explain.
 
+mod recorded;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -22,6 +22,8 @@ pub enum Binary {
     Redis,
     /// Debian's valkey-server 8.0.1, which keeps to Redis 7.2.
     Valkey,
+    /// The one that `AEOLUS_RECORDED` names, whose answers are to be recorded.
+    Recorded,
 }
 
 impl Binary {
@@ -31,6 +33,7 @@ impl Binary {
                 .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_aeolus")), PathBuf::from),
             Binary::Redis => PathBuf::from("/usr/bin/redis-server"),
             Binary::Valkey => PathBuf::from("/usr/bin/valkey-server"),
+            Binary::Recorded => std::env::var_os("AEOLUS_RECORDED").map_or_else(PathBuf::new, PathBuf::from),
         }
     }
 

@@ -56,6 +56,7 @@ fn entries(container: &str) -> &'static [Entry] {
         "acl" => ACL,
         "client" => CLIENT,
         "command" => COMMAND,
+        "commandlog" => COMMANDLOG,
         "config" => CONFIG,
         "function" => FUNCTION,
         "latency" => LATENCY,
@@ -105,6 +106,13 @@ const CLIENT: &[Entry] = &[
     entry(
         "CACHING (YES|NO)",
         &["Tracks the keys of the next command, or does not, under OPTIN or OPTOUT."],
+    ),
+    entry(
+        "CAPA <capability> [<capability> ...]",
+        &[
+            "Says what the client is capable of. Capabilities are:",
+            "* REDIRECT: it goes to the primary when a replica tells it where that is.",
+        ],
     ),
     entry(
         "GETREDIR",
@@ -175,6 +183,10 @@ const CLIENT: &[Entry] = &[
     entry(
         "NO-TOUCH (ON|OFF)",
         &["While on, commands leave the access times of keys alone."],
+    ),
+    entry(
+        "IMPORT-SOURCE (ON|OFF)",
+        &["While on, under import-mode, this connection sees keys that have expired."],
     ),
 ];
 
@@ -349,6 +361,19 @@ const SCRIPT: &[Entry] = &[
     ),
     entry("KILL", &["Stops the script that is running."]),
     entry("LOAD <script>", &["Puts a script into the cache without running it."]),
+    entry("SHOW <sha1>", &["Shows the source of a script in the cache."]),
+];
+
+const COMMANDLOG: &[Entry] = &[
+    entry(
+        "GET <count> <type>",
+        &[
+            "Shows the latest <count> entries (all for -1) of <type>, which is SLOW, LARGE-REQUEST or LARGE-REPLY:",
+            "id, Unix time, microseconds or bytes, arguments, address of the client, name of the client",
+        ],
+    ),
+    entry("LEN <type>", &["Tells how many entries of <type> there are."]),
+    entry("RESET <type>", &["Forgets the entries of <type>."]),
 ];
 
 const SLOWLOG: &[Entry] = &[

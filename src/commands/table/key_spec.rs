@@ -173,13 +173,13 @@ const fn range(first: u8, last: i8, step: u8) -> Place {
     }
 }
 
-const fn numkeys(at: u8) -> Place {
+const fn numkeys(at: u8, step: u8) -> Place {
     Place {
         begin: BeginSearch::Index(at),
         find: FindKeys::KeyNum {
             count_at: 0,
             first: 1,
-            step: 1,
+            step,
         },
     }
 }
@@ -207,8 +207,9 @@ pub const KEYS_FROM_2: Place = range(2, -1, 1);
 pub const KEYS_FROM_3: Place = range(3, -1, 1);
 pub const KEYS_FROM_1_EVERY_SECOND: Place = range(1, -1, 2);
 pub const KEYS_FROM_1_BUT_LAST_ARG: Place = range(1, -2, 1);
-pub const NUMKEYS_AT_1: Place = numkeys(1);
-pub const NUMKEYS_AT_2: Place = numkeys(2);
+pub const NUMKEYS_AT_1: Place = numkeys(1, 1);
+pub const NUMKEYS_AT_1_EVERY_SECOND: Place = numkeys(1, 2);
+pub const NUMKEYS_AT_2: Place = numkeys(2, 1);
 pub const STORE_FROM_5: Place = after("STORE", 5, 0, 0);
 pub const STORE_FROM_6: Place = after("STORE", 6, 0, 0);
 pub const STOREDIST_FROM_5: Place = after("STOREDIST", 5, 0, 0);

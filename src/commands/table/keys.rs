@@ -166,9 +166,10 @@ fn count_of_keys(text: &[u8]) -> Option<usize> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The second reading of a count of keys, for lines whose count is not canonical: flags unknown, destination last.
+/// The second reading of a count of keys, for lines whose count is not canonical: flags unknown, destination last. MSETEX,
+/// whose keys have values between them, is not read so.
 fn keys_by_loose_count(spec: &CommandSpec, args: &[&[u8]], found: &mut Vec<KeyRef>) {
-    let counts = |key_spec: &&KeySpec| matches!(key_spec.place.find, FindKeys::KeyNum { .. });
+    let counts = |key_spec: &&KeySpec| matches!(key_spec.place.find, FindKeys::KeyNum { step: 1, .. });
     let Some(BeginSearch::Index(at)) = spec.key_specs.iter().find(counts).map(|key_spec| key_spec.place.begin) else {
         return;
     };

@@ -51,8 +51,10 @@ pub struct CommandSpec {
     pub elements: ArgRange,
     pub tips: &'static [&'static str],
     pub key_specs: &'static [KeySpec],
-    /// The version of Redis that brought the command.
+    /// The version of Redis that brought the command, or of Valkey.
     pub since: &'static str,
+    /// Whether the command is Valkey's and none of Redis 8.0.
+    pub is_valkeys: bool,
     pub group: Group,
     pub docs: &'static Docs,
     first_subcommand: CommandId,
@@ -206,6 +208,7 @@ const fn spec_of(
         tips: row.tips,
         key_specs: row.keys,
         since: row.since,
+        is_valkeys: row.is_valkeys,
         group,
         docs: row.docs,
         first_subcommand: first_subcommand as CommandId,

@@ -2,7 +2,7 @@
 
 use super::super::blocking::Unblock;
 use super::super::core::Core;
-use super::super::session::{Blocked, SessionIndex};
+use super::super::session::{Blocked, Redirects, SessionIndex};
 use super::FormerId;
 use super::link::{Position, PrimaryLink};
 use crate::commands::table::CommandSpec;
@@ -130,7 +130,8 @@ impl Core {
         self.tend_link();
     }
 
-    /// Those who wait for keys would wait for changes that nobody makes here any more.
+    /// Those who wait for keys would wait for changes that nobody makes here any more, but for those who want to read what a
+    /// replica has. Who can go to the primary is told where that is.
     fn let_blocked_clients_go(&mut self) {
         let is_blocked = |session: &&super::super::session::Session| session.blocked == Some(Blocked::Waiting);
         let blocked: Vec<SessionIndex> = self
@@ -139,8 +140,19 @@ impl Core {
             .map(|session| session.index)
             .collect();
         for index in blocked {
-            self.unblock(index, Unblock::RoleChange);
-            self.ask_close(index, false);
+            let session = self.session(index);
+            let spec = session.waiting.as_ref().map(|waiting| waiting.spec());
+            let reads_here = session.redirects == Redirects::Writes;
+            match spec.and_then(|spec| self.redirection(index, spec)) {
+                Some(_) => {
+                    self.unblock(index, Unblock::Redirected);
+                }
+                None if reads_here && spec.is_some_and(|spec| spec.flags.contains(Flag::ReadOnly)) => {}
+                None => {
+                    self.unblock(index, Unblock::RoleChange);
+                    self.ask_close(index, false);
+                }
+            }
         }
     }
 
@@ -202,6 +214,26 @@ impl Core {
     /// Whether somebody waits for something that no event will tell of.
     pub fn awaits_replication(&self) -> bool {
         self.replication.link.as_ref().is_some_and(|link| link.awaits_disk())
+    }
+
+    /// The error that sends a client to this replica's primary, if it has said that it can go there and the primary is to run
+    /// this command.
+    pub(in super::super) fn redirection(&mut self, index: SessionIndex, spec: &CommandSpec) -> Option<String> {
+        let redirects = self.find_session(index)?.redirects;
+        if redirects == Redirects::Nothing || !self.replication.is_replica() {
+            return None;
+        }
+        let writes = |spec: &CommandSpec| spec.flags.contains(Flag::Write);
+        let goes = |spec: &CommandSpec| match redirects {
+            Redirects::Nothing => false,
+            Redirects::Writes => writes(spec),
+            Redirects::All => writes(spec) || spec.flags.contains(Flag::ReadOnly),
+        };
+        if !self.runs_any(index, spec, goes) {
+            return None;
+        }
+        let primary = &self.replication.link.as_ref()?.address;
+        Some(format!("REDIRECT {}:{}", primary.host, primary.port))
     }
 
     /// Why a command may not run here because of replication.

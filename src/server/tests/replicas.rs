@@ -432,3 +432,71 @@ fn what_must_stay_while_data_are_loaded_stays_also_while_they_come() {
     }
     assert_eq!(server.ask("GET p"), "$1|1|");
 }
+
+#[test]
+fn clients_that_can_go_there_are_sent_to_the_primary() {
+    let mut server = Server::start();
+    server.ask("SET k v");
+    server.ask("RPUSH l a");
+    let mut clients = [(); 5].map(|()| server.connect());
+    let [plain, all, reads, alone, writer] = &mut clients;
+    let waits = [
+        (&*plain, "", "BLPOP q 0"),
+        (all, "CLIENT CAPA other redirect", "BLPOP q 0"),
+        (reads, "CLIENT CAPA REDIRECT", "XREAD BLOCK 0 STREAMS s $"),
+        (alone, "CLIENT CAPA redirect", "WAIT 1 0"),
+    ];
+    for (client, capable, wait) in waits {
+        let no_cluster = "-ERR This instance has cluster support disabled|";
+        assert_eq!(server.ask_as(*client, "READONLY").as_deref(), Some(no_cluster));
+        if !capable.is_empty() {
+            assert_eq!(server.ask_as(*client, capable).as_deref(), Some("+OK|"));
+        }
+        if client == reads {
+            assert_eq!(server.ask_as(*client, "READONLY").as_deref(), Some("+OK|"));
+        }
+        assert_eq!(server.ask_as(*client, wait).as_deref(), Some(""));
+    }
+    server.core.replicate(PrimaryAddress {
+        host: "10.0.0.1".into(),
+        port: 6379,
+    });
+    let unblocked = "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)|";
+    assert_eq!(server.take_reply_of(*plain), unblocked);
+    assert_eq!(server.take_reply_of(*all), "-REDIRECT 10.0.0.1:6379|");
+    assert_eq!(server.take_reply_of(*reads), "", "its reads are of what is here");
+    assert_eq!(server.take_reply_of(*alone), unblocked);
+    let is_closing = |server: &mut Server, index| server.core.session(index).closing;
+    assert!(is_closing(&mut server, *plain) && !is_closing(&mut server, *all) && !is_closing(&mut server, *reads));
+
+    let dialogue = [
+        ("GET k", "$1|v|"),
+        ("SET k w", "-READONLY You can't write against a read only replica.|"),
+        ("CLIENT CAPA redirect", "+OK|"),
+        ("GET k", "-REDIRECT 10.0.0.1:6379|"),
+        ("SET k w", "-REDIRECT 10.0.0.1:6379|"),
+        ("SET k", "-ERR wrong number of arguments for 'set' command|"),
+        ("PING", "+PONG|"),
+        ("PUBLISH c m", ":0|"),
+        ("EVAL return(1) 0", ":1|"),
+        ("MULTI", "+OK|"),
+        ("GET k", "-REDIRECT 10.0.0.1:6379|"),
+        ("EXEC", "-EXECABORT Transaction discarded because of previous errors.|"),
+        ("READONLY", "+OK|"),
+        ("GET k", "$1|v|"),
+        ("SET k w", "-REDIRECT 10.0.0.1:6379|"),
+        ("MULTI", "+OK|"),
+        ("GET k", "+QUEUED|"),
+        ("EXEC", "*1|$1|v|"),
+        ("READWRITE", "+OK|"),
+        ("GET k", "-REDIRECT 10.0.0.1:6379|"),
+        ("READONLY", "+OK|"),
+        ("RESET", "+RESET|"),
+        ("GET k", "-REDIRECT 10.0.0.1:6379|"),
+    ];
+    for (line, want) in dialogue {
+        assert_eq!(server.ask_as(*writer, line).as_deref(), Some(want), "{line}");
+    }
+    server.core.become_primary();
+    assert_eq!(server.ask_as(*writer, "SET k w").as_deref(), Some("+OK|"));
+}

@@ -10,10 +10,14 @@ pub const AUTH: Docs = docs("Logs this connection in.", "O(N) for N passwords of
 pub const CLIENT: Docs = docs("Holds the commands for client connections.", "Set by the subcommand", &[]);
 pub const CLIENT_CACHING: Docs = docs("Says whether the keys of the next command are to be tracked.", "O(1)",
     &[one_of("mode", &[option("YES"), option("NO")])]);
+pub const CLIENT_CAPA: Docs = docs("Says what the client is capable of.", "O(1)", &[string("capability").multiple()]);
 pub const CLIENT_GETNAME: Docs = docs("Tells the name of this connection.", "O(1)", &[]);
 pub const CLIENT_GETREDIR: Docs = docs("Tells which client receives the invalidations of this one.", "O(1)", &[]);
 pub const CLIENT_HELP: Docs = docs("Lists the subcommands of CLIENT.", "O(1)", &[]);
 pub const CLIENT_ID: Docs = docs("Tells the ID of this connection.", "O(1)", &[]);
+pub const CLIENT_IMPORT_SOURCE: Docs = docs(
+    "Says whether this connection imports data and sees keys that have expired, under `import-mode`.", "O(1)",
+    &[ENABLED]);
 pub const CLIENT_INFO: Docs = docs("Describes this connection.", "O(1)", &[]);
 pub const CLIENT_KILL: Docs = docs("Closes connections.", "O(N) for N connections", &[
     one_of("filter", &[

@@ -1,6 +1,6 @@
 //! What later versions added to commands, for COMMAND DOCS.
 
-/// What a command learned, and with which version of Redis.
+/// What a command learned, and with which version of Redis, or of Valkey where it says so.
 pub type Changes = &'static [(&'static str, &'static str)];
 
 /// The changes of a command by its full name, oldest first. O(log(commands)).
@@ -91,6 +91,7 @@ const HISTORY: &[(&str, Changes)] = &[
         ("6.0.0", "`KEEPTTL`."),
         ("6.2.0", "`GET`, `EXAT` and `PXAT`."),
         ("7.0.0", "`NX` together with `GET`."),
+        ("8.1.0", "`IFEQ`, of Valkey."),
     ]),
     ("shutdown", &[("7.0.0", "`NOW`, `FORCE` and `ABORT`.")]),
     ("slowlog|get", &[("4.0.0", "Entries carry the address and the name of the client.")]),

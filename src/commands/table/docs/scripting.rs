@@ -51,3 +51,4 @@ pub const SCRIPT_HELP: Docs = docs("Lists the subcommands of SCRIPT.", "O(1)", &
 pub const SCRIPT_KILL: Docs = docs("Stops the script that is running.", "O(1)", &[]);
 pub const SCRIPT_LOAD: Docs = docs("Puts a script into the cache without running it.", "O(N) for N bytes of script",
     &[string("script")]);
+pub const SCRIPT_SHOW: Docs = docs("Shows the source of a script in the cache.", "O(1)", &[string("sha1")]);

@@ -11,6 +11,8 @@ const FLUSH_TYPE: Arg = one_of("flush-type", &[
 ]).optional();
 const ARGS: Arg = one_of("args", &[HOST_PORT, NO_ONE]);
 
+const LOG_TYPE: Arg = one_of("type", &[option("SLOW"), option("LARGE-REQUEST"), option("LARGE-REPLY")]);
+
 pub const ACL: Docs = docs("Holds the commands for users and their permissions.", "Set by the subcommand", &[]);
 pub const ACL_CAT: Docs = docs("Lists the command categories, or the commands of one.",
     "O(1), as categories and commands are fixed",
@@ -56,6 +58,14 @@ pub const COMMAND_LIST: Docs = docs("Lists the names of commands.", "O(N) for N 
         pattern("pattern").token("PATTERN"),
     ]).token("FILTERBY").optional(),
 ]);
+pub const COMMANDLOG: Docs = docs("Holds the commands of the command log.", "Set by the subcommand", &[]);
+pub const COMMANDLOG_GET: Docs = docs("Shows the latest commands that were slow, or had a large request or reply.",
+    "O(N) for N entries returned",
+    &[integer("count"), LOG_TYPE]);
+pub const COMMANDLOG_HELP: Docs = docs("Lists the subcommands of COMMANDLOG.", "O(1)", &[]);
+pub const COMMANDLOG_LEN: Docs = docs("Tells how many entries of a kind the command log has.", "O(1)", &[LOG_TYPE]);
+pub const COMMANDLOG_RESET: Docs = docs("Forgets the entries of a kind in the command log.", "O(N) for N entries",
+    &[LOG_TYPE]);
 pub const CONFIG: Docs = docs("Holds the commands for the server's settings.", "Set by the subcommand", &[]);
 pub const CONFIG_GET: Docs = docs("Shows the settings that match patterns.", "O(N) for N patterns given",
     &[string("parameter").multiple()]);

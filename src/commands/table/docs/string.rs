@@ -13,6 +13,7 @@ pub const DECR: Docs = docs("Subtracts one from the integer a key holds; a missi
 pub const DECRBY: Docs = docs("Subtracts a given amount from the integer a key holds; a missing key counts as 0.",
     "O(1)",
     &[key(0), integer("decrement")]);
+pub const DELIFEQ: Docs = docs("Removes a key, provided that it holds this string.", "O(1)", &[key(0), string("value")]);
 pub const GET: Docs = docs("Reads the string a key holds.", "O(1)", &[key(0)]);
 pub const GETDEL: Docs = docs("Reads a string and removes its key in the same step.", "O(1)", &[key(0)]);
 pub const GETEX: Docs = docs("Reads a string and changes or drops its time to live in the same step.", "O(1)", &[
@@ -40,13 +41,26 @@ pub const LCS: Docs = docs("Finds the longest subsequence that two strings have 
 ]);
 pub const MGET: Docs = docs("Reads the strings of several keys at once.", "O(N) for N keys", &[key(0).multiple()]);
 pub const MSET: Docs = docs("Stores several strings at once.", "O(N) for N keys", &[DATA]);
+pub const MSETEX: Docs = docs("Stores several strings at once, if asked to on a condition and with a time to live.",
+    "O(N) for N keys", &[
+    integer("numkeys"), DATA, one_of("condition", &[option("NX"), option("XX")]).optional(),
+    one_of("expiration", &[
+        integer("seconds").token("EX"), integer("milliseconds").token("PX"),
+        unix_time("unix-time-seconds").token("EXAT"), unix_time("unix-time-milliseconds").token("PXAT"),
+        option("KEEPTTL"),
+    ]).optional(),
+]);
 pub const MSETNX: Docs = docs("Stores several strings at once, provided that none of the keys exists.",
     "O(N) for N keys",
     &[DATA]);
 pub const PSETEX: Docs = docs("Stores a string that expires after so many milliseconds.", "O(1)",
     &[key(0), integer("milliseconds"), string("value")]).deprecated("2.6.12", "`SET` with `PX`");
 pub const SET: Docs = docs("Stores a string, replacing whatever the key held before.", "O(1)", &[
-    key(0), string("value"), one_of("condition", &[option("NX"), option("XX")]).since("2.6.12").optional(),
+    key(0), string("value"),
+    one_of("condition", &[
+        option("NX").since("2.6.12"), option("XX").since("2.6.12"),
+        string("comparison-value").token("IFEQ").since("8.1.0"),
+    ]).optional(),
     option("GET").since("6.2.0").optional(),
     one_of("expiration", &[
         integer("seconds").token("EX").since("2.6.12"), integer("milliseconds").token("PX").since("2.6.12"),

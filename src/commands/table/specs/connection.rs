@@ -17,10 +17,14 @@ pub const COMMANDS: &[Row] = &[
 
 const CLIENT: &[Row] = &[
     cmd("client|caching",       3, "6.0.0", &[NoScript, Loading, Stale], &[Connection], &docs::CLIENT_CACHING),
+    cmd("client|capa",         -3, "8.0.0", &[NoScript, Loading, Stale, AllowBusy],
+        &[Connection], &docs::CLIENT_CAPA).of_valkey(),
     cmd("client|getname",       2, "2.6.9", &[NoScript, Loading, Stale], &[Connection], &docs::CLIENT_GETNAME),
     cmd("client|getredir",      2, "6.0.0", &[NoScript, Loading, Stale], &[Connection], &docs::CLIENT_GETREDIR),
     cmd("client|help",          2, "5.0.0", &[Loading, Stale], &[Connection], &docs::CLIENT_HELP),
     cmd("client|id",            2, "5.0.0", &[NoScript, Loading, Stale], &[Connection], &docs::CLIENT_ID),
+    cmd("client|import-source", 3, "8.1.0", &[NoScript, Loading, Stale],
+        &[Connection], &docs::CLIENT_IMPORT_SOURCE).of_valkey(),
     cmd("client|info",          2, "6.2.0", &[NoScript, Loading, Stale], &[Connection], &docs::CLIENT_INFO)
         .tips(&[NONDETERMINISTIC_OUTPUT]),
     cmd("client|kill",         -3, "2.4.0", &[Admin, NoScript, Loading, Stale], &[Connection], &docs::CLIENT_KILL),

@@ -59,6 +59,7 @@ pub struct Row {
     pub elements: ArgRange,
     pub tips: &'static [&'static str],
     pub subcommands: &'static [Row],
+    pub is_valkeys: bool,
 }
 
 const fn cmd(
@@ -82,6 +83,7 @@ const fn cmd(
         elements: ArgRange::NONE,
         tips: &[],
         subcommands: &[],
+        is_valkeys: false,
     }
 }
 
@@ -98,6 +100,12 @@ impl Row {
 
     const fn tips(mut self, tips: &'static [&'static str]) -> Row {
         self.tips = tips;
+        self
+    }
+
+    /// Says that the command is Valkey's, and that `since` is a version of Valkey.
+    const fn of_valkey(mut self) -> Row {
+        self.is_valkeys = true;
         self
     }
 

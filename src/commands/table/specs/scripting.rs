@@ -62,4 +62,5 @@ const SCRIPT: &[Row] = &[
         .tips(&[REQUEST_POLICY_ALL_SHARDS, RESPONSE_POLICY_ONE_SUCCEEDED]),
     cmd("script|load",    3, "2.6.0", &[NoScript, Stale], &[Scripting], &docs::SCRIPT_LOAD)
         .tips(&[REQUEST_POLICY_ALL_NODES, RESPONSE_POLICY_ALL_SUCCEEDED]),
+    cmd("script|show",    3, "8.0.0", &[NoScript, Stale], &[Scripting], &docs::SCRIPT_SHOW).of_valkey(),
 ];

@@ -9,6 +9,7 @@ pub const COMMANDS: &[Row] = &[
     cmd("bgsave",         -1, "1.0.0", &[Admin, NoScript, NoAsyncLoading], &[], &docs::BGSAVE),
     cmd("command",        -1, "2.8.13", &[Loading, Stale], &[Connection], &docs::COMMAND)
         .tips(&[NONDETERMINISTIC_OUTPUT_ORDER]).subcommands(COMMAND),
+    cmd("commandlog",     -2, "8.1.0", &[], &[], &docs::COMMANDLOG).subcommands(COMMANDLOG).of_valkey(),
     cmd("config",         -2, "2.0.0", &[], &[], &docs::CONFIG).subcommands(CONFIG),
     cmd("dbsize",          1, "1.0.0", &[ReadOnly, Fast], &[Keyspace], &docs::DBSIZE)
         .tips(&[REQUEST_POLICY_ALL_SHARDS, RESPONSE_POLICY_AGG_SUM]),
@@ -121,6 +122,16 @@ const MODULE: &[Row] = &[
     cmd("module|load",   -3, "4.0.0", &[Admin, NoScript, NoAsyncLoading], &[], &docs::MODULE_LOAD),
     cmd("module|loadex", -3, "7.0.0", &[Admin, NoScript, NoAsyncLoading], &[], &docs::MODULE_LOADEX),
     cmd("module|unload",  3, "4.0.0", &[Admin, NoScript, NoAsyncLoading], &[], &docs::MODULE_UNLOAD),
+];
+
+const COMMANDLOG: &[Row] = &[
+    cmd("commandlog|get",   4, "8.1.0", &[Admin, Loading, Stale], &[], &docs::COMMANDLOG_GET)
+        .tips(&[REQUEST_POLICY_ALL_NODES, NONDETERMINISTIC_OUTPUT]).of_valkey(),
+    cmd("commandlog|help",  2, "8.1.0", &[Loading, Stale], &[], &docs::COMMANDLOG_HELP).of_valkey(),
+    cmd("commandlog|len",   3, "8.1.0", &[Admin, Loading, Stale], &[], &docs::COMMANDLOG_LEN)
+        .tips(&[REQUEST_POLICY_ALL_NODES, RESPONSE_POLICY_AGG_SUM, NONDETERMINISTIC_OUTPUT]).of_valkey(),
+    cmd("commandlog|reset", 3, "8.1.0", &[Admin, Loading, Stale], &[], &docs::COMMANDLOG_RESET)
+        .tips(&[REQUEST_POLICY_ALL_NODES, RESPONSE_POLICY_ALL_SUCCEEDED]).of_valkey(),
 ];
 
 const SLOWLOG: &[Row] = &[

@@ -8,6 +8,7 @@ pub const COMMANDS: &[Row] = &[
     cmd("decr",         2, "1.0.0", &[Write, DenyOom, Fast], &[String], &docs::DECR).keys(&[READ_UPDATE.at(KEY_1)]),
     cmd("decrby",       3, "1.0.0", &[Write, DenyOom, Fast], &[String], &docs::DECRBY)
         .keys(&[READ_UPDATE.at(KEY_1)]),
+    cmd("delifeq",      3, "9.0.0", &[Write, Fast], &[String], &docs::DELIFEQ).keys(&[DELETE.at(KEY_1)]).of_valkey(),
     cmd("get",          2, "1.0.0", &[ReadOnly, Fast], &[String], &docs::GET).keys(&[READ.at(KEY_1)]),
     cmd("getdel",       2, "6.2.0", &[Write, Fast], &[String], &docs::GETDEL).keys(&[POP.at(KEY_1)]),
     cmd("getex",       -2, "6.2.0", &[Write, Fast], &[String], &docs::GETEX)
@@ -26,6 +27,9 @@ pub const COMMANDS: &[Row] = &[
     cmd("mset",        -3, "1.0.1", &[Write, DenyOom], &[String], &docs::MSET)
         .keys(&[OVERWRITE.at(KEYS_FROM_1_EVERY_SECOND)])
         .tips(&[REQUEST_POLICY_MULTI_SHARD, RESPONSE_POLICY_ALL_SUCCEEDED]),
+    cmd("msetex",      -4, "9.1.0", &[Write, DenyOom, MovableKeys], &[String], &docs::MSETEX)
+        .keys(&[OVERWRITE.at(NUMKEYS_AT_1_EVERY_SECOND)])
+        .tips(&[REQUEST_POLICY_MULTI_SHARD, RESPONSE_POLICY_ALL_SUCCEEDED]).of_valkey(),
     cmd("msetnx",      -3, "1.0.1", &[Write, DenyOom], &[String], &docs::MSETNX)
         .keys(&[CREATE.at(KEYS_FROM_1_EVERY_SECOND)]),
     cmd("psetex",       4, "2.6.0", &[Write, DenyOom], &[String], &docs::PSETEX).keys(&[OVERWRITE.at(KEY_1)]),

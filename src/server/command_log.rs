@@ -1,4 +1,7 @@
-//! The slow log: the last commands that took longer than `slowlog-log-slower-than`.
+//! The command log: the last commands that took long (the slow log), those with large requests and those with large
+//! replies.
+//!
+//! What a command is compared with is in the settings; see [`super::call`] for when.
 
 use std::collections::VecDeque;
 
@@ -9,38 +12,65 @@ use crate::resp::request::Args;
 const MAX_ARGUMENTS: usize = 32;
 const MAX_ARGUMENT: usize = 128;
 
+/// What a command may have too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Slow,
+    LargeRequest,
+    LargeReply,
+}
+
 pub struct Entry {
     pub id: u64,
     /// Unix seconds.
     pub time: i64,
-    pub micros: u64,
+    /// How much it was: microseconds, or bytes.
+    pub amount: u64,
     pub arguments: Vec<Vec<u8>>,
     pub peer: String,
     pub name: Vec<u8>,
 }
 
+/// A log of each kind.
 #[derive(Default)]
-pub struct Slowlog {
+pub struct CommandLogs {
+    slow: CommandLog,
+    large_requests: CommandLog,
+    large_replies: CommandLog,
+}
+
+impl CommandLogs {
+    pub fn of(&self, kind: Kind) -> &CommandLog {
+        match kind {
+            Kind::Slow => &self.slow,
+            Kind::LargeRequest => &self.large_requests,
+            Kind::LargeReply => &self.large_replies,
+        }
+    }
+
+    pub fn of_mut(&mut self, kind: Kind) -> &mut CommandLog {
+        match kind {
+            Kind::Slow => &mut self.slow,
+            Kind::LargeRequest => &mut self.large_requests,
+            Kind::LargeReply => &mut self.large_replies,
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct CommandLog {
     entries: VecDeque<Entry>,
     next_id: u64,
 }
 
-impl Slowlog {
+impl CommandLog {
     /// Adds a command, forgetting the oldest past `max` entries.
-    pub fn add<'a>(
-        &mut self,
-        arguments: impl ExactSizeIterator<Item = &'a [u8]>,
-        time: i64,
-        micros: u64,
-        peer: &str,
-        name: &[u8],
-        max: usize,
-    ) {
+    pub fn add(&mut self, arguments: Vec<Vec<u8>>, time: i64, amount: u64, peer: &str, name: &[u8], max: usize) {
         let entry = Entry {
             id: self.next_id,
             time,
-            micros,
-            arguments: shortened(arguments),
+            amount,
+            arguments,
             peer: peer.to_owned(),
             name: name.to_vec(),
         };
@@ -108,7 +138,8 @@ fn conceal(arguments: &mut [&[u8]], from: usize, count: usize) {
     }
 }
 
-fn shortened<'a>(arguments: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+/// What is kept of a command's arguments.
+pub fn shortened<'a>(arguments: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let count = arguments.len();
     let kept = if count > MAX_ARGUMENTS {
         MAX_ARGUMENTS - 1
