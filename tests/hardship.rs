@@ -361,7 +361,11 @@ fn a_new_port_is_open_when_the_answer_arrives() {
     let mut client = server.connect();
     for _ in 0..100 {
         let port = free_port().expect("a free port");
-        assert_eq!(client.ask(&format!("CONFIG SET port {port}")), "+OK\r\n");
+        let answer = client.ask(&format!("CONFIG SET port {port}"));
+        if answer != "+OK\r\n" && Client::connect(port).is_ok() {
+            continue; // another test has taken it meanwhile
+        }
+        assert_eq!(answer, "+OK\r\n");
         assert!(Client::connect(port).is_ok(), "nobody listens on port {port}");
     }
 }
