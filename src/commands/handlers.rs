@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use super::table::{self, COMMAND_COUNT, CommandSpec};
 use super::{
-    acl, bitfields, bitmaps, blocking_lists, client, cluster, config, connection, debug, dump, field_expiry, functions,
-    geo, hash_random, hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits, list_moves, lists, lolwut,
-    memory, migrate, modules, object, pubsub, replication, saving, scan, scan_values, scripts, server, set_algebra,
-    sets, slowlog, sort, sorted_sets, streams, strings, tracking, transactions, ttl, waiting,
+    acl, bitfields, bitmaps, blocking_lists, client, cluster, command_log, config, connection, debug, dump,
+    field_expiry, functions, geo, hash_random, hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits,
+    list_moves, lists, lolwut, memory, migrate, modules, object, pubsub, replication, saving, scan, scan_values,
+    scripts, server, set_algebra, sets, sort, sorted_sets, streams, strings, tracking, transactions, ttl, waiting,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -30,6 +30,7 @@ const FAMILIES: &[Family] = &[
     blocking_lists::COMMANDS,
     client::COMMANDS,
     cluster::COMMANDS,
+    command_log::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
@@ -60,7 +61,6 @@ const FAMILIES: &[Family] = &[
     server::COMMANDS,
     set_algebra::COMMANDS,
     sets::COMMANDS,
-    slowlog::COMMANDS,
     sort::COMMANDS,
     sorted_sets::COMMANDS,
     streams::COMMANDS,

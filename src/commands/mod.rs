@@ -9,6 +9,7 @@ pub mod bitmaps;
 pub mod blocking_lists;
 pub mod client;
 pub mod cluster;
+pub mod command_log;
 #[cfg(test)]
 mod compatibility_page;
 pub mod config;
@@ -50,7 +51,6 @@ pub mod server;
 pub mod set_algebra;
 mod set_options;
 pub mod sets;
-pub mod slowlog;
 pub mod sort;
 pub mod sorted_sets;
 pub mod streams;
