@@ -53,6 +53,15 @@ impl DeadlineForm {
         self.deadline(value, now).ok_or_else(invalid)
     }
 
+    /// What is told of a deadline, in milliseconds still: itself, or the time left until it, which is never below zero.
+    pub fn told(self, deadline: Millis, now: Millis) -> i64 {
+        if self.absolute {
+            deadline.0
+        } else {
+            deadline.since(now).max(0)
+        }
+    }
+
     /// The deadline in Unix milliseconds, or `None` if it overflows.
     pub fn deadline(self, value: i64, now: Millis) -> Option<Millis> {
         let millis = if self.seconds { value.checked_mul(1000)? } else { value };

@@ -269,11 +269,7 @@ fn tell_deadlines(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> 
             None => NO_FIELD,
             Some(None) => NO_DEADLINE,
             Some(Some(deadline)) => {
-                let millis = if form.absolute {
-                    deadline.0
-                } else {
-                    deadline.since(now).max(0)
-                };
+                let millis = form.told(deadline, now);
                 if form.seconds { (millis + 999) / 1000 } else { millis }
             }
         };

@@ -153,11 +153,7 @@ fn tell_deadline(ctx: &mut Context<'_>, args: Args<'_>, form: DeadlineForm) -> O
         None => -2,
         Some(None) => -1,
         Some(Some(deadline)) => {
-            let millis = if form.absolute {
-                deadline.0
-            } else {
-                deadline.since(now).max(0)
-            };
+            let millis = form.told(deadline, now);
             if form.seconds {
                 millis.saturating_add(500) / 1000
             } else {
