@@ -493,6 +493,7 @@ fn hex(digit: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resp::encode;
 
     const LIMITS: Limits = Limits {
         bulk_len: 512 << 20,
@@ -529,6 +530,30 @@ mod tests {
         let got = parse(b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\nPING\r\n*1\r\n$0\r\n\r\n\r\n*0\r\n").unwrap();
         let want: Vec<Vec<&[u8]>> = vec![vec![b"GET", b"k"], vec![b"PING"], vec![b""], vec![], vec![]];
         assert_eq!(got, want);
+    }
+
+    #[test]
+    fn no_request_is_larger_than_it_is_taken_to_be() {
+        for lens in [&[0][..], &[3, 0, 0, 0], &[3, 9, 10, 99, 100], &[5, 70_000, 1], &[1; 40]] {
+            let words: Vec<Vec<u8>> = lens.iter().map(|&len| vec![b'x'; len]).collect();
+            let size = encode::size_of_request(words.iter().map(Vec::as_slice));
+            // One word behind the other, as scripts gather them, and as they come over the wire.
+            let packed = words.concat();
+            let mut sent = Vec::new();
+            encode::request(&mut sent, words.len(), words.iter().map(Vec::as_slice));
+            let ends = lens.iter().scan(0, |end, &len| {
+                *end += len;
+                Some(*end)
+            });
+            let in_a_row: Vec<Span> = ends.zip(lens).map(|(end, &len)| Span::new(end - len, len)).collect();
+            let (mut pos, mut as_sent) = (0, Vec::new());
+            let step = Parser::default().step(&mut sent, &mut pos, &mut as_sent, None, LIMITS);
+            assert!(matches!(step, Ok(Step::Request)));
+            for (input, spans) in [(&packed, &in_a_row), (&sent, &as_sent)] {
+                let taken = Args::new(input, spans, &[]).size_at_most();
+                assert!(taken >= size, "{lens:?}: {taken} for {size}");
+            }
+        }
     }
 
     #[test]
