@@ -15,8 +15,7 @@ use super::quoting;
 use super::table::{Setting, Status, find};
 use super::{REDIS_VERSION, Settings};
 use crate::acl::file::{BadLine, UserLine};
-use crate::format::glob;
-use crate::format::reason;
+use crate::format::{glob, reason};
 
 /// Files included by included files, and so on: beyond this they include each other in a circle.
 const MAX_INCLUDE_DEPTH: usize = 64;

@@ -48,7 +48,7 @@ struct Disk {
 }
 
 /// What a broken disk says.
-fn broken() -> io::Error {
+pub fn broken() -> io::Error {
     // EIO on every system there is.
     io::Error::from_raw_os_error(5)
 }

@@ -1,6 +1,5 @@
 //! Listening sockets: TCP on every bound address, and a Unix socket.
 
-use crate::format::reason;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, RawFd};
@@ -10,6 +9,8 @@ use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+use crate::format::reason;
 
 /// A listening socket.
 pub enum Listener {

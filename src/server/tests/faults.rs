@@ -2,14 +2,14 @@
 //! taken for whole.
 
 use crate::config::choice::AppendFsync;
-use crate::host::memory::{Faults, MemoryHost};
+use crate::host::memory::{self, Faults, MemoryHost};
 use crate::server::testing::Server;
 
 const INCREMENT: &str = "appendonlydir/appendonly.aof.1.incr.aof";
 
 /// What this system calls a broken disk.
 fn broken() -> String {
-    crate::format::reason(&std::io::Error::from_raw_os_error(libc::EIO))
+    crate::format::reason(&memory::broken())
 }
 
 fn digest(server: &Server) -> String {
