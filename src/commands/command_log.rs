@@ -134,6 +134,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_value_that_the_keyspace_has_taken_over_is_shown_like_any_other() {
+        let mut server = logging(0, -1);
+        server.core.settings.slowlog_log_slower_than = 0;
+        server.ask(&format!("SET k {}", "x".repeat(40_000)));
+        let shown = format!("SET|$1|k|$150|{}... (39872 more bytes)|", "x".repeat(128));
+        for (log, amount) in [("COMMANDLOG GET 1 large-request", ":40030|"), ("SLOWLOG GET 2", "")] {
+            let entry = server.ask(log);
+            assert!(entry.contains(&shown) && entry.contains(amount), "{log}: {entry}");
+        }
+        assert_eq!(server.ask("STRLEN k"), ":40000|");
+    }
+
     /// The numbers and first words of the entries of a log, without those of who looks.
     fn logged(server: &mut Server, kind: &str) -> String {
         let entries = server.ask(&format!("COMMANDLOG GET -1 {kind}"));

@@ -70,8 +70,8 @@ impl Span {
         if self.start & BIG == 0 {
             return &input[start..start + len];
         }
-        // A command that takes a big value over leaves nothing here.
-        bigs[start & !(BIG as usize)].get(..len).unwrap_or_default()
+        let big = &bigs[start & !(BIG as usize)];
+        &big[..len.min(big.len())]
     }
 }
 
@@ -106,6 +106,17 @@ impl<'a> Args<'a> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone + use<'a> {
         let Args { input, spans, bigs } = *self;
         spans.iter().map(move |span| span.resolve(input, bigs))
+    }
+
+    /// How many bytes of the argument at `index` are not here any more: a command that takes a big value over leaves only
+    /// its beginning.
+    pub fn taken(&self, index: usize) -> usize {
+        self.spans.get(index).map_or(0, |span| span.len()) - self.get(index).map_or(0, <[u8]>::len)
+    }
+
+    /// How long the arguments are, or were before one was taken over.
+    pub fn lens(&self) -> impl ExactSizeIterator<Item = usize> + use<'a> {
+        self.spans.iter().map(|span| span.len())
     }
 
     /// The arguments from `index` on.
@@ -536,7 +547,7 @@ mod tests {
     fn no_request_is_larger_than_it_is_taken_to_be() {
         for lens in [&[0][..], &[3, 0, 0, 0], &[3, 9, 10, 99, 100], &[5, 70_000, 1], &[1; 40]] {
             let words: Vec<Vec<u8>> = lens.iter().map(|&len| vec![b'x'; len]).collect();
-            let size = encode::size_of_request(words.iter().map(Vec::as_slice));
+            let size = encode::size_of_request(words.iter().map(Vec::len));
             // One word behind the other, as scripts gather them, and as they come over the wire.
             let packed = words.concat();
             let mut sent = Vec::new();

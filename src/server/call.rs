@@ -35,30 +35,6 @@ impl Core {
     /// If the command has no handler, which the checks before have made sure of.
     #[inline]
     pub fn call(&mut self, call: Call<'_>, reply: &mut Reply) -> Ticks {
-        // All but the largest requests cost two loads and a comparison. -1 is no limit, and more than any size.
-        if call.args.size_at_most() as u64 >= self.settings.commandlog_request_larger_than as u64 {
-            return self.call_with_large_request(call, reply);
-        }
-        self.carry_out(call, reply)
-    }
-
-    /// The same for a command whose request may have to be logged. It is looked at before the command may take a value over,
-    /// and logged when it has run.
-    #[cold]
-    fn call_with_large_request(&mut self, call: Call<'_>, reply: &mut Reply) -> Ticks {
-        let index = call.session;
-        let request = self.as_large_request(index, call.spec, call.args, call.big.as_deref());
-        let ended = self.carry_out(call, reply);
-        if let Some(LargeRequest { size, arguments }) = request
-            && self.session(index).blocked != Some(Blocked::Waiting)
-        {
-            self.log_command(index, Kind::LargeRequest, size, arguments);
-        }
-        ended
-    }
-
-    #[inline]
-    fn carry_out(&mut self, call: Call<'_>, reply: &mut Reply) -> Ticks {
         let Call {
             session: index,
             spec,
@@ -124,7 +100,7 @@ impl Core {
         self.account(index, spec, args, outcome, reply, start_of_reply, started)
     }
 
-    /// Counts a call: time, failures, slow log.
+    /// Counts a call: time, failures, command logs.
     #[inline]
     #[allow(clippy::too_many_arguments)] // each a fact of the one call, made in one place
     pub(super) fn account(
@@ -164,6 +140,10 @@ impl Core {
         if nanos >= 1_000_000 || self.settings.slowlog_log_slower_than < 1000 {
             self.note_slow(index, spec, nanos, args);
         }
+        // All but the largest requests cost two loads and a comparison. -1 is no limit, and more than any size.
+        if args.size_at_most() as u64 >= self.settings.commandlog_request_larger_than as u64 {
+            self.log_large_request(index, spec, args);
+        }
         let replied = (reply.bytes.len() - start_of_reply) as u64;
         if replied >= self.settings.commandlog_reply_larger_than as u64 {
             self.log_large_reply(index, spec, replied, args);
@@ -184,29 +164,23 @@ impl Core {
         self.latency.note(event, second, micros / 1000, threshold);
         let limit = self.settings.slowlog_log_slower_than;
         if limit >= 0 && micros as i64 >= limit && !spec.flags.contains(Flag::SkipSlowlog) {
-            self.log_command(index, Kind::Slow, micros, shown(spec, args, None));
+            self.log_command(index, Kind::Slow, micros, spec, args);
         }
     }
 
-    /// What the log is to keep of a command whose request may be large, if it is.
-    fn as_large_request(
-        &mut self,
-        index: SessionIndex,
-        spec: &'static CommandSpec,
-        args: Args<'_>,
-        big: Option<&[u8]>,
-    ) -> Option<LargeRequest> {
-        let limit = u64::try_from(self.settings.commandlog_request_larger_than).ok()?;
-        // What a script asks for has not come over the wire.
-        let size = match self.scripts.is_script(index) {
-            true => 0,
-            false => encode::size_of_request(with_big(args.to_vec(), big)),
-        } as u64;
-        let is_logged = size >= limit && !self.is_replaying && !spec.flags.contains(Flag::SkipSlowlog);
-        is_logged.then(|| LargeRequest {
-            size,
-            arguments: shown(spec, args, big),
-        })
+    /// Logs a request that may have reached the limit, if it has. What a script asks for has not come over the wire.
+    #[cold]
+    fn log_large_request(&mut self, index: SessionIndex, spec: &'static CommandSpec, args: Args<'_>) {
+        let Ok(limit) = usize::try_from(self.settings.commandlog_request_larger_than) else {
+            return;
+        };
+        if self.scripts.is_script(index) || spec.flags.contains(Flag::SkipSlowlog) {
+            return;
+        }
+        let size = encode::size_of_request(args.lens());
+        if size >= limit {
+            self.log_command(index, Kind::LargeRequest, size as u64, spec, args);
+        }
     }
 
     /// Logs a reply that has reached the limit, unless its client gets none.
@@ -215,12 +189,12 @@ impl Core {
         let is_told = self.session(index).reply_mode == ReplyMode::On;
         let has_limit = self.settings.commandlog_reply_larger_than >= 0;
         if is_told && has_limit && !spec.flags.contains(Flag::SkipSlowlog) {
-            self.log_command(index, Kind::LargeReply, size, shown(spec, args, None));
+            self.log_command(index, Kind::LargeReply, size, spec, args);
         }
     }
 
     /// Adds a command to a log, in the name of the client that has sent it.
-    fn log_command(&mut self, index: SessionIndex, kind: Kind, amount: u64, arguments: Vec<Vec<u8>>) {
+    fn log_command(&mut self, index: SessionIndex, kind: Kind, amount: u64, spec: &CommandSpec, args: Args<'_>) {
         let max = match kind {
             Kind::Slow => self.settings.slowlog_max_len,
             Kind::LargeRequest => self.settings.commandlog_large_request_max_len,
@@ -234,24 +208,13 @@ impl Core {
         };
         let second = self.moment.now.as_secs();
         let log = self.command_logs.of_mut(kind);
-        log.add(arguments, second, amount, &peer, &name, max as usize);
+        log.add(
+            command_log::kept(spec, args),
+            second,
+            amount,
+            &peer,
+            &name,
+            max as usize,
+        );
     }
-}
-
-/// A command whose request is large, until it has run.
-struct LargeRequest {
-    size: u64,
-    arguments: Vec<Vec<u8>>,
-}
-
-/// What a log shows of a command. `big` is the value of a SET that is on its way to the keyspace.
-fn shown(spec: &CommandSpec, args: Args<'_>, big: Option<&[u8]>) -> Vec<Vec<u8>> {
-    command_log::shortened(with_big(command_log::redacted(spec, args), big))
-}
-
-fn with_big<'a>(mut words: Vec<&'a [u8]>, big: Option<&'a [u8]>) -> impl ExactSizeIterator<Item = &'a [u8]> {
-    if let (Some(big), Some(value)) = (big, words.get_mut(2)) {
-        *value = big;
-    }
-    words.into_iter()
 }

@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use crate::commands::table::CommandSpec;
 use crate::resp::request::Args;
 
-/// Arguments kept of a command, and bytes kept of an argument.
+/// Arguments kept of a command.
 const MAX_ARGUMENTS: usize = 32;
-const MAX_ARGUMENT: usize = 128;
+/// Bytes kept of an argument.
+pub const MAX_ARGUMENT: usize = 128;
 
 /// What a command may have too much of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,27 +139,30 @@ fn conceal(arguments: &mut [&[u8]], from: usize, count: usize) {
     }
 }
 
-/// What is kept of a command's arguments.
-pub fn shortened<'a>(arguments: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
-    let count = arguments.len();
+/// What is kept of a command's arguments, secrets left out.
+pub fn kept(spec: &CommandSpec, args: Args<'_>) -> Vec<Vec<u8>> {
+    let count = args.len();
     let kept = if count > MAX_ARGUMENTS {
         MAX_ARGUMENTS - 1
     } else {
         count
     };
-    let mut out: Vec<Vec<u8>> = arguments.take(kept).map(shortened_argument).collect();
+    let words = redacted(spec, args).into_iter().take(kept).enumerate();
+    let mut out: Vec<Vec<u8>> = words.map(|(index, word)| shortened(word, args.taken(index))).collect();
     if count > kept {
         out.push(format!("... ({} more arguments)", count - kept).into_bytes());
     }
     out
 }
 
-fn shortened_argument(argument: &[u8]) -> Vec<u8> {
-    if argument.len() <= MAX_ARGUMENT {
-        return argument.to_vec();
+/// The beginning of an argument that has `taken` more bytes than are there.
+fn shortened(argument: &[u8], taken: usize) -> Vec<u8> {
+    let shown = &argument[..argument.len().min(MAX_ARGUMENT)];
+    let mut out = shown.to_vec();
+    let more = argument.len() - shown.len() + taken;
+    if more > 0 {
+        out.extend_from_slice(format!("... ({more} more bytes)").as_bytes());
     }
-    let mut out = argument[..MAX_ARGUMENT].to_vec();
-    out.extend_from_slice(format!("... ({} more bytes)", argument.len() - MAX_ARGUMENT).as_bytes());
     out
 }
 
@@ -224,10 +228,13 @@ mod tests {
 
     #[test]
     fn long_commands_are_cut() {
-        let many = vec![&b"x"[..]; 40];
-        let cut = shortened(many.into_iter());
+        let spec = table::lookup_own_full(b"mget").expect("a command of the table");
+        let many = vec![Span::new(0, 1); 40];
+        let cut = kept(spec, Args::new(b"x", &many, &[]));
         assert_eq!((cut.len(), &cut[31][..]), (32, &b"... (9 more arguments)"[..]));
         let long = [b'x'; 130];
-        assert!(shortened_argument(&long).ends_with(b"x... (2 more bytes)"));
+        assert!(shortened(&long, 0).ends_with(b"x... (2 more bytes)"));
+        assert_eq!(shortened(b"x", 2), b"x... (2 more bytes)");
+        assert_eq!(shortened(&long[..MAX_ARGUMENT], 0), [b'x'; MAX_ARGUMENT]);
     }
 }

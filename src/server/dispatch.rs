@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::client_line::client_line;
+use super::command_log::MAX_ARGUMENT;
 use super::core::Core;
 use super::owned::OwnedRequest;
 use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SHORT_REPLY, SessionIndex};
@@ -260,8 +261,8 @@ impl<'a> Executor<'a> {
         if current.transaction.is_some() && current.is_queueing() && !is_run_at_once(spec) {
             return self.queue(session, spec, input, spans, bigs);
         }
-        // What is to be recorded must still be among the arguments when the command has run.
-        let big = match self.core.propagation.is_on {
+        // What is to be recorded or shown must still be among the arguments when the command has run.
+        let big = match self.core.propagation.is_on || !self.core.monitors.is_empty() {
             true => None,
             false => take_big_value(spec, spans, bigs),
         };
@@ -520,12 +521,15 @@ fn block_size(limits: &OutputBufferLimits) -> usize {
     least.clamp(SHORT_REPLY, REPLY_BLOCK)
 }
 
-/// The value of a SET that arrived in a buffer of its own, for the keyspace to keep instead of a copy.
+/// The value of a SET that arrived in a buffer of its own, for the keyspace to keep instead of a copy. As much of it stays
+/// behind as a log may want to show.
 fn take_big_value(spec: &CommandSpec, spans: &[Span], bigs: &mut [Vec<u8>]) -> Option<Vec<u8>> {
     if bigs.len() != 1 || spec.name != "set" || spans.get(2).is_none_or(|span| !span.is_big()) {
         return None;
     }
-    Some(std::mem::take(&mut bigs[0]))
+    let shown = bigs[0].len().min(MAX_ARGUMENT);
+    let beginning = bigs[0][..shown].to_vec();
+    Some(std::mem::replace(&mut bigs[0], beginning))
 }
 
 pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";

@@ -65,3 +65,23 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::server::testing::Server;
+
+    #[test]
+    fn a_big_value_is_shown_whole() {
+        let mut server = Server::start();
+        let monitor = server.connect();
+        server.ask_as(monitor, "MONITOR");
+        let value = "x".repeat(40_000);
+        server.ask(&format!("SET k {value}"));
+        let shown = server.take_reply_of(monitor);
+        assert!(
+            shown.contains(&format!("\"SET\" \"k\" \"{value}\"")),
+            "{} bytes",
+            shown.len()
+        );
+    }
+}

@@ -10,7 +10,7 @@ use crate::config::compound::KeyspaceEvents;
 use crate::host::memory::MemoryHost;
 use crate::resp::pool::ReplyPool;
 use crate::resp::reply::Protocol;
-use crate::resp::request::Span;
+use crate::resp::request::{BIG_BULK, Span};
 use crate::timer::Millis;
 
 /// When the clock starts: some moment well behind the epoch, so that deadlines may lie before it.
@@ -75,10 +75,16 @@ impl Server {
         self.take_reply()
     }
 
-    /// Runs one command of any client, whose reply stays with its session.
+    /// Runs one command of any client, whose reply stays with its session. Big words come in buffers of their own, as they
+    /// do from a socket.
     pub fn run_as(&mut self, session: SessionIndex, words: &[&[u8]]) -> Verdict {
-        let (mut input, mut spans) = (Vec::new(), Vec::new());
+        let (mut input, mut spans, mut bigs) = (Vec::new(), Vec::new(), Vec::new());
         for word in words {
+            if word.len() >= BIG_BULK {
+                spans.push(Span::big(bigs.len(), word.len()));
+                bigs.push(word.to_vec());
+                continue;
+            }
             spans.push(Span::new(input.len(), word.len()));
             input.extend_from_slice(word);
         }
@@ -88,7 +94,7 @@ impl Server {
             spans: &spans,
             spec: look_up(words[0]),
             hashes: &[],
-            bigs: &mut Vec::new(),
+            bigs: &mut bigs,
         };
         let mut executor = Executor::new(&mut self.core, &mut self.pool);
         let verdict = executor.run(request);
