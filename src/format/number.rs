@@ -265,7 +265,7 @@ fn lay_out(text: &mut NumberText, decimal: &Decimal) {
     } else if decimal.exponent < 0 && (decimal.exponent > -7 || scientific.abs() < 4) {
         lay_out_with_point(text, digits, scientific + 1);
     } else {
-        lay_out_with_exponent(text, digits, scientific);
+        lay_out_with_exponent(text, digits, scientific, 1);
     }
 }
 
@@ -283,46 +283,84 @@ fn lay_out_with_point(text: &mut NumberText, digits: &[u8], before_point: i32) {
     text.push(digits);
 }
 
-fn lay_out_with_exponent(text: &mut NumberText, digits: &[u8], exponent: i32) {
+/// Writes digits with an exponent of at least so many digits.
+fn lay_out_with_exponent(text: &mut NumberText, digits: &[u8], exponent: i32, least: usize) {
     text.push(&digits[..1]);
     if digits.len() > 1 {
         text.push(b".");
         text.push(&digits[1..]);
     }
     text.push(if exponent < 0 { b"e-" } else { b"e+" });
-    text.push(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
+    let mut power = itoa::Buffer::new();
+    let power = power.format(exponent.unsigned_abs()).as_bytes();
+    text.push_zeros(least.saturating_sub(power.len()));
+    text.push(power);
 }
 
 /// A double as C's `%.17g` prints it: 17 significant digits without the zeros at their end, and an exponent of at least
 /// two digits where that is below -4 or above 16.
-pub fn double_17(value: f64) -> String {
+pub fn double_17(value: f64) -> NumberText {
     double_g(value, 17)
 }
 
-/// A double as C's `%g` prints it with a precision of at least one.
-pub fn double_g(value: f64, precision: usize) -> String {
-    let text = format!("{value:.*e}", precision - 1);
-    let Some((mantissa, exponent)) = text.split_once('e') else {
-        return text.to_ascii_lowercase();
-    };
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(mantissa) => ("-", mantissa),
-        None => ("", mantissa),
-    };
-    let digits = mantissa.replace('.', "");
-    let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    if !(-4..precision as i32).contains(&exponent) {
-        let power = exponent.unsigned_abs();
-        let direction = if exponent < 0 { '-' } else { '+' };
-        return format!("{sign}{}e{direction}{power:02}", trimmed(mantissa));
+/// Up to so many digits a decimal outlasts being read as a double and printed again: C's `DBL_DIG`.
+const DIGITS_THAT_LAST: usize = 15;
+
+/// A double as C's `%g` prints it with a precision of 1 to 17.
+pub fn double_g(value: f64, precision: usize) -> NumberText {
+    let mut text = NumberText::new();
+    if value.is_nan() {
+        text.push(b"nan");
+        return text;
     }
-    if exponent < 0 {
-        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
-        return format!("{sign}{}", trimmed(&format!("0.{zeros}{digits}")));
+    let fits = |integer: &i64| integer.unsigned_abs() < 10_u64.pow(precision as u32);
+    if let Some(integer) = exact_integer(value).filter(fits) {
+        text.push(itoa::Buffer::new().format(integer).as_bytes());
+        return text;
     }
-    let (whole, fraction) = digits.split_at(exponent as usize + 1);
-    format!("{sign}{}", trimmed(&format!("{whole}.{fraction}")))
+    if value.is_sign_negative() {
+        text.push(b"-");
+    }
+    if value.is_infinite() {
+        text.push(b"inf");
+        return text;
+    }
+    if value == 0.0 {
+        text.push(b"0");
+        return text;
+    }
+    let decimal = grisu::digits(value);
+    // Few digits that are read as this value are the ones it rounds to.
+    let are_final = (decimal.digits().len()..=DIGITS_THAT_LAST).contains(&precision) && value.is_normal();
+    if are_final {
+        let scientific = decimal.exponent + decimal.digits().len() as i32 - 1;
+        lay_out_as_c(&mut text, decimal.digits(), scientific, precision);
+        return text;
+    }
+    let mut rounded = NumberText::new();
+    // Cannot fail: 17 digits, point and exponent fit.
+    let _ = write!(rounded, "{:.*e}", precision - 1, value.abs());
+    let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
+    let (first, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits = NumberText::new();
+    digits.push(first.as_bytes());
+    digits.push(fraction.as_bytes());
+    lay_out_as_c(&mut text, digits.as_bytes(), exponent.parse().unwrap_or(0), precision);
+    text
+}
+
+/// Writes digits as `%g` does, `scientific` being the exponent of the first of them.
+fn lay_out_as_c(text: &mut NumberText, digits: &[u8], scientific: i32, precision: usize) {
+    let zeros = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
+    let digits = &digits[..digits.len() - zeros];
+    if !(-4..precision as i32).contains(&scientific) {
+        lay_out_with_exponent(text, digits, scientific, 2);
+    } else if scientific + 1 >= digits.len() as i32 {
+        text.push(digits);
+        text.push_zeros(scientific as usize + 1 - digits.len());
+    } else {
+        lay_out_with_point(text, digits, scientific + 1);
+    }
 }
 
 #[cfg(test)]
@@ -350,7 +388,34 @@ mod tests {
             (f64::NEG_INFINITY, "-inf"),
         ];
         for (value, text) in cases {
-            assert_eq!(double_17(value), text);
+            assert_eq!(&*double_17(value), text);
+        }
+    }
+
+    /// Lua has C print numbers.
+    #[test]
+    fn any_precision_is_laid_out_as_c_does() {
+        let lua = mlua::Lua::new();
+        let format: mlua::Function = lua
+            .globals()
+            .get::<mlua::Table>("string")
+            .unwrap()
+            .get("format")
+            .unwrap();
+        let mut random = fastrand::Rng::with_seed(14);
+        for _ in 0..20_000 {
+            let value = match random.u8(..4) {
+                0 => f64::from_bits(random.u64(..)),
+                1 => random.i64(-1_000_000..1_000_000) as f64 / 10_f64.powi(random.i32(0..9)),
+                2 => random.i64(..) as f64 / 2_f64.powi(random.i32(0..70)),
+                _ => f64::from_bits(random.u64(..1 << 53)),
+            };
+            let precision = random.usize(1..=17);
+            if value.is_nan() {
+                continue;
+            }
+            let want: String = format.call((format!("%.{precision}g"), value)).unwrap();
+            assert_eq!(&*double_g(value, precision), want, "{value:e} with {precision}");
         }
     }
 

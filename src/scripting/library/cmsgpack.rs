@@ -15,8 +15,8 @@
 //! values allows.
 
 use super::native::{self, Arguments, Breath, Raise};
-use super::pairs::{Next, Pairs};
-use super::{OUTPUT_MAX, SLOTS_KEPT, STACK_MAX};
+use super::pairs::{self, Pairs};
+use super::{FIRST_ROOM, OUTPUT_MAX, SLOTS_KEPT, STACK_MAX};
 use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Table, Value};
 
 /// How deep tables are packed.
@@ -24,8 +24,6 @@ const DEPTH_MAX: usize = 16;
 
 pub fn install(lua: &Lua, globals: &Table) -> mlua::Result<()> {
     let library = lua.create_table()?;
-    let next = Next::of(lua)?;
-    let pack = move |lua: &Lua, arguments: &Arguments| pack(lua, arguments, &next);
     library.raw_set("pack", native::function(lua, pack)?)?;
     library.raw_set("unpack", native::function(lua, unpack_all)?)?;
     library.raw_set("unpack_one", native::function(lua, unpack_one)?)?;
@@ -37,7 +35,7 @@ pub fn install(lua: &Lua, globals: &Table) -> mlua::Result<()> {
     globals.raw_set("cmsgpack", library)
 }
 
-fn pack(lua: &Lua, arguments: &Arguments, next: &Next) -> native::Returned {
+fn pack(lua: &Lua, arguments: &Arguments) -> native::Returned {
     if arguments.is_empty() {
         return Err(Raise::argument(0, "MessagePack pack needs input."));
     }
@@ -46,8 +44,7 @@ fn pack(lua: &Lua, arguments: &Arguments, next: &Next) -> native::Returned {
     }
     let mut packer = Packer {
         lua,
-        next,
-        out: Vec::new(),
+        out: Vec::with_capacity(FIRST_ROOM),
         frames: Vec::new(),
         breath: Breath::default(),
     };
@@ -59,7 +56,6 @@ fn pack(lua: &Lua, arguments: &Arguments, next: &Next) -> native::Returned {
 
 struct Packer<'a> {
     lua: &'a Lua,
-    next: &'a Next,
     out: Vec<u8>,
     frames: Vec<Packing>,
     breath: Breath,
@@ -94,7 +90,7 @@ impl Packer<'_> {
                     self.frames.pop();
                     continue;
                 }
-                Half::Map(pairs) => match pairs.next(self.next)? {
+                Half::Map(pairs) => match pairs.next()? {
                     Some((key, value)) => {
                         self.frames.push(Packing {
                             level: within,
@@ -212,10 +208,9 @@ fn shape(table: &Table) -> Result<Shape, Raise> {
     let mut len = 0;
     let mut highest = 0;
     let mut array = true;
-    for pair in table.pairs::<Value, Value>() {
-        let (key, _) = pair?;
+    for key in pairs::keys(table) {
         len += 1;
-        match key {
+        match key? {
             Value::Integer(key @ 1..=0x7FFF_FFFF) => highest = highest.max(key as usize),
             _ => array = false,
         }

@@ -26,6 +26,8 @@ const SLOTS_KEPT: usize = 8;
 /// The longest text that an encoder makes, as long as the longest value. Tables that contain one another many times
 /// could make it grow without end.
 const OUTPUT_MAX: usize = 512 << 20;
+/// Bytes that an encoder has room for at first: most texts need no more.
+const FIRST_ROOM: usize = 256;
 
 /// Adds all libraries to `globals`.
 pub fn install(lua: &Lua, globals: &Table) -> mlua::Result<()> {

@@ -1,38 +1,31 @@
-//! A walk over a table that can be left and taken up again.
+//! Walks over a table, also such as can be left and taken up again.
 
-use mlua::{Function, Lua, Table, Value};
+use mlua::table::TablePairs;
+use mlua::{Table, Value};
+use self_cell::self_cell;
 
-/// Lua's own `next`.
-#[derive(Clone)]
-pub struct Next(Function);
+/// The keys of a table alone. Values are asked for as booleans, which any value is to Lua, since those need no reference.
+pub fn keys(table: &Table) -> impl Iterator<Item = mlua::Result<Value>> {
+    table.pairs::<Value, bool>().map(|pair| pair.map(|(key, _)| key))
+}
 
-impl Next {
-    pub fn of(lua: &Lua) -> mlua::Result<Next> {
-        lua.globals().raw_get("next").map(Next)
+type Walk<'a> = TablePairs<'a, Value, Value>;
+
+self_cell!(
+    /// A table and a walk over its pairs, during which it does not change.
+    pub struct Pairs {
+        owner: Table,
+        #[not_covariant]
+        dependent: Walk,
     }
-}
-
-/// A walk over the pairs of a table, which does not change meanwhile.
-pub struct Pairs {
-    table: Table,
-    /// The key of the pair that was last.
-    key: Value,
-}
+);
 
 impl Pairs {
     pub fn of(table: &Table) -> Pairs {
-        Pairs {
-            table: table.clone(),
-            key: Value::Nil,
-        }
+        Pairs::new(table.clone(), |table| table.pairs())
     }
 
-    pub fn next(&mut self, next: &Next) -> mlua::Result<Option<(Value, Value)>> {
-        let (key, value): (Value, Value) = next.0.call((&self.table, &self.key))?;
-        if key.is_nil() {
-            return Ok(None);
-        }
-        self.key = key.clone();
-        Ok(Some((key, value)))
+    pub fn next(&mut self) -> mlua::Result<Option<(Value, Value)>> {
+        self.with_dependent_mut(|_, walk| walk.next().transpose())
     }
 }

@@ -7,6 +7,7 @@ use crate::format::number;
 use crate::scripting::library::STACK_MAX;
 use crate::scripting::library::native::{Breath, Raise};
 use mlua::{Lua, Table, Value};
+use std::borrow::Cow;
 
 pub fn decode(lua: &Lua, text: &[u8], settings: &Settings) -> Result<Value, Raise> {
     if text.len() >= 2 && (text[0] == 0 || text[1] == 0) {
@@ -58,7 +59,7 @@ impl Frame {
     }
 }
 
-impl Decoder<'_> {
+impl<'a> Decoder<'a> {
     /// Reads one value with all that it contains.
     fn value(&mut self) -> Result<Value, Raise> {
         let mut token = self.scanner.next();
@@ -108,7 +109,7 @@ impl Decoder<'_> {
     }
 
     /// The key that `token` is, and the colon behind it.
-    fn key(&mut self, token: (Token, usize)) -> Result<Value, Raise> {
+    fn key(&mut self, token: (Token<'a>, usize)) -> Result<Value, Raise> {
         let (Token::Text(text), _) = token else {
             return Err(expected("object key string", token));
         };
@@ -175,7 +176,7 @@ impl Decoder<'_> {
     }
 }
 
-fn expected(what: &str, found: (Token, usize)) -> Raise {
+fn expected(what: &str, found: (Token<'_>, usize)) -> Raise {
     let (token, at) = found;
     Raise::text(format!(
         "Expected {what} but found {} at character {}",
@@ -184,12 +185,12 @@ fn expected(what: &str, found: (Token, usize)) -> Raise {
     ))
 }
 
-enum Token {
+enum Token<'a> {
     ObjectBegin,
     ObjectEnd,
     ArrayBegin,
     ArrayEnd,
-    Text(Vec<u8>),
+    Text(Cow<'a, [u8]>),
     Number(f64),
     Boolean(bool),
     Null,
@@ -199,7 +200,7 @@ enum Token {
     Error(&'static str),
 }
 
-impl Token {
+impl Token<'_> {
     fn name(&self) -> &'static str {
         match self {
             Token::ObjectBegin => "T_OBJ_BEGIN",
@@ -225,7 +226,7 @@ struct Scanner<'a> {
     invalid: bool,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
     fn byte(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
     }
@@ -235,7 +236,7 @@ impl Scanner<'_> {
     }
 
     /// The next token, and where it is: where the text is wrong, if it is an error.
-    fn next(&mut self) -> (Token, usize) {
+    fn next(&mut self) -> (Token<'a>, usize) {
         while matches!(self.byte(self.at), b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
         }
@@ -246,7 +247,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn token(&mut self) -> Token {
+    fn token(&mut self) -> Token<'a> {
         let single = match self.byte(self.at) {
             b'{' => Token::ObjectBegin,
             b'}' => Token::ObjectEnd,
@@ -265,7 +266,7 @@ impl Scanner<'_> {
         single
     }
 
-    fn word(&mut self) -> Token {
+    fn word(&mut self) -> Token<'a> {
         let found = match self.rest() {
             [b't', b'r', b'u', b'e', ..] => Some((Token::Boolean(true), 4)),
             [b'f', b'a', b'l', b's', b'e', ..] => Some((Token::Boolean(false), 5)),
@@ -294,7 +295,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn number(&mut self) -> Token {
+    fn number(&mut self) -> Token<'a> {
         let len = number_length(self.rest());
         let (number, _) = self.rest().split_at(len);
         if number.is_empty() {
@@ -313,30 +314,34 @@ impl Scanner<'_> {
         Token::Number(value)
     }
 
-    fn string(&mut self) -> Token {
+    fn string(&mut self) -> Token<'a> {
         self.at += 1;
-        let mut text = Vec::new();
+        let mut text = Cow::Borrowed(self.plain());
         loop {
-            let plain = self
-                .rest()
-                .iter()
-                .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0))
-                .count();
-            text.extend_from_slice(&self.rest()[..plain]);
-            self.at += plain;
             match self.byte(self.at) {
                 b'"' => {
                     self.at += 1;
                     return Token::Text(text);
                 }
                 0 => return Token::Error("unexpected end of string"),
-                _ => {
-                    if let Err(what) = self.escape(&mut text) {
-                        return Token::Error(what);
-                    }
-                }
+                _ => {}
             }
+            let unescaped = text.to_mut();
+            if let Err(what) = self.escape(unescaped) {
+                return Token::Error(what);
+            }
+            unescaped.extend_from_slice(self.plain());
         }
+    }
+
+    /// Takes what stands in a string up to its end, or to what is escaped.
+    fn plain(&mut self) -> &'a [u8] {
+        let text = self.text;
+        let rest = text.get(self.at..).unwrap_or_default();
+        let len = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0));
+        let plain = &rest[..len.unwrap_or(rest.len())];
+        self.at += plain.len();
+        plain
     }
 
     fn escape(&mut self, text: &mut Vec<u8>) -> Result<(), &'static str> {

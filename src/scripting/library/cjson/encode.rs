@@ -3,20 +3,20 @@
 use super::{Invalid, Settings};
 use crate::format::number;
 use crate::scripting::library::native::{self, Breath, Raise};
-use crate::scripting::library::pairs::{Next, Pairs};
-use crate::scripting::library::{OUTPUT_MAX, STACK_MAX};
+use crate::scripting::library::pairs::{self, Pairs};
+use crate::scripting::library::{FIRST_ROOM, OUTPUT_MAX, STACK_MAX};
 use mlua::{Lua, Table, Value};
 
-pub fn encode(lua: &Lua, value: &Value, settings: &Settings, next: &Next) -> Result<Vec<u8>, Raise> {
+pub fn encode(lua: &Lua, value: &Value, settings: &Settings) -> Result<Vec<u8>, Raise> {
     let mut encoder = Encoder {
         settings,
-        out: Vec::new(),
+        out: Vec::with_capacity(FIRST_ROOM),
         frames: Vec::new(),
         slots: 1,
     };
     encoder.begin(value)?;
     let mut breath = Breath::default();
-    while encoder.step(next)? {
+    while encoder.step()? {
         breath.step(lua)?;
     }
     Ok(encoder.out)
@@ -50,7 +50,7 @@ impl Frame {
 
 impl Encoder<'_> {
     /// Writes the next value of the innermost table, or its end. False if there is no table.
-    fn step(&mut self, next: &Next) -> Result<bool, Raise> {
+    fn step(&mut self) -> Result<bool, Raise> {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(false);
         };
@@ -67,7 +67,7 @@ impl Encoder<'_> {
                 value
             }
             Frame::Array(..) => return Ok(self.end(b']')),
-            Frame::Object(pairs, first) => match pairs.next(next)? {
+            Frame::Object(pairs, first) => match pairs.next()? {
                 Some((key, value)) => {
                     if !std::mem::take(first) {
                         self.out.push(b',');
@@ -130,8 +130,8 @@ impl Encoder<'_> {
     fn array_length(&self, table: &Table) -> Result<i32, Raise> {
         let mut highest = 0_i32;
         let mut elements = 0_i32;
-        for pair in table.pairs::<Value, Value>() {
-            let key = match pair?.0 {
+        for key in pairs::keys(table) {
+            let key = match key? {
                 Value::Integer(key) => key as f64,
                 Value::Number(key) => key,
                 _ => return Ok(-1),
@@ -192,22 +192,32 @@ impl Encoder<'_> {
     fn text(&mut self, text: &[u8]) {
         self.out.reserve(text.len() + 2);
         self.out.push(b'"');
-        for &byte in text {
-            match byte {
-                b'"' => self.out.extend_from_slice(b"\\\""),
-                b'\\' => self.out.extend_from_slice(b"\\\\"),
-                b'/' => self.out.extend_from_slice(b"\\/"),
-                0x08 => self.out.extend_from_slice(b"\\b"),
-                b'\t' => self.out.extend_from_slice(b"\\t"),
-                b'\n' => self.out.extend_from_slice(b"\\n"),
-                0x0C => self.out.extend_from_slice(b"\\f"),
-                b'\r' => self.out.extend_from_slice(b"\\r"),
-                0..=0x1F | 0x7F => self.out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-                _ => self.out.push(byte),
-            }
+        let mut rest = text;
+        while let Some(plain) = rest.iter().position(|&byte| is_escaped(byte)) {
+            self.out.extend_from_slice(&rest[..plain]);
+            self.escape(rest[plain]);
+            rest = &rest[plain + 1..];
         }
+        self.out.extend_from_slice(rest);
         self.out.push(b'"');
     }
+
+    fn escape(&mut self, byte: u8) {
+        let letter = match byte {
+            b'"' | b'\\' | b'/' => byte,
+            0x08 => b'b',
+            b'\t' => b't',
+            b'\n' => b'n',
+            0x0C => b'f',
+            b'\r' => b'r',
+            _ => return self.out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+        };
+        self.out.extend_from_slice(&[b'\\', letter]);
+    }
+}
+
+fn is_escaped(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | b'/' | ..=0x1F | 0x7F)
 }
 
 fn cannot(value: &Value, why: &str) -> Raise {

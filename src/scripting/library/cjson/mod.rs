@@ -7,14 +7,13 @@
 mod decode;
 mod encode;
 
-use super::pairs::Next;
 use crate::scripting::library::native::{self, Arguments, Raise};
 use mlua::{IntoLua, Lua, MultiValue, Table, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
 
 pub fn install(lua: &Lua, globals: &Table) -> mlua::Result<()> {
-    globals.raw_set("cjson", library(lua, &Next::of(lua)?)?)
+    globals.raw_set("cjson", library(lua)?)
 }
 
 /// What can be set.
@@ -138,7 +137,7 @@ impl Call<'_> {
 }
 
 /// A library with settings of its own.
-fn library(lua: &Lua, next: &Next) -> mlua::Result<Table> {
+fn library(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
     let settings = Rc::new(RefCell::new(Settings::default()));
     for &(name, most, set) in SETTERS {
@@ -152,9 +151,9 @@ fn library(lua: &Lua, next: &Next) -> mlua::Result<Table> {
         };
         library.raw_set(name, native::function(lua, body)?)?;
     }
-    let (shared, all) = (settings.clone(), next.clone());
+    let shared = settings.clone();
     let encode = move |lua: &Lua, arguments: &Arguments| {
-        let text = encode::encode(lua, only(arguments)?, &shared.borrow(), &all)?;
+        let text = encode::encode(lua, only(arguments)?, &shared.borrow())?;
         returned(Value::String(lua.create_string(text)?))
     };
     library.raw_set("encode", native::function(lua, encode)?)?;
@@ -167,8 +166,7 @@ fn library(lua: &Lua, next: &Next) -> mlua::Result<Table> {
         )?)
     };
     library.raw_set("decode", native::function(lua, decode)?)?;
-    let next = next.clone();
-    let new = move |lua: &Lua, _: &Arguments| returned(Value::Table(self::library(lua, &next)?));
+    let new = |lua: &Lua, _: &Arguments| returned(Value::Table(self::library(lua)?));
     library.raw_set("new", native::function(lua, new)?)?;
     library.raw_set("null", Value::NULL)?;
     library.raw_set("_NAME", "cjson")?;
