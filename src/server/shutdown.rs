@@ -170,7 +170,7 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use super::super::core::Effect;
+    use crate::server::core::Effect;
     use crate::server::testing::Server;
 
     const FAILED: &str = "-ERR Errors trying to SHUTDOWN. Check logs.|";

@@ -5,9 +5,9 @@
 
 use std::cmp::Ordering;
 
-use super::super::expiry::syntax_error;
-use super::super::values::{ViewMut, ZsetBuilder, ZsetMut, store_result};
 use super::{parse_point, parse_unit, reply_point};
+use crate::commands::expiry::syntax_error;
+use crate::commands::values::{ViewMut, ZsetBuilder, ZsetMut, store_result};
 use crate::format::number::{four_decimals, parse_double};
 use crate::keyspace::Key;
 use crate::resp::reply::Reply;

@@ -4,7 +4,7 @@
 //! the hash there, and `#` the element itself. Redis looks for star and arrow as C does, up to a NUL byte, but takes
 //! what stands around them whole.
 
-use super::super::values::View;
+use crate::commands::values::View;
 use crate::keyspace::{Key, ValueRef};
 use crate::server::core::Core;
 use crate::types::hash::HashRef;

@@ -1,7 +1,7 @@
 //! ZADD and ZINCRBY, and what GEOADD has in common with them.
 
-use super::super::expiry::syntax_error;
-use super::super::values::{ViewMut, ZsetBuilder, ZsetMut};
+use crate::commands::expiry::syntax_error;
+use crate::commands::values::{ViewMut, ZsetBuilder, ZsetMut};
 use crate::format::number::{parse_double, parse_i64};
 use crate::keyspace::Key;
 use crate::resp::request::Args;

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::super::expiry::syntax_error;
-use super::super::values::{View, ViewMut, ZsetBuilder, ZsetMut, store_result};
 use super::Shape;
+use crate::commands::expiry::syntax_error;
+use crate::commands::values::{View, ViewMut, ZsetBuilder, ZsetMut, store_result};
 use crate::format::number::{parse_double, parse_i64};
 use crate::hashing;
 use crate::keyspace::{Key, ValueRef};

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::super::expiry::syntax_error;
-use super::super::values::{ZsetMut, delete_emptied};
 use super::Shape;
+use crate::commands::expiry::syntax_error;
+use crate::commands::values::{ZsetMut, delete_emptied};
 use crate::format::number::parse_i64;
 use crate::keyspace::{Key, Type};
 use crate::resp::reply::Reply;

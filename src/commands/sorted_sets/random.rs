@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::super::drawing::{Selection, is_walk, make_room};
-use super::super::expiry::syntax_error;
 use super::Shape;
+use crate::commands::drawing::{Selection, is_walk, make_room};
+use crate::commands::expiry::syntax_error;
 use crate::hashing;
 use crate::resp::reply::Reply;
 use crate::resp::request::Args;

@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use super::super::expiry::syntax_error;
-use super::super::ranges;
-use super::super::values::{ViewMut, ZsetBuilder, ZsetMut, delete_emptied, store_result};
 use super::Shape;
+use crate::commands::expiry::syntax_error;
+use crate::commands::ranges;
+use crate::commands::values::{ViewMut, ZsetBuilder, ZsetMut, delete_emptied, store_result};
 use crate::resp::request::Args;
 use crate::server::context::integer;
 use crate::server::failure::Failure;

@@ -9,11 +9,11 @@
 //! for the order to become one, if both have the same history. Whoever was held back goes on at the end, and hears
 //! `-READONLY`. A failover that is given up in time leaves everything as it was.
 
-use super::super::core::Core;
-use super::super::pause::Holder;
 use crate::config::Text;
 use crate::config::compound::PrimaryAddress;
 use crate::log;
+use crate::server::core::Core;
+use crate::server::pause::Holder;
 use crate::timer::Millis;
 
 /// What FAILOVER asks for.

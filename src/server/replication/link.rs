@@ -16,9 +16,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::core::{Core, Effect};
-use super::super::loading::Aside;
-use super::super::session::{Blocked, ReplyMode, SessionIndex};
 use super::FormerId;
 use super::transfer::{Extent, Transfer};
 use crate::config::choice::DisklessLoad;
@@ -30,6 +27,9 @@ use crate::persistence::loader::Loader;
 use crate::resp::encode;
 use crate::resp::reply::Reply;
 use crate::resp::request::ProtocolError;
+use crate::server::core::{Core, Effect};
+use crate::server::loading::Aside;
+use crate::server::session::{Blocked, ReplyMode, SessionIndex};
 use crate::timer::Millis;
 
 /// Bytes of a line in the handshake; a primary has nothing longer to say.
@@ -301,7 +301,7 @@ impl Core {
     }
 
     /// The link's session is closed by somebody else: the primary, or CLIENT KILL.
-    pub(in super::super) fn link_lost(&mut self) {
+    pub(in crate::server) fn link_lost(&mut self) {
         match self.replication.link.as_ref().map(|link| &link.state) {
             Some(State::Greeting | State::Authenticating | State::Announcing { .. } | State::Asking) => {
                 log::warning("Connection with MASTER lost during the handshake");
@@ -698,14 +698,14 @@ impl Core {
     }
 
     /// Lets what was loaded aside take the place of the data that were there.
-    pub(in super::super) fn install(&mut self, new: Keyspace) {
+    pub(in crate::server) fn install(&mut self, new: Keyspace) {
         self.give_up_history();
         self.empty_keyspace();
         self.keyspace.replace(new);
     }
 
     /// The snapshot is loaded, or is no snapshot.
-    pub(in super::super) fn primary_loaded(&mut self, loaded: Result<u32, String>) {
+    pub(in crate::server) fn primary_loaded(&mut self, loaded: Result<u32, String>) {
         let at_once = State::Idle { until: self.monotonic };
         let link = self.replication.link.as_deref_mut();
         let Some(link) = link.filter(|link| matches!(link.state, State::Loading { .. })) else {

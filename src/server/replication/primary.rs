@@ -8,13 +8,13 @@
 
 use std::io::Read;
 
-use super::super::core::{Core, Effect};
-use super::super::session::SessionIndex;
 use super::stream::block_size;
 use super::transfer::{MARK, Next, Piped};
 use crate::config::compound::PrimaryAddress;
 use crate::host::{Input, Pipe};
 use crate::log;
+use crate::server::core::{Core, Effect};
+use crate::server::session::SessionIndex;
 use crate::timer::Millis;
 
 /// Bytes of a snapshot read from its file at a time, and of the stream written at a time.
@@ -258,7 +258,7 @@ impl Core {
     // The stream.
 
     /// Puts what the tick has changed into the stream. A replica's own changes are nobody else's.
-    pub(in super::super) fn feed_stream(&mut self) {
+    pub(in crate::server) fn feed_stream(&mut self) {
         let propagation = &mut self.propagation;
         if self.replication.stream.is_kept() && !propagation.is_foreign {
             let history = self.settings.repl_backlog_size;
@@ -593,7 +593,7 @@ impl Core {
     }
 
     /// The child that writes for replicas has ended.
-    pub(in super::super) fn snapshot_for_replicas_ended(&mut self, is_saved: bool) {
+    pub(in crate::server) fn snapshot_for_replicas_ended(&mut self, is_saved: bool) {
         if !std::mem::take(&mut self.snapshots.is_for_replicas) {
             return;
         }
@@ -797,7 +797,7 @@ impl Core {
     }
 
     /// Forgets a replica that is gone.
-    pub(in super::super) fn forget_replica(&mut self, index: SessionIndex) {
+    pub(in crate::server) fn forget_replica(&mut self, index: SessionIndex) {
         let before = self.replication.replicas.len();
         self.replication.replicas.retain(|replica| *replica != index);
         if self.replication.replicas.len() == before {

@@ -1,17 +1,17 @@
 //! Changing between primary and replica, and what a replica leaves to its primary.
 
-use super::super::blocking::Unblock;
-use super::super::core::Core;
-use super::super::session::{Blocked, Redirects, SessionIndex};
 use super::FormerId;
 use super::link::{Position, PrimaryLink};
 use crate::commands::table::CommandSpec;
 use crate::commands::table::flags::Flag;
 use crate::config::compound::{Primary, PrimaryAddress};
 use crate::log;
+use crate::server::blocking::Unblock;
+use crate::server::core::Core;
+use crate::server::session::{Blocked, Redirects, Session, SessionIndex};
 
-pub(in super::super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
-pub(in super::super) const STALE: &str =
+pub(in crate::server) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+pub(in crate::server) const STALE: &str =
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 const TOO_FEW: &str = "NOREPLICAS Not enough good replicas to write.";
 
@@ -34,13 +34,13 @@ fn read_history(aux: &[(Vec<u8>, Vec<u8>)]) -> Option<(Position, u32)> {
 }
 
 /// The database in which the stream is that belongs to a snapshot.
-pub(in super::super) fn stream_database(aux: &[(Vec<u8>, Vec<u8>)]) -> u32 {
+pub(in crate::server) fn stream_database(aux: &[(Vec<u8>, Vec<u8>)]) -> u32 {
     read_history(aux).map_or(0, |(_, database)| database)
 }
 
 impl Core {
     /// What a snapshot says of the history its data belong to; nothing if there is none that anybody knows.
-    pub(in super::super) fn history(&self) -> Vec<(&'static str, Vec<u8>)> {
+    pub(in crate::server) fn history(&self) -> Vec<(&'static str, Vec<u8>)> {
         let (position, database) = match &self.replication.link {
             Some(link) if link.is_up() => (self.position(), Some(self.replication.primary_database as usize)),
             Some(link) => match link.known() {
@@ -67,7 +67,7 @@ impl Core {
 
     /// Takes up the history that a snapshot has told of, with which the server has just been started: a primary's
     /// replicas can go on where they were, and a replica itself.
-    pub(in super::super) fn take_up_history(&mut self, aux: &[(Vec<u8>, Vec<u8>)]) {
+    pub(in crate::server) fn take_up_history(&mut self, aux: &[(Vec<u8>, Vec<u8>)]) {
         let Some((position, database)) = read_history(aux) else {
             return;
         };
@@ -133,7 +133,7 @@ impl Core {
     /// Those who wait for keys would wait for changes that nobody makes here any more, but for those who want to read what a
     /// replica has. Who can go to the primary is told where that is.
     fn let_blocked_clients_go(&mut self) {
-        let is_blocked = |session: &&super::super::session::Session| session.blocked == Some(Blocked::Waiting);
+        let is_blocked = |session: &&Session| session.blocked == Some(Blocked::Waiting);
         let blocked: Vec<SessionIndex> = self
             .sessions()
             .filter(is_blocked)
@@ -194,19 +194,19 @@ impl Core {
     }
 
     /// Decides whether changes have to be recorded: for the append-only file, for replicas.
-    pub(in super::super) fn note_recording(&mut self) {
+    pub(in crate::server) fn note_recording(&mut self) {
         let for_replicas = self.replication.stream.is_kept() && !self.propagation.is_foreign;
         self.propagation.is_on = self.append_only.is_recording || for_replicas;
     }
 
     /// Whether `maxmemory` is the primary's affair, whose evictions arrive as deletions.
     #[inline]
-    pub(in super::super) fn leaves_eviction(&self) -> bool {
+    pub(in crate::server) fn leaves_eviction(&self) -> bool {
         self.replication.is_replica() && self.settings.replica_ignore_maxmemory
     }
 
     /// Once a second.
-    pub(in super::super) fn tend_replication(&mut self) {
+    pub(in crate::server) fn tend_replication(&mut self) {
         self.tend_link();
         self.tend_replicas();
     }
@@ -218,7 +218,7 @@ impl Core {
 
     /// The error that sends a client to this replica's primary, if it has said that it can go there and the primary is to run
     /// this command.
-    pub(in super::super) fn redirection(&mut self, index: SessionIndex, spec: &CommandSpec) -> Option<String> {
+    pub(in crate::server) fn redirection(&mut self, index: SessionIndex, spec: &CommandSpec) -> Option<String> {
         let redirects = self.find_session(index)?.redirects;
         if redirects == Redirects::Nothing || !self.replication.is_replica() {
             return None;
@@ -238,7 +238,7 @@ impl Core {
 
     /// Why a command may not run here because of replication.
     #[cold]
-    pub(in super::super) fn refusal_for_role(
+    pub(in crate::server) fn refusal_for_role(
         &mut self,
         index: SessionIndex,
         spec: &CommandSpec,
@@ -256,18 +256,18 @@ impl Core {
     }
 
     /// Whether this is a primary with too few replicas to write, and how that is said.
-    pub(in super::super) fn lacks_replicas(&self) -> Option<&'static str> {
+    pub(in crate::server) fn lacks_replicas(&self) -> Option<&'static str> {
         let wanted = self.settings.min_replicas_to_write as usize;
         let is_short = || self.good_replicas().is_some_and(|good| good < wanted);
         (self.replication.link.is_none() && is_short()).then_some(TOO_FEW)
     }
 
-    pub(in super::super) fn is_read_only_replica(&self) -> bool {
+    pub(in crate::server) fn is_read_only_replica(&self) -> bool {
         self.replication.link.is_some() && self.settings.replica_read_only
     }
 
     /// Whether this is a replica that has lost its primary and does not answer meanwhile.
-    pub(in super::super) fn is_stale(&self) -> bool {
+    pub(in crate::server) fn is_stale(&self) -> bool {
         let is_cut_off = self.replication.link.as_ref().is_some_and(|link| !link.is_up());
         is_cut_off && !self.settings.replica_serve_stale_data
     }

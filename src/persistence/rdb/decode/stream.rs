@@ -1,8 +1,8 @@
 //! Reading streams: nodes as they stand in memory, what the stream remembers, and its groups.
 
-use super::super::{Error, Source, Value};
 use super::Trust;
 use super::elements::NODE_WEIGHT;
+use crate::persistence::rdb::{Error, Source, Value};
 use crate::types::stream::{ConsumerId, Group, Pending, Stream, StreamId};
 
 /// What was added to the body over time.
