@@ -21,6 +21,7 @@ pub mod scripting;
 pub mod server;
 pub mod table;
 pub mod timer;
+pub mod tls;
 pub mod tools;
 pub mod types;
 

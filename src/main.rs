@@ -85,7 +85,11 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         log::warning(&warning);
     }
     settings.maxclients = process::fit_descriptor_limit(settings.maxclients as u64) as _;
-    let listeners = process::open_listeners(&settings).map_err(|error| error.0)?;
+    let tls = process::load_tls(&settings).map_err(|error| {
+        log::warning(&error);
+        "Failed to configure TLS. Check logs for more info."
+    })?;
+    let listeners = process::open_listeners(&settings, tls.as_ref()).map_err(|error| error.0)?;
     let signals = process::Signals::new().map_err(|error| format!("Can't listen for signals: {error}"))?;
     // Whoever waits for the number of the process connects when there is one, and it stays another's if that one has the
     // port.
@@ -95,7 +99,7 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     }
     log::notice(&format!(
         "Running mode=standalone, port={}. PID: {}",
-        settings.port,
+        settings.shown_port(),
         std::process::id()
     ));
     memory::give_back_aside();
@@ -112,13 +116,12 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         .map(|path| path.display().to_string())
         .unwrap_or_default();
     let mut reactor =
-        Reactor::new(core, listeners, signals).map_err(|error| format!("The event loop failed: {error}"))?;
+        Reactor::new(core, listeners, tls, signals).map_err(|error| format!("The event loop failed: {error}"))?;
     // What the server holds before it serves anybody, the reactor's buffers included.
     reactor.core.facts.startup_bytes = memory::used();
     reactor.core.begin_loading()?;
     if reactor.core.loading.is_none() {
-        reactor.core.begin_replication();
-        log::notice("Ready to accept connections tcp");
+        reactor.core.begin_service();
     }
     reactor.run()?;
     if let Some(path) = &pidfile {

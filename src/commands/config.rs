@@ -70,6 +70,8 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
+const CANNOT_LISTEN: &str = "Unable to listen on this port. Check server logs.";
+
 /// Checks with the system what it may refuse. The directory comes last, being the one that is changed here.
 fn try_out(before: &Settings, after: &Settings, changed: &[&'static str]) -> Result<(), SetError> {
     let has = |name: &str| changed.contains(&name);
@@ -77,17 +79,33 @@ fn try_out(before: &Settings, after: &Settings, changed: &[&'static str]) -> Res
         return Err(SetError::rejected(b"bind", "Failed to bind to specified addresses."));
     }
     if has("port") && after.port != 0 && !process::can_listen(after, after.port) {
-        return Err(SetError::rejected(
-            b"port",
-            "Unable to listen on this port. Check server logs.",
-        ));
+        return Err(SetError::rejected(b"port", CANNOT_LISTEN));
     }
+    try_tls(after, changed)?;
     if has("maxclients") {
         try_maxclients(before, after)?;
     }
     if has("dir") {
         let changed = std::env::set_current_dir(after.dir.as_path());
         changed.map_err(|error| SetError::rejected(b"dir", reason(&error)))?;
+    }
+    Ok(())
+}
+
+/// Certificates and keys must be there and fit, once they are needed.
+fn try_tls(after: &Settings, changed: &[&'static str]) -> Result<(), SetError> {
+    let Some(name) = changed.iter().find(|name| name.starts_with("tls-")) else {
+        return Ok(());
+    };
+    if let Err(error) = process::load_tls(after) {
+        log::warning(&error);
+        return Err(SetError::rejected(
+            name.as_bytes(),
+            "Unable to update TLS configuration. Check server logs.",
+        ));
+    }
+    if changed.contains(&"tls-port") && after.tls_port != 0 && !process::can_listen(after, after.tls_port) {
+        return Err(SetError::rejected(b"tls-port", CANNOT_LISTEN));
     }
     Ok(())
 }
@@ -127,7 +145,7 @@ fn take_effect(core: &mut Core, changed: &[&'static str]) {
     if has(&["aof-disable-auto-gc"]) {
         core.remove_history();
     }
-    if has(&["port", "bind", "loglevel"]) {
+    if has(&["port", "bind", "loglevel"]) || changed.iter().any(|name| name.starts_with("tls-")) {
         core.effects.push(Effect::Reconfigure(changed.to_vec()));
     }
 }

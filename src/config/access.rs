@@ -18,6 +18,16 @@ const HZ_RANGE: std::ops::RangeInclusive<i32> = 1..=500;
 /// The smallest replication backlog that is ever allocated, in bytes.
 const MIN_REPL_BACKLOG_SIZE: u64 = 16 * 1024;
 
+/// Settings that name a file, which is read again whenever they are set.
+const FILES: [&str; 6] = [
+    "tls-cert-file",
+    "tls-key-file",
+    "tls-client-cert-file",
+    "tls-client-key-file",
+    "tls-ca-cert-file",
+    "tls-ca-cert-dir",
+];
+
 /// Settings that must stay while data is loaded: where from, and whether what changes meanwhile is logged.
 const FIXED_WHILE_LOADING: [&str; 3] = ["appendonly", "dir", "repl-diskless-load"];
 
@@ -84,6 +94,14 @@ fn reply_text(name: &[u8]) -> String {
 }
 
 impl Settings {
+    /// The port that INFO and the log name: that for plain connections, or else that for TLS.
+    pub fn shown_port(&self) -> u16 {
+        match self.port {
+            0 => self.tls_port,
+            port => port,
+        }
+    }
+
     /// The settings whose names match any of `patterns`, each once, with their values; O(patterns × settings).
     ///
     /// A pattern without `*`, `?` or `[` is a name and is echoed as the client spelled it; a hidden setting is found
@@ -114,7 +132,8 @@ impl Settings {
         found
     }
 
-    /// Sets several settings at once, or none. Gives the names of those whose value is now another.
+    /// Sets several settings at once, or none. Gives the names of those whose value is now another, or may be: a file of the
+    /// same name.
     pub fn set_many(&mut self, pairs: &[(&[u8], &[u8])], setter: Setter) -> Result<Vec<&'static str>, SetError> {
         let allowed = check_names(pairs, self.enable_protected_configs, setter)?;
         let mut next = self.clone();
@@ -129,9 +148,12 @@ impl Settings {
         if next.repl_backlog_size != self.repl_backlog_size {
             next.repl_backlog_size = next.repl_backlog_size.max(MIN_REPL_BACKLOG_SIZE);
         }
+        let is_file = |setting: &Setting| {
+            FILES.contains(&setting.name) && allowed.iter().any(|(named, _)| named.name == setting.name)
+        };
         let changed = TABLE
             .iter()
-            .filter(|setting| !setting.same(self, &next))
+            .filter(|setting| !setting.same(self, &next) || is_file(setting))
             .map(|setting| setting.name)
             .collect();
         *self = next;

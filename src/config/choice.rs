@@ -186,7 +186,7 @@ choices! {
         Absolute = "absolute",
     }
 
-    /// Whether TLS clients must present a certificate.
+    /// Whether clients under TLS must present a certificate.
     TlsAuthClients {
         /// They need none.
         No = "no",

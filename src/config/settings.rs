@@ -31,7 +31,9 @@ const REPLICATION: Status = Inert("replication does not read it yet");
 const SYSLOG: Status = Inert("messages go to the log file or standard output only");
 const TEST_AID: Status = Inert("it exists for tests of Redis's own internals");
 const THREADS: Status = Inert("everything runs on one thread");
-const TLS: Status = Inert("TLS is not built in");
+const TLS_GROUPS: Status = Inert("keys are exchanged over elliptic curves only");
+const TLS_PASSWORDS: Status = Inert("keys must not be encrypted");
+const TLS_SESSIONS: Status = Inert("sessions are forgotten when there are too many");
 
 settings! {
     // Network.
@@ -367,46 +369,46 @@ settings! {
         PropagationErrorBehavior::Ignore, Any, Runtime, Active;
 
     // TLS.
-    /// TCP port for TLS; 0 opens none.
-    "tls-port" tls_port: u16 = 0, Whole(0, PORT_MAX), Runtime, TLS;
-    /// The server's certificate.
-    "tls-cert-file" tls_cert_file: Text = "".into(), Unset, Runtime, TLS;
-    /// The server's private key.
-    "tls-key-file" tls_key_file: Text = "".into(), Unset, Runtime, TLS;
+    /// TCP port for connections under TLS; 0 opens none.
+    "tls-port" tls_port: u16 = 0, Whole(0, PORT_MAX), Runtime, Active;
+    /// File with the server's certificate and those that vouch for it (PEM).
+    "tls-cert-file" tls_cert_file: Text = "".into(), Unset, Runtime, Active;
+    /// File with its private key, not encrypted (PEM).
+    "tls-key-file" tls_key_file: Text = "".into(), Unset, Runtime, Active;
     /// Password of that key.
-    "tls-key-file-pass" tls_key_file_pass: Text = "".into(), Unset, Runtime, TLS;
-    /// Certificate for connections to a primary.
-    "tls-client-cert-file" tls_client_cert_file: Text = "".into(), Unset, Runtime, TLS;
-    /// Private key for connections to a primary.
-    "tls-client-key-file" tls_client_key_file: Text = "".into(), Unset, Runtime, TLS;
+    "tls-key-file-pass" tls_key_file_pass: Text = "".into(), Unset, Runtime, TLS_PASSWORDS;
+    /// File with a certificate for connections to other servers; the server's own if there is none.
+    "tls-client-cert-file" tls_client_cert_file: Text = "".into(), Unset, Runtime, Active;
+    /// File with the key of that.
+    "tls-client-key-file" tls_client_key_file: Text = "".into(), Unset, Runtime, Active;
     /// Password of that key.
-    "tls-client-key-file-pass" tls_client_key_file_pass: Text = "".into(), Unset, Runtime, TLS;
+    "tls-client-key-file-pass" tls_client_key_file_pass: Text = "".into(), Unset, Runtime, TLS_PASSWORDS;
     /// Parameters for Diffie-Hellman.
-    "tls-dh-params-file" tls_dh_params_file: Text = "".into(), Unset, Runtime, TLS;
-    /// Certificates that sign those of peers.
-    "tls-ca-cert-file" tls_ca_cert_file: Text = "".into(), Unset, Runtime, TLS;
-    /// Directory of such certificates.
-    "tls-ca-cert-dir" tls_ca_cert_dir: Text = "".into(), Unset, Runtime, TLS;
-    /// Whether clients must present a certificate.
-    "tls-auth-clients" tls_auth_clients: TlsAuthClients = TlsAuthClients::Yes, Any, Runtime, TLS;
+    "tls-dh-params-file" tls_dh_params_file: Text = "".into(), Unset, Runtime, TLS_GROUPS;
+    /// File with the certificates that vouch for those of peers.
+    "tls-ca-cert-file" tls_ca_cert_file: Text = "".into(), Unset, Runtime, Active;
+    /// Directory of such files, by any names.
+    "tls-ca-cert-dir" tls_ca_cert_dir: Text = "".into(), Unset, Runtime, Active;
+    /// Whether clients under TLS must present a certificate.
+    "tls-auth-clients" tls_auth_clients: TlsAuthClients = TlsAuthClients::Yes, Any, Runtime, Active;
     /// Whether a replica uses TLS to its primary.
-    "tls-replication" tls_replication: bool = false, Any, Runtime, TLS;
-    /// Whether the cluster bus uses TLS.
-    "tls-cluster" tls_cluster: bool = false, Any, Runtime, TLS;
-    /// Versions of TLS that are allowed.
-    "tls-protocols" tls_protocols: Text = "".into(), Unset, Runtime, TLS;
-    /// Ciphers up to TLS 1.2.
-    "tls-ciphers" tls_ciphers: Text = "".into(), Unset, Runtime, TLS;
-    /// Ciphers of TLS 1.3.
-    "tls-ciphersuites" tls_ciphersuites: Text = "".into(), Unset, Runtime, TLS;
+    "tls-replication" tls_replication: bool = false, Any, Runtime, Active;
+    /// Whether MIGRATE uses TLS to its target.
+    "tls-cluster" tls_cluster: bool = false, Any, Runtime, Active;
+    /// Versions of TLS that are allowed: of TLSv1.2 and TLSv1.3, those named; both if empty.
+    "tls-protocols" tls_protocols: Text = "".into(), Unset, Runtime, Active;
+    /// Ciphers of TLS 1.2, as OpenSSL writes such lists.
+    "tls-ciphers" tls_ciphers: Text = "".into(), Unset, Runtime, Active;
+    /// Ciphers of TLS 1.3, by the names OpenSSL has for them.
+    "tls-ciphersuites" tls_ciphersuites: Text = "".into(), Unset, Runtime, Active;
     /// Whether the server's order of ciphers counts.
-    "tls-prefer-server-ciphers" tls_prefer_server_ciphers: bool = false, Any, Runtime, TLS;
+    "tls-prefer-server-ciphers" tls_prefer_server_ciphers: bool = false, Any, Runtime, Active;
     /// Whether sessions are resumed.
-    "tls-session-caching" tls_session_caching: bool = true, Any, Runtime, TLS;
-    /// Sessions kept for that; 0 means no limit.
-    "tls-session-cache-size" tls_session_cache_size: i32 = 20_480, Whole(0, INT_MAX), Runtime, TLS;
+    "tls-session-caching" tls_session_caching: bool = true, Any, Runtime, Active;
+    /// Sessions kept for that; 0 means as many as there may be, which is 131072.
+    "tls-session-cache-size" tls_session_cache_size: i32 = 20_480, Whole(0, INT_MAX), Runtime, Active;
     /// Seconds they are kept.
-    "tls-session-cache-timeout" tls_session_cache_timeout: i32 = 300, Whole(0, INT_MAX), Runtime, TLS;
+    "tls-session-cache-timeout" tls_session_cache_timeout: i32 = 300, Whole(0, INT_MAX), Runtime, TLS_SESSIONS;
 
     // Cluster.
     /// Whether the server is a node of a cluster.

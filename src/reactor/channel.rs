@@ -14,6 +14,7 @@ use super::dialer::Dialer;
 use super::listener::Stream;
 use crate::server::core::Core;
 use crate::server::migration::{ChannelId, Order};
+use crate::tls::Tls;
 
 /// Bytes read or written at a time, and how often in one tick.
 const PIECE: usize = 64 * 1024;
@@ -125,13 +126,13 @@ impl Channels {
 
     /// Looks after all that are due, once each.
     #[cold]
-    pub fn tend(&mut self, registry: &Registry, core: &mut Core) {
+    pub fn tend(&mut self, registry: &Registry, tls: Option<&Tls>, core: &mut Core) {
         for id in std::mem::take(&mut self.due) {
             let Some(channel) = self.open.get_mut(&id) else {
                 continue;
             };
             channel.is_due = false;
-            let tended = channel.tend(id, Token(self.first_token + id.0), registry, core);
+            let tended = channel.tend(id, Token(self.first_token + id.0), registry, tls, core);
             match tended {
                 Ok(Tended::Done) => {}
                 Ok(Tended::Again) => self.make_due(id),
@@ -150,13 +151,23 @@ fn lost(id: ChannelId, error: &io::Error, core: &mut Core) {
 }
 
 impl Channel {
-    fn tend(&mut self, id: ChannelId, token: Token, registry: &Registry, core: &mut Core) -> io::Result<Tended> {
+    fn tend(
+        &mut self,
+        id: ChannelId,
+        token: Token,
+        registry: &Registry,
+        tls: Option<&Tls>,
+        core: &mut Core,
+    ) -> io::Result<Tended> {
         if let Way::Dialling(dialer) = &mut self.way {
             let Some(outcome) = dialer.outcome(registry) else {
                 return Ok(Tended::Done);
             };
             let mut stream = outcome?;
             stream.tune(0);
+            if core.settings.tls_cluster {
+                stream = stream.secure(tls)?;
+            }
             stream.register(registry, token)?;
             self.way = Way::Open(stream);
             core.channel_opened(id);
@@ -174,6 +185,9 @@ impl Channel {
         let Way::Open(stream) = &mut self.way else {
             return Ok(Tended::Done);
         };
+        if stream.owes() {
+            stream.flush()?;
+        }
         for _ in 0..PIECES {
             let rest = &self.output[self.written..];
             if rest.is_empty() {

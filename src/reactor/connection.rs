@@ -142,12 +142,20 @@ impl Connection {
             return match self.stream.read(buffer) {
                 Ok(0) => ReadOutcome::Closed,
                 // A short read has drained the socket: on epoll and kqueue the next bytes will be a new edge.
-                Ok(read) if read < buffer.len() => ReadOutcome::Drained(read),
+                Ok(read) if read < buffer.len() => self.drained(read),
                 Ok(read) => ReadOutcome::More(read),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ReadOutcome::Drained(0),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained(0),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => ReadOutcome::Closed,
             };
+        }
+    }
+
+    /// What a read came to that was given less than it had room for.
+    fn drained(&self, read: usize) -> ReadOutcome {
+        match self.stream.has_more() {
+            true => ReadOutcome::More(read),
+            false => ReadOutcome::Drained(read),
         }
     }
 
@@ -167,7 +175,7 @@ impl Connection {
         match outcome {
             Ok(_) if (read as u64) < wanted => ReadOutcome::Closed,
             Ok(_) => ReadOutcome::More(read),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ReadOutcome::Drained(read),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained(read),
             Err(_) => ReadOutcome::Closed,
         }
     }
@@ -178,9 +186,10 @@ impl Connection {
         write_some(&mut self.stream, bytes)
     }
 
-    /// Bytes waiting for the socket.
+    /// Bytes waiting for the socket. What it owes under TLS counts as one: how much that is nobody knows.
     pub fn backlog_bytes(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.bytes)
+        let owed = usize::from(self.stream.owes());
+        self.backlog.as_ref().map_or(owed, |backlog| backlog.bytes + owed)
     }
 
     /// Puts a block behind everything that waits, without writing: [`Connection::send`] follows.
@@ -193,6 +202,9 @@ impl Connection {
     /// Writes `bytes` behind the backlog; what does not fit joins it. Gives the bytes written, or an error when the
     /// connection is dead. Empties `bytes`, and may take its buffer.
     pub fn send(&mut self, bytes: &mut Vec<u8>) -> io::Result<Sent> {
+        if self.stream.owes() {
+            self.stream.flush()?;
+        }
         if self.backlog.is_some() {
             let backlog = self.backlog.get_or_insert_default();
             if !bytes.is_empty() {

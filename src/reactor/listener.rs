@@ -1,4 +1,4 @@
-//! Listening sockets: TCP on every bound address, and a Unix socket.
+//! Listening sockets: TCP on every bound address, with TLS or without, and a Unix socket.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -10,17 +10,21 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
+use super::secured::Secured;
 use crate::format::reason;
+use crate::tls::Tls;
 
 /// A listening socket.
 pub enum Listener {
     Tcp(TcpListener),
+    Tls(TcpListener, Tls),
     Unix(UnixListener, PathBuf),
 }
 
 /// An accepted or dialled connection's socket.
 pub enum Stream {
     Tcp(TcpStream),
+    Tls(Box<Secured>),
     Unix(UnixStream),
 }
 
@@ -29,8 +33,8 @@ pub enum Stream {
 pub struct ListenError(pub String);
 
 /// Opens a TCP socket for every address in `bind` (IPv4, IPv6, `*`, `::*`, names); none if there are none. An address
-/// behind a `-` may be unavailable; any other failure is an error.
-pub fn open_tcp(bind: &[String], port: u16, backlog: i32) -> Result<Vec<Listener>, ListenError> {
+/// behind a `-` may be unavailable; any other failure is an error. `kind` is how the log calls the port.
+pub fn open_tcp(bind: &[String], port: u16, backlog: i32, kind: &str) -> Result<Vec<TcpListener>, ListenError> {
     let mut listeners = Vec::new();
     for address in bind {
         let (optional, name) = match address.strip_prefix('-') {
@@ -38,14 +42,16 @@ pub fn open_tcp(bind: &[String], port: u16, backlog: i32) -> Result<Vec<Listener
             None => (false, address.as_str()),
         };
         match resolve(name, port).and_then(|address| open(address, backlog)) {
-            Ok(listener) => listeners.push(Listener::Tcp(listener)),
+            Ok(listener) => listeners.push(listener),
             Err(error) if optional && is_unavailable(&error) => {}
             Err(error) => {
                 let reason = reason(&error);
                 crate::log::warning(&format!(
                     "Warning: Could not create server TCP listening socket {name}:{port}: bind: {reason}"
                 ));
-                return Err(ListenError(format!("Failed listening on port {port} (tcp), aborting.")));
+                return Err(ListenError(format!(
+                    "Failed listening on port {port} ({kind}), aborting."
+                )));
             }
         }
     }
@@ -118,14 +124,16 @@ pub fn open_unix(path: &Path, mode: u32, backlog: i32) -> Result<Listener, Liste
 impl Listener {
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
-            Listener::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
+            Listener::Tcp(listener) | Listener::Tls(listener, _) => {
+                listener.register(registry, token, Interest::READABLE)
+            }
             Listener::Unix(listener, _) => listener.register(registry, token, Interest::READABLE),
         }
     }
 
     pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         match self {
-            Listener::Tcp(listener) => listener.deregister(registry),
+            Listener::Tcp(listener) | Listener::Tls(listener, _) => listener.deregister(registry),
             Listener::Unix(listener, _) => listener.deregister(registry),
         }
     }
@@ -134,9 +142,13 @@ impl Listener {
     pub fn accept(&self) -> io::Result<(Stream, String)> {
         match self {
             Listener::Tcp(listener) => {
-                let (stream, peer) = listener.accept()?;
-                let own = stream.local_addr()?;
-                Ok((Stream::Tcp(stream), format!("{} {}", shown(peer), shown(own))))
+                let (stream, addresses) = accept_tcp(listener)?;
+                Ok((Stream::Tcp(stream), addresses))
+            }
+            Listener::Tls(listener, tls) => {
+                let (stream, addresses) = accept_tcp(listener)?;
+                let session = tls.answer().map_err(io::Error::other)?;
+                Ok((Stream::Tls(Box::new(Secured::new(stream, session))), addresses))
             }
             Listener::Unix(listener, path) => {
                 let (stream, _) = listener.accept()?;
@@ -149,21 +161,18 @@ impl Listener {
     /// The TCP port, if it is a TCP socket.
     pub fn port(&self) -> Option<u16> {
         match self {
-            Listener::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Listener::Tcp(listener) | Listener::Tls(listener, _) => {
+                listener.local_addr().ok().map(|address| address.port())
+            }
             Listener::Unix(..) => None,
         }
     }
+}
 
-    /// How INFO lists it.
-    pub fn describe(&self) -> String {
-        match self {
-            Listener::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => format!("name=tcp,bind={},port={}", address.ip(), address.port()),
-                Err(_) => "name=tcp".to_owned(),
-            },
-            Listener::Unix(_, path) => format!("name=unix,bind={}", path.display()),
-        }
-    }
+fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, String)> {
+    let (stream, peer) = listener.accept()?;
+    let own = stream.local_addr()?;
+    Ok((stream, format!("{} {}", shown(peer), shown(own))))
 }
 
 fn shown(address: SocketAddr) -> String {
@@ -172,9 +181,67 @@ fn shown(address: SocketAddr) -> String {
 }
 
 impl Stream {
+    /// Its TCP socket, if it has one.
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Stream::Tcp(stream) => Some(stream),
+            Stream::Tls(secured) => Some(&secured.socket),
+            Stream::Unix(_) => None,
+        }
+    }
+
+    /// Puts a connection that this server has opened under TLS, if it has what that takes.
+    ///
+    /// # Errors
+    /// If the connection is dead, or nobody may be called so.
+    pub fn secure(self, tls: Option<&Tls>) -> io::Result<Stream> {
+        let Stream::Tcp(socket) = self else { return Ok(self) };
+        let session = tls.and_then(|tls| Some(tls.call(socket.peer_addr().ok()?.ip())));
+        let session = session
+            .flatten()
+            .ok_or_else(|| io::Error::other("TLS is not configured"))?;
+        let mut secured = Secured::new(socket, session.map_err(io::Error::other)?);
+        secured.push()?;
+        Ok(Stream::Tls(Box::new(secured)))
+    }
+
+    /// Whether to read again though less came than there was room for.
+    #[inline]
+    pub fn has_more(&self) -> bool {
+        match self {
+            Stream::Tls(secured) => secured.has_more(),
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+        }
+    }
+
+    /// Whether bytes that a write has taken wait for the socket.
+    #[inline]
+    pub fn owes(&self) -> bool {
+        match self {
+            Stream::Tls(secured) => secured.owes(),
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+        }
+    }
+
+    /// Whether its peer has yet to agree with this server on keys.
+    #[inline]
+    pub fn is_handshaking(&self) -> bool {
+        match self {
+            Stream::Tls(secured) => secured.is_handshaking(),
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+        }
+    }
+
+    /// Says goodbye where the protocol has a word for it.
+    pub fn end(&mut self) {
+        if let Stream::Tls(secured) = self {
+            secured.end();
+        }
+    }
+
     /// What a client's socket gets: no delay, and keepalive probes after `keepalive` seconds (0: none).
     pub fn tune(&self, keepalive: u64) {
-        let Stream::Tcp(stream) = self else { return };
+        let Some(stream) = self.tcp() else { return };
         // A socket that died meanwhile refuses; the next read says so.
         let _ = stream.set_nodelay(true);
         if keepalive == 0 {
@@ -189,7 +256,7 @@ impl Stream {
 
     /// Whether a socket that was dialled is connected by now.
     pub fn connected(&self) -> io::Result<bool> {
-        let Stream::Tcp(stream) = self else { return Ok(true) };
+        let Some(stream) = self.tcp() else { return Ok(true) };
         if let Some(error) = stream.take_error()? {
             return Err(error);
         }
@@ -202,7 +269,7 @@ impl Stream {
 
     /// `PEER OWN` addresses, as CLIENT LIST shows them.
     pub fn addresses(&self) -> String {
-        let Stream::Tcp(stream) = self else {
+        let Some(stream) = self.tcp() else {
             return String::new();
         };
         match (stream.peer_addr(), stream.local_addr()) {
@@ -219,15 +286,15 @@ impl Stream {
     pub fn is_local(&self) -> bool {
         match self {
             Stream::Unix(_) => true,
-            Stream::Tcp(stream) => stream
-                .peer_addr()
-                .is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
+            Stream::Tcp(stream) => is_loopback(stream),
+            Stream::Tls(secured) => is_loopback(&secured.socket),
         }
     }
 
     pub fn fd(&self) -> RawFd {
         match self {
             Stream::Tcp(stream) => stream.as_raw_fd(),
+            Stream::Tls(secured) => secured.socket.as_raw_fd(),
             Stream::Unix(stream) => stream.as_raw_fd(),
         }
     }
@@ -238,6 +305,7 @@ impl Stream {
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self {
             Stream::Tcp(stream) => stream.register(registry, token, interest),
+            Stream::Tls(secured) => secured.socket.register(registry, token, interest),
             Stream::Unix(stream) => stream.register(registry, token, interest),
         }
     }
@@ -245,15 +313,23 @@ impl Stream {
     pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.deregister(registry),
+            Stream::Tls(secured) => secured.socket.deregister(registry),
             Stream::Unix(stream) => stream.deregister(registry),
         }
     }
+}
+
+fn is_loopback(stream: &TcpStream) -> bool {
+    stream
+        .peer_addr()
+        .is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
 }
 
 impl io::Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Tls(secured) => secured.read(buffer),
             Stream::Unix(stream) => stream.read(buffer),
         }
     }
@@ -261,6 +337,7 @@ impl io::Read for Stream {
     fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.read_to_end(buffer),
+            Stream::Tls(secured) => secured.read_to_end(buffer),
             Stream::Unix(stream) => stream.read_to_end(buffer),
         }
     }
@@ -270,11 +347,15 @@ impl io::Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Tls(secured) => secured.write(bytes),
             Stream::Unix(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Stream::Tls(secured) => secured.push(),
+            Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
+        }
     }
 }

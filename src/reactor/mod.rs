@@ -8,6 +8,7 @@ mod dialer;
 pub mod listener;
 mod patience;
 pub mod process;
+mod secured;
 pub mod tick;
 
 pub use tick::Reactor;

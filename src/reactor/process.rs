@@ -12,6 +12,7 @@ use super::listener::{ListenError, Listener, open_tcp, open_unix};
 use crate::config::Settings;
 use crate::log;
 use crate::timer::Millis;
+use crate::tls::{self, Tls};
 
 /// Descriptors kept for files, listeners and the poll, beside one a client. As Redis reserves.
 const RESERVED_DESCRIPTORS: u64 = 32;
@@ -52,12 +53,26 @@ impl Signals {
     }
 }
 
+/// Reads what TLS needs, if any setting asks for it.
+///
+/// # Errors
+/// What is wrong, as a line for the log.
+pub fn load_tls(settings: &Settings) -> Result<Option<Tls>, String> {
+    tls::is_wanted(settings).then(|| Tls::load(settings)).transpose()
+}
+
 /// Opens every socket the settings name.
-pub fn open_listeners(settings: &Settings) -> Result<Vec<Listener>, ListenError> {
+pub fn open_listeners(settings: &Settings, tls: Option<&Tls>) -> Result<Vec<Listener>, ListenError> {
     let backlog = settings.tcp_backlog;
+    let bind = bound_addresses(settings);
     let mut listeners = Vec::new();
     if settings.port != 0 {
-        listeners.extend(open_tcp(&bound_addresses(settings), settings.port, backlog)?);
+        let opened = open_tcp(&bind, settings.port, backlog, "tcp")?;
+        listeners.extend(opened.into_iter().map(Listener::Tcp));
+    }
+    if let (1.., Some(tls)) = (settings.tls_port, tls) {
+        let opened = open_tcp(&bind, settings.tls_port, backlog, "tls")?;
+        listeners.extend(opened.into_iter().map(|listener| Listener::Tls(listener, tls.clone())));
     }
     if !settings.unixsocket.is_empty() {
         let path = settings.unixsocket.to_string();
@@ -73,7 +88,7 @@ fn bound_addresses(settings: &Settings) -> Vec<String> {
 /// Whether the addresses of `settings` can be listened on at `port`, or at any free port if that is 0. Sockets are
 /// opened and closed again.
 pub fn can_listen(settings: &Settings, port: u16) -> bool {
-    open_tcp(&bound_addresses(settings), port, settings.tcp_backlog).is_ok()
+    open_tcp(&bound_addresses(settings), port, settings.tcp_backlog, "tcp").is_ok()
 }
 
 /// Raises the descriptor limit to what `maxclients` needs; gives the clients that fit.

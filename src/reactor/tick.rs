@@ -54,11 +54,15 @@ use crate::server::session::{ReplyMode, SessionIndex};
 use crate::server::stopwatch::Stopwatch;
 use crate::server::upkeep::SETTLE_STEP;
 use crate::timer::Millis;
+use crate::tls::Tls;
 
 /// Bytes read in one tick, from all sockets together. It fits the second-level cache with the keys' lines beside it.
 const ARENA: usize = 1 << 20;
 /// Bytes read from one socket in one tick.
 const READ: usize = 64 * 1024;
+
+/// Connections in one tick that go on with agreeing on keys for TLS: each may take a millisecond.
+const HANDSHAKES: usize = 4;
 
 /// How long to wait for a sync of the append-only file before it is asked again whether it has ended.
 const HELD_STEP: Duration = Duration::from_millis(2);
@@ -108,6 +112,8 @@ pub struct Reactor {
     events: Events,
     signals: Signals,
     listeners: Vec<Listener>,
+    /// What connections under TLS need, if there are any.
+    tls: Option<Tls>,
     connections: Slab<Connection>,
     pub core: Core,
     /// Connections with something to read, or to run again.
@@ -143,7 +149,7 @@ pub struct Reactor {
 }
 
 impl Reactor {
-    pub fn new(core: Core, mut listeners: Vec<Listener>, signals: Signals) -> io::Result<Self> {
+    pub fn new(core: Core, mut listeners: Vec<Listener>, tls: Option<Tls>, signals: Signals) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut signals = signals;
         let started = Instant::now();
@@ -154,11 +160,12 @@ impl Reactor {
         let waker = Arc::new(Waker::new(poll.registry(), RESOLVED)?);
         let dialer = Dialer::new(DIALLED, waker.clone());
         let alarm = Alarm::new(poll.registry(), ALARM)?;
-        let mut reactor = Reactor {
+        Ok(Reactor {
             poll,
             events: Events::with_capacity(1024),
             signals,
             listeners,
+            tls,
             connections: Slab::new(),
             core,
             ready: VecDeque::new(),
@@ -181,9 +188,7 @@ impl Reactor {
             next_second: Millis(0),
             shutting_down: false,
             failure: None,
-        };
-        reactor.core.facts.listeners = reactor.listeners.iter().map(Listener::describe).collect();
-        Ok(reactor)
+        })
     }
 
     /// Serves until a signal or SHUTDOWN ends it.
@@ -332,7 +337,8 @@ impl Reactor {
             return;
         };
         connection.half_closed |= event.is_read_closed();
-        if event.is_writable() && (connection.backlog.is_some() || connection.is_feeding) {
+        let is_owing = connection.backlog.is_some() || connection.is_feeding || connection.stream.owes();
+        if event.is_writable() && is_owing {
             connection.is_feeding = false;
             self.core.mark_outgoing(SessionIndex(index));
         }
@@ -352,7 +358,7 @@ impl Reactor {
 
     fn read(&mut self) {
         self.received.clear();
-        let mut used = 0;
+        let (mut used, mut handshakes) = (0, 0);
         for _ in 0..self.ready.len() {
             if ARENA - used < READ {
                 break;
@@ -361,6 +367,13 @@ impl Reactor {
             let Some(connection) = self.connections.get_mut(index) else {
                 continue;
             };
+            if connection.stream.is_handshaking() {
+                if handshakes == HANDSHAKES {
+                    self.ready.push_back(index);
+                    continue;
+                }
+                handshakes += 1;
+            }
             connection.queued = false;
             used += self.read_one(index, used);
         }
@@ -843,7 +856,8 @@ impl Reactor {
         self.core.hear_acks();
         self.core.tend_failover();
         if self.channels.are_due() {
-            self.channels.tend(self.poll.registry(), &mut self.core);
+            self.channels
+                .tend(self.poll.registry(), self.tls.as_ref(), &mut self.core);
         }
         if !self.core.migrations.is_idle() || self.core.migrations.has_ended() {
             self.core.tend_migrations();
@@ -983,6 +997,7 @@ impl Reactor {
         }
         self.core.close(index);
         if let Some(mut connection) = self.connections.try_remove(index.0) {
+            connection.stream.end();
             let _ = connection.stream.deregister(self.poll.registry());
         }
         self.ready.retain(|ready| *ready != index.0);

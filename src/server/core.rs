@@ -77,7 +77,6 @@ pub struct ProcessFacts {
     pub config_file: String,
     pub run_id: String,
     pub multiplexing: &'static str,
-    pub listeners: Vec<String>,
     pub started: Millis,
     pub startup_bytes: usize,
     /// What rewrites the configuration file (`CONFIG REWRITE` needs the path it came from).

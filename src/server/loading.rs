@@ -411,9 +411,22 @@ impl Core {
             }
         }
         self.dirty = 0;
-        self.begin_replication();
-        log::notice("Ready to accept connections tcp");
+        self.begin_service();
         Ok(())
+    }
+
+    /// Begins what waits for the data: the link to a primary, and clients.
+    pub fn begin_service(&mut self) {
+        self.begin_replication();
+        let settings = &self.settings;
+        let kinds = [
+            ("tcp", settings.port != 0),
+            ("unix", !settings.unixsocket.is_empty()),
+            ("tls", settings.tls_port != 0),
+        ];
+        for (kind, _) in kinds.iter().filter(|(_, is_open)| *is_open) {
+            log::notice(&format!("Ready to accept connections {kind}"));
+        }
     }
 
     /// Notes what a snapshot has brought, and gives its remarks.

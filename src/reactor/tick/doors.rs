@@ -8,7 +8,7 @@ use super::{FIRST_CONNECTION, FIRST_LISTENER, Reactor};
 use crate::format::reason;
 use crate::reactor::connection::Connection;
 use crate::reactor::listener::{Listener, Stream};
-use crate::reactor::process::{apply_settings, open_listeners};
+use crate::reactor::process::{apply_settings, load_tls, open_listeners};
 use crate::server::session::SessionIndex;
 
 /// Connections accepted from one listener in one tick.
@@ -77,22 +77,39 @@ impl Reactor {
 
     pub(super) fn reconfigure(&mut self, names: &[&'static str]) {
         apply_settings(&self.core.settings, names);
+        if names.iter().any(|name| name.starts_with("tls-")) {
+            self.reload_tls();
+        }
         if names
             .iter()
-            .any(|name| matches!(*name, "port" | "bind" | "tcp-backlog"))
+            .any(|name| matches!(*name, "port" | "tls-port" | "bind" | "tcp-backlog"))
         {
             self.rebind();
+        }
+    }
+
+    /// Reads certificates and keys anew, for connections that are opened from now on.
+    fn reload_tls(&mut self) {
+        match load_tls(&self.core.settings) {
+            Ok(tls) => self.tls = tls,
+            Err(error) => crate::log::warning(&error),
+        }
+        for listener in &mut self.listeners {
+            if let (Listener::Tls(_, old), Some(new)) = (listener, &self.tls) {
+                *old = new.clone();
+            }
         }
     }
 
     /// Listens where the settings now say. On the same port the old sockets close first, or the addresses that stay
     /// would be taken; on another the new ones open first, and if that fails the old ones stay.
     fn rebind(&mut self) {
-        let port = self.core.settings.port;
-        if self.listeners.iter().any(|listener| listener.port() == Some(port)) {
+        let wanted = [self.core.settings.port, self.core.settings.tls_port];
+        let is_wanted = |listener: &Listener| listener.port().is_some_and(|port| wanted.contains(&port));
+        if self.listeners.iter().any(is_wanted) {
             self.close_listeners();
         }
-        match open_listeners(&self.core.settings) {
+        match open_listeners(&self.core.settings, self.tls.as_ref()) {
             Ok(mut listeners) => {
                 self.close_listeners();
                 for (at, listener) in listeners.iter_mut().enumerate() {
@@ -101,7 +118,6 @@ impl Reactor {
                     }
                 }
                 self.listeners = listeners;
-                self.core.facts.listeners = self.listeners.iter().map(Listener::describe).collect();
             }
             Err(error) => crate::log::warning(&error.0),
         }

@@ -7,6 +7,7 @@ use super::{PIPE, READ, Reactor, Received};
 use crate::config::compound::PrimaryAddress;
 use crate::format::reason;
 use crate::reactor::connection::Partial;
+use crate::reactor::listener::Stream;
 use crate::server::core::Effect;
 use crate::server::migration::{ChannelId, Order};
 use crate::server::session::SessionIndex;
@@ -31,14 +32,23 @@ impl Reactor {
         self.channels.note_resolved();
         match self.dialer.outcome(self.poll.registry()) {
             None => {}
-            Some(Ok(stream)) => {
-                let addresses = stream.addresses();
-                match self.admit(stream, &addresses) {
-                    Some(index) => self.core.primary_answered(index),
-                    None => self.core.primary_unreachable("the system has no room for it"),
-                }
-            }
+            Some(Ok(stream)) => self.greet_primary(stream),
             Some(Err(error)) => self.core.primary_unreachable(&reason(&error)),
+        }
+    }
+
+    /// Goes on with a socket that is connected to the primary.
+    fn greet_primary(&mut self, mut stream: Stream) {
+        if self.core.settings.tls_replication {
+            stream = match stream.secure(self.tls.as_ref()) {
+                Ok(stream) => stream,
+                Err(error) => return self.core.primary_unreachable(&reason(&error)),
+            };
+        }
+        let addresses = stream.addresses();
+        match self.admit(stream, &addresses) {
+            Some(index) => self.core.primary_answered(index),
+            None => self.core.primary_unreachable("the system has no room for it"),
         }
     }
 

@@ -17,20 +17,16 @@ pub fn listeners(view: &View<'_>, out: &mut String) {
         let _ = write!(out, "shutdown_in_milliseconds:{left}\r\n");
     }
     let settings = &view.core.settings;
-    let mut kinds = Vec::new();
+    let addresses = settings.bind.0.iter().map(|address| format!(",bind={address}"));
+    let addresses: String = addresses.collect();
     if settings.port != 0 {
-        let addresses = settings.bind.0.iter().map(|address| format!(",bind={address}"));
-        kinds.push(format!(
-            "name=tcp{},port={}",
-            addresses.collect::<String>(),
-            settings.port
-        ));
+        let _ = write!(out, "listener0:name=tcp{addresses},port={}\r\n", settings.port);
     }
     if !settings.unixsocket.is_empty() {
-        kinds.push(format!("name=unix,bind={}", settings.unixsocket));
+        let _ = write!(out, "listener1:name=unix,bind={}\r\n", settings.unixsocket);
     }
-    for (index, kind) in kinds.iter().enumerate() {
-        let _ = write!(out, "listener{index}:{kind}\r\n");
+    if settings.tls_port != 0 {
+        let _ = write!(out, "listener2:name=tls{addresses},port={}\r\n", settings.tls_port);
     }
 }
 

@@ -460,6 +460,7 @@ impl Core {
     fn announce(&mut self) {
         let settings = &self.settings;
         let port = match settings.replica_announce_port {
+            0 if settings.tls_replication && settings.tls_port != 0 => settings.tls_port,
             0 => settings.port,
             port => port,
         };
