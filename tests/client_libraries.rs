@@ -1,4 +1,5 @@
-//! Everyday use through the client libraries of other languages: the scripts in `tests/clients`.
+//! Everyday use through the client libraries of other languages, and of queues that are built on them: the scripts in
+//! `tests/clients`.
 //!
 //! The libraries are installed once into the build directory, by each language's own package client, in the versions that
 //! `tests/clients` names. Where that is not possible the test says so and passes, except with `CI=true`.
@@ -8,6 +9,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use support::must_have_peers;
 use support::server::{Binary, Server};
@@ -59,15 +61,35 @@ fn installed(
     Ok(directory)
 }
 
-/// What to run, or `None` where there is nothing to run it with. In CI that is a failure.
-fn or_skip(library: Result<PathBuf, String>) -> Option<PathBuf> {
-    library
+/// Where the libraries are, or `None` where they cannot be had. In CI that is a failure.
+fn or_skip(libraries: &Result<PathBuf, String>) -> Option<&Path> {
+    libraries
+        .as_deref()
         .map_err(|reason| {
             assert!(!must_have_peers(), "{reason}");
             eprintln!("skipped: {reason}");
         })
         .ok()
 }
+
+// Each is installed by the first test that wants it.
+static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    installed("python", "requirements.txt", |directory, manifest| {
+        run(Command::new("python3").arg("-m").arg("venv").arg(directory))?;
+        let pip = directory.join("bin/pip");
+        run(Command::new(pip)
+            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(manifest))
+    })
+});
+static NODE: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    installed("node", "package.json", |directory, manifest| {
+        fs::copy(manifest, directory.join("package.json")).map_err(|error| error.to_string())?;
+        run(Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund"])
+            .current_dir(directory))
+    })
+});
 
 fn play(command: &mut Command) {
     let server = Server::start(Binary::UnderTest);
@@ -76,31 +98,36 @@ fn play(command: &mut Command) {
     }
 }
 
-#[test]
-fn redis_py() {
-    let library = installed("python", "requirements.txt", |directory, manifest| {
-        run(Command::new("python3").arg("-m").arg("venv").arg(directory))?;
-        let pip = directory.join("bin/pip");
-        run(Command::new(pip)
-            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(manifest))
-    });
-    if let Some(directory) = or_skip(library) {
+fn play_python(script: &str) {
+    if let Some(directory) = or_skip(&PYTHON) {
         let python = directory.join("bin/python");
-        play(Command::new(python).arg(Path::new(SCRIPTS).join("everyday.py")));
+        play(Command::new(python).arg(Path::new(SCRIPTS).join(script)));
+    }
+}
+
+fn play_node(script: &str) {
+    if let Some(directory) = or_skip(&NODE) {
+        let script = Path::new(SCRIPTS).join(script);
+        play(Command::new("node").arg(script).current_dir(directory));
     }
 }
 
 #[test]
+fn redis_py() {
+    play_python("everyday.py");
+}
+
+#[test]
+fn celery_and_rq() {
+    play_python("queues.py");
+}
+
+#[test]
 fn node_redis() {
-    let library = installed("node", "package.json", |directory, manifest| {
-        fs::copy(manifest, directory.join("package.json")).map_err(|error| error.to_string())?;
-        run(Command::new("npm")
-            .args(["install", "--silent", "--no-audit", "--no-fund"])
-            .current_dir(directory))
-    });
-    if let Some(directory) = or_skip(library) {
-        let script = Path::new(SCRIPTS).join("everyday.mjs");
-        play(Command::new("node").arg(script).current_dir(directory));
-    }
+    play_node("everyday.mjs");
+}
+
+#[test]
+fn bullmq() {
+    play_node("bullmq.mjs");
 }

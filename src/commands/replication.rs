@@ -3,6 +3,7 @@
 use super::handlers::Family;
 use crate::config::Text;
 use crate::config::compound::PrimaryAddress;
+use crate::config::quoting;
 use crate::format::number::parse_i64;
 use crate::log;
 use crate::resp::request::Args;
@@ -10,7 +11,7 @@ use crate::server::client_line::client_line;
 use crate::server::context::{int32, integer};
 use crate::server::replication::failover::Request;
 use crate::server::replication::link;
-use crate::server::replication::primary::Answer;
+use crate::server::replication::primary::{Answer, Parts};
 use crate::server::{Context, Failure, Outcome};
 
 pub const COMMANDS: Family = &[
@@ -166,6 +167,9 @@ fn begin(ctx: &mut Context<'_>, known: Option<(&[u8], i64)>) -> Outcome {
     if ctx.session().output_bytes() > 0 || !ctx.reply.bytes.is_empty() {
         return Err("ERR SYNC and PSYNC are invalid with pending output".into());
     }
+    if !ctx.core.replica_of(index).can_have_its_parts() {
+        return Err("ERR Filtered replica requires EOF capability".into());
+    }
     let name = ctx.core.replica_name(index);
     log::notice(&format!("Replica {name} asks for synchronization"));
     let is_old = known.is_none();
@@ -204,6 +208,8 @@ fn replconf(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             }
             b"capa" if value.eq_ignore_ascii_case(b"psync2") => ctx.core.replica_takes_new_id(index),
             b"capa" if value.eq_ignore_ascii_case(b"eof") => ctx.core.replica_takes_mark(index),
+            b"rdb-only" => ctx.core.replica_of(index).wants_only_snapshot = yes_or_no(value)?,
+            b"rdb-filter-only" => ctx.core.replica_of(index).parts = parts(value)?,
             // Whatever else it can do is not made use of.
             b"capa" | b"version" => {}
             b"ack" => return acknowledged(ctx, args),
@@ -219,6 +225,29 @@ fn replconf(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     ctx.reply.ok();
     Ok(())
+}
+
+/// 0 or 1
+fn yes_or_no(text: &[u8]) -> Result<bool, Failure> {
+    match integer(text)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err("ERR value is out of range, value must between 0 and 1".into()),
+    }
+}
+
+/// The names of what a snapshot is to have; what is not named it has not.
+fn parts(text: &[u8]) -> Result<Parts, Failure> {
+    let names = quoting::split(text).ok_or("ERR Missing rdb-filter-only values")?;
+    let mut parts = Parts::NONE;
+    for name in names {
+        if !name.eq_ignore_ascii_case(b"functions") {
+            let name = String::from_utf8_lossy(&name);
+            return Err(format!("ERR Unsupported rdb-filter-only option: {name}").into());
+        }
+        parts.functions = true;
+    }
+    Ok(parts)
 }
 
 /// REPLCONF ACK offset [FACK offset], to which there is no answer.

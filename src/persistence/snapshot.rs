@@ -65,13 +65,13 @@ fn write(
     tell: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
     let file = SyncedOften::new(host.create(path)?, facts.sync_often);
-    write_to(file, keyspace, facts, tell)?.finish()
+    write_to(file, Some(keyspace), facts, tell)?.finish()
 }
 
-/// Writes all keys to `out`; gives it back.
+/// Writes what the facts say to `out`, and all keys of a keyspace; gives it back.
 pub fn write_to<W: io::Write>(
     out: W,
-    keyspace: &Keyspace,
+    keyspace: Option<&Keyspace>,
     facts: &Facts<'_>,
     tell: &mut dyn FnMut(u64),
 ) -> io::Result<W> {
@@ -83,7 +83,7 @@ pub fn write_to<W: io::Write>(
         writer.function(source)?;
     }
     let mut done = 0;
-    for (index, database) in keyspace.databases() {
+    for (index, database) in keyspace.into_iter().flat_map(Keyspace::databases) {
         if database.is_empty() {
             continue;
         }

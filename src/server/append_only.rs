@@ -816,7 +816,7 @@ fn write_base(
 ) -> io::Result<()> {
     let mut file = SyncedOften::new(host.create(path)?, facts.sync_often);
     let Form::Requests(second) = form else {
-        return snapshot::write_to(file, keyspace, facts, tell)?.finish();
+        return snapshot::write_to(file, Some(keyspace), facts, tell)?.finish();
     };
     if let Some(second) = second {
         file.write_all(rewrite::annotation(second).as_bytes())?;

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::core::Core;
+use super::replication::primary::Parts;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::config::REDIS_VERSION;
 use crate::config::Settings;
@@ -165,11 +166,11 @@ impl Core {
         Ok(())
     }
 
-    /// Starts a snapshot in a child that hands it over through a pipe.
+    /// Starts a snapshot of these parts in a child that hands it over through a pipe.
     ///
     /// # Errors
     /// What the system says when it cannot fork.
-    pub(super) fn snapshot_through_pipe(&mut self) -> io::Result<Box<dyn Pipe>> {
+    pub(super) fn snapshot_through_pipe(&mut self, parts: Parts) -> io::Result<Box<dyn Pipe>> {
         let started = Stopwatch::read();
         let history = self.history();
         let mut facts = facts(
@@ -180,7 +181,10 @@ impl Core {
             false,
         );
         facts.aux.extend(history);
-        let keyspace = &self.keyspace;
+        if !parts.functions {
+            facts.functions.clear();
+        }
+        let keyspace = parts.keys.then_some(&self.keyspace);
         let pipe = self.host.fork_piped(&mut |host, tell| {
             let out = io::BufWriter::with_capacity(PIPE_BLOCK, host.parent()?);
             snapshot::write_to(out, keyspace, &facts, tell)?.flush()

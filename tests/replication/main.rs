@@ -1,6 +1,7 @@
 //! Replication with real servers at the other end of the link: whoever is primary and whoever is replica, under a load and
 //! with the link cut again and again, both end with the same data at the same offset.
 
+mod backups;
 mod diskless_load;
 mod failover;
 mod matrix;

@@ -33,6 +33,24 @@ pub struct Payload {
     sent: usize,
 }
 
+/// What a snapshot has. A file has everything, so that anything less goes through a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    pub keys: bool,
+    pub functions: bool,
+}
+
+impl Parts {
+    pub const ALL: Parts = Parts {
+        keys: true,
+        functions: true,
+    };
+    pub const NONE: Parts = Parts {
+        keys: false,
+        functions: false,
+    };
+}
+
 /// How far a replica has come.
 pub enum Phase {
     /// It has said REPLCONF, but not what it wants.
@@ -61,6 +79,10 @@ pub struct Replica {
     takes_new_id: bool,
     /// Whether it can tell the end of a snapshot whose length it was not told.
     takes_mark: bool,
+    /// What it wants in its snapshot.
+    pub parts: Parts,
+    /// Whether it is a backup: wants a snapshot, and nothing of what comes after.
+    pub wants_only_snapshot: bool,
     /// Whether the stream waits for its next acknowledgement: it finds the end of such a snapshot because nothing follows.
     starts_on_ack: bool,
     /// Whether it came with SYNC, which has no answer but the snapshot.
@@ -83,6 +105,8 @@ impl Replica {
             address: "".into(),
             takes_new_id: false,
             takes_mark: false,
+            parts: Parts::ALL,
+            wants_only_snapshot: false,
             starts_on_ack: false,
             is_old: false,
             acked: 0,
@@ -104,10 +128,16 @@ impl Replica {
 
     /// Whether the stream is kept for it.
     fn reads_stream(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::AwaitsEnd | Phase::Sending(_) | Phase::Piping { .. } | Phase::Online
-        )
+        match self.phase {
+            Phase::Greeting | Phase::AwaitsChild { .. } => false,
+            Phase::AwaitsEnd | Phase::Sending(_) | Phase::Piping { .. } => !self.wants_only_snapshot,
+            Phase::Online => true,
+        }
+    }
+
+    /// Whether the snapshot it wants can be sent to it: nobody knows the length of one that is in a pipe.
+    pub fn can_have_its_parts(&self) -> bool {
+        self.parts == Parts::ALL || self.takes_mark
     }
 
     /// Redis's word for the phase, as INFO gives it. Of a snapshot through a pipe the child is waited for to the end.
@@ -417,7 +447,10 @@ impl Core {
             Phase::Online => replica.position += bytes as u64,
             Phase::Sending(payload) => {
                 payload.sent += bytes;
-                if payload.left == 0 && payload.sent == payload.chunk.len() {
+                let is_whole = payload.left == 0 && payload.sent == payload.chunk.len();
+                if is_whole && replica.wants_only_snapshot {
+                    self.dismiss(index);
+                } else if is_whole {
                     replica.phase = Phase::Online;
                     log::notice("Synchronization with replica succeeded");
                 }
@@ -446,18 +479,22 @@ impl Core {
 
     /// Starts a child for those that wait for a snapshot, if there is no other.
     fn start_snapshot_for_replicas(&mut self) {
-        let waiting = self.replicas_in(|phase| matches!(phase, Phase::AwaitsChild { .. }));
+        let mut waiting = self.replicas_in(|phase| matches!(phase, Phase::AwaitsChild { .. }));
         // A child may have ended before all it has handed over is sent.
         let is_occupied = self.loading.is_some() || self.replication.piped.is_some() || self.scripts.is_running();
-        if waiting.is_empty() || is_occupied {
+        let Some(&first) = waiting.first().filter(|_| !is_occupied) else {
             return;
-        }
+        };
+        // Who wants something else has the next child.
+        let parts = self.replica_of(first).parts;
+        waiting.retain(|&index| self.replica_of(index).parts == parts);
         if self.has_child() {
-            return self.join_running_snapshot(waiting);
+            return self.join_running_snapshot(waiting, parts);
         }
+        let is_diskless = self.settings.repl_diskless_sync;
         let is_piped =
-            self.settings.repl_diskless_sync && waiting.iter().all(|&index| self.replica_of(index).takes_mark);
-        if is_piped && !self.is_time_for_pipe(&waiting) {
+            parts != Parts::ALL || is_diskless && waiting.iter().all(|&index| self.replica_of(index).takes_mark);
+        if is_piped && is_diskless && !self.is_time_for_pipe(&waiting) {
             return;
         }
         if !self.replication.stream.is_kept() {
@@ -474,7 +511,7 @@ impl Core {
         let target = if is_piped { "replicas sockets" } else { "disk" };
         log::notice(&format!("Starting BGSAVE for SYNC with target: {target}"));
         let started = match is_piped {
-            true => self.snapshot_through_pipe().map(Some),
+            true => self.snapshot_through_pipe(parts).map(Some),
             false => self.save_in_background().map(|()| None),
         };
         let pipe = match started {
@@ -551,6 +588,10 @@ impl Core {
                 ));
                 self.replication.piped = None;
                 for index in takers {
+                    if self.replica_of(index).wants_only_snapshot {
+                        self.dismiss(index);
+                        continue;
+                    }
                     let now = self.moment.now;
                     let replica = self.replica_of(index);
                     (replica.phase, replica.starts_on_ack, replica.acked_at) = (Phase::Online, true, now);
@@ -570,9 +611,11 @@ impl Core {
     }
 
     /// Those who come while a snapshot is written for another take the same, and the stream from the same place.
-    fn join_running_snapshot(&mut self, waiting: Vec<SessionIndex>) {
+    fn join_running_snapshot(&mut self, waiting: Vec<SessionIndex>, parts: Parts) {
         let others = self.replicas_in(|phase| matches!(phase, Phase::AwaitsEnd));
-        let Some(&other) = others.first().filter(|_| self.snapshots.is_for_replicas) else {
+        // What one that wants no more than the snapshot has not taken of the stream may be gone.
+        let other = others.into_iter().find(|&index| self.replica_of(index).reads_stream());
+        let Some(other) = other.filter(|_| self.snapshots.is_for_replicas && parts == Parts::ALL) else {
             return;
         };
         let position = self.replica_of(other).position;
@@ -768,6 +811,13 @@ impl Core {
         log::notice(&format!(
             "Replication backlog freed after {ttl} seconds without connected replicas."
         ));
+    }
+
+    /// Closes a replica that has all it wants.
+    fn dismiss(&mut self, index: SessionIndex) {
+        let name = self.replica_name(index);
+        log::notice(&format!("Replica {name} has the snapshot and wants no more: closed"));
+        self.close_replica(index);
     }
 
     fn close_replica(&mut self, index: SessionIndex) {
