@@ -270,11 +270,14 @@ impl Session {
 
     /// Whether the client runs on this machine.
     pub fn is_local(&self) -> bool {
-        let host = self
-            .peer()
-            .rsplit_once(':')
-            .map_or("", |(host, _)| host.trim_matches(['[', ']']));
-        self.unix_socket || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+        let is_loopback = |host: &str| host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+        self.unix_socket || self.ip().is_some_and(is_loopback)
+    /// The address that the client comes from, without its port; none if it has come over a Unix socket.
+    pub fn ip(&self) -> Option<&str> {
+        let (host, _) = self.peer().rsplit_once(':').filter(|_| !self.unix_socket)?;
+        Some(host.trim_matches(['[', ']']))
+    }
+
     }
 
     /// Bytes owed to the client.

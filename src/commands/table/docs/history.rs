@@ -34,6 +34,9 @@ const HISTORY: &[(&str, Changes)] = &[
         ("3.2.0", "`TYPE master`."),
         ("5.0.0", "`TYPE replica`; `slave` still works."),
         ("6.2.0", "`LADDR`."),
+        ("8.0.0", "`MAXAGE`, and `TYPE primary` of Valkey."),
+        ("8.1.0", "`ID` with several IDs, of Valkey."),
+        ("9.0.0", "More filters, and those that begin with `NOT-`, of Valkey."),
     ]),
     ("client|list", &[
         ("2.8.12", "The field `id`."),
@@ -42,6 +45,8 @@ const HISTORY: &[(&str, Changes)] = &[
         ("6.2.0", "`ID`, and the fields `argv-mem`, `tot-mem`, `laddr` and `redir`."),
         ("7.0.0", "The fields `resp`, `multi-mem`, `rbs` and `rbp`."),
         ("7.0.3", "The field `ssub`."),
+        ("8.1.0", "The filters of `CLIENT KILL`, of Valkey."),
+        ("9.0.0", "More filters, and those that begin with `NOT-`, of Valkey."),
     ]),
     ("client|pause", &[("6.2.0", "`WRITE` and `ALL`.")]),
     ("cluster|meet", &[("4.0.0", "The port of the cluster bus.")]),
