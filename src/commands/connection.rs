@@ -147,6 +147,11 @@ fn speak(ctx: &mut Context<'_>, protocol: Protocol) {
 
 /// The server's facts, as HELLO ends.
 fn introduce(ctx: &mut Context<'_>) {
+    let role = if ctx.core.replication.is_replica() {
+        "replica"
+    } else {
+        "master"
+    };
     let session = ctx.session();
     let (id, protocol) = (session.id.0, session.protocol);
     let reply = &mut ctx.reply;
@@ -159,7 +164,7 @@ fn introduce(ctx: &mut Context<'_>) {
     reply.int(if protocol == Protocol::Resp3 { 3 } else { 2 });
     reply.bulk("id");
     reply.int(id as i64);
-    for (field, value) in [("mode", "standalone"), ("role", "master")] {
+    for (field, value) in [("mode", "standalone"), ("role", role)] {
         reply.bulk(field);
         reply.bulk(value);
     }
@@ -238,6 +243,14 @@ mod tests {
         server.ask("RESET");
         server.core.acl.set_default_password(b"");
         assert_eq!(server.ask("PING"), "+PONG|");
+    }
+
+    #[test]
+    fn hello_tells_the_role() {
+        let mut server = Server::start();
+        assert!(server.ask("HELLO 2").contains("|$4|role|$6|master|"));
+        server.ask("REPLICAOF 127.0.0.1 1");
+        assert!(server.ask("HELLO 3").contains("|$4|role|$7|replica|"));
     }
 
     #[test]
