@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::client_line::client_line;
-use super::core::Core;
+use super::core::{Core, error_code};
 use super::owned::OwnedRequest;
 use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SHORT_REPLY, SessionIndex};
 use super::stopwatch::{Stopwatch, Ticks};
@@ -488,8 +488,7 @@ impl Core {
         reply: &mut Reply,
     ) {
         reply.error(text);
-        let code = text.split(|&b| b == b' ').next().unwrap_or(b"ERR");
-        self.count_error(spec, code, true);
+        self.count_error(spec, error_code(text), true);
         if let Some(index) = index {
             self.note_error(index, spec, text);
         }

@@ -110,6 +110,38 @@ fn what_happened_is_listed_by_command_and_code() {
 }
 
 #[test]
+fn errors_that_scripts_make_up_are_counted_under_a_bounded_number_of_codes() {
+    let mut server = Server::start();
+    for line in ["nospace", "", "x".repeat(31).as_str(), "Y".repeat(30).as_str()] {
+        let text = if line == "nospace" {
+            line.to_owned()
+        } else {
+            format!("{line} z")
+        };
+        server.run(&[b"EVAL", b"return redis.error_reply(ARGV[1])", b"0", text.as_bytes()]);
+    }
+    let counts = format!(
+        "errorstat_:count=1|errorstat_ERR:count=2|errorstat_{}:count=1|",
+        "Y".repeat(30)
+    );
+    assert!(server.ask("INFO errorstats").contains(&counts));
+    for n in 0..200 {
+        let text = format!("E{n} made up");
+        server.run(&[b"EVAL", b"return redis.error_reply(ARGV[1])", b"0", text.as_bytes()]);
+    }
+    let text = server.ask("INFO errorstats");
+    assert_eq!(text.matches("errorstat_").count(), 129);
+    assert!(text.contains("errorstat_E124:count=1|"));
+    assert!(text.contains("errorstat_ERRORSTATS_OVERFLOW:count=75|"));
+    server.ask("LPUSH l 1");
+    server.ask("GET l");
+    server.run(&[b"EVAL", b"return redis.error_reply('E0 again')", b"0"]);
+    let text = server.ask("INFO errorstats");
+    assert!(text.contains("errorstat_WRONGTYPE:count=1|"));
+    assert!(text.contains("errorstat_E0:count=2|"));
+}
+
+#[test]
 fn a_peak_of_memory_stays() {
     let mut server = Server::start();
     server.ask("SETRANGE k 5000000 x");
