@@ -52,6 +52,18 @@ fn with_replica() -> (Server, SessionIndex) {
     (server, replica)
 }
 
+#[test]
+fn a_script_that_waits_hears_of_what_its_caller_has_written() {
+    let (mut server, replica) = with_replica();
+    server.ask("SET a 1");
+    assert_eq!(server.core.propagate(), Ok(()));
+    let wait = "EVAL return(redis.call('wait','1','0')) 0";
+    assert_eq!(server.ask(wait), ":0|");
+    let acknowledged = format!("REPLCONF ACK {}", server.core.propagation.offset);
+    server.ask_as(replica, &acknowledged);
+    assert_eq!(server.ask(wait), ":1|");
+}
+
 fn is_closing(server: &Server) -> bool {
     let effects = &server.core.effects;
     effects.iter().any(|effect| matches!(effect, Effect::Close(_)))
