@@ -331,7 +331,7 @@ impl<'a> Executor<'a> {
     }
 
     /// A refused command spoils the transaction it was to be queued in. EXEC itself, wherever it is refused, ends what
-    /// there is to end, watched keys as well, and its error is another.
+    /// there is to end, watched keys as well, and its error is another; but who is to go elsewhere is told just that.
     fn abort_transaction(&mut self, spec: Option<&'static CommandSpec>, text: &[u8]) -> Option<Vec<u8>> {
         let index = self.current?;
         if spec.is_none_or(|spec| spec.name != "exec") {
@@ -339,6 +339,9 @@ impl<'a> Executor<'a> {
             return None;
         }
         self.core.end_transaction(index);
+        if text.starts_with(b"REDIRECT ") {
+            return None;
+        }
         let text = text.strip_prefix(b"ERR ").unwrap_or(text);
         Some([b"EXECABORT Transaction discarded because of: ", text].concat())
     }

@@ -511,4 +511,14 @@ fn clients_that_can_go_there_are_sent_to_the_primary() {
     }
     server.core.become_primary();
     assert_eq!(server.ask_as(*writer, "SET k w").as_deref(), Some("+OK|"));
+    // What was queued before the roles changed runs nowhere, and there is nothing left to end.
+    server.ask_as(*writer, "MULTI");
+    server.ask_as(*writer, "SET k x");
+    server.ask("REPLICAOF 10.0.0.1 6379");
+    for (line, want) in [
+        ("EXEC", "-REDIRECT 10.0.0.1:6379|"),
+        ("EXEC", "-ERR EXEC without MULTI|"),
+    ] {
+        assert_eq!(server.ask_as(*writer, line).as_deref(), Some(want));
+    }
 }
