@@ -114,6 +114,7 @@ const SERVER: &[Item] = items! { view;
     "io_threads_active" => NONE,
     .. lines::listeners;
     "aeolus_version" => env!("CARGO_PKG_VERSION"),
+    "availability_zone" => &view.core.settings.availability_zone,
 };
 
 fn supervisor(supervised: Supervised) -> &'static str {
