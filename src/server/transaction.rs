@@ -99,6 +99,11 @@ impl WatchTable {
         self.count == 0
     }
 
+    /// Keys that somebody watches.
+    pub fn key_count(&self) -> usize {
+        self.watchers.iter().map(HashMap::len).sum()
+    }
+
     fn add(&mut self, database: usize, key: &[u8], index: SessionIndex) {
         if self.watchers.len() <= database {
             self.watchers.resize_with(database + 1, HashMap::default);
