@@ -101,6 +101,11 @@ fn clients_are_filtered_as_recorded() {
 }
 
 #[test]
+fn saves_are_called_off_as_recorded() {
+    check("saving.txt");
+}
+
+#[test]
 fn the_command_log_counts_as_recorded() {
     check("commandlog.txt");
 }

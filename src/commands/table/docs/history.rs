@@ -20,7 +20,7 @@ const HISTORY: &[(&str, Changes)] = &[
         ("7.0.0", "Selectors and separate rules for reading and writing keys."),
     ]),
     ("auth", &[("6.0.0", "A user name in front of the password.")]),
-    ("bgsave", &[("3.2.2", "`SCHEDULE`.")]),
+    ("bgsave", &[("3.2.2", "`SCHEDULE`."), ("8.1.0", "`CANCEL`, of Valkey.")]),
     ("bitcount", &[("7.0.0", "`BYTE` and `BIT`.")]),
     ("bitpos", &[("7.0.0", "`BYTE` and `BIT`.")]),
     ("blpop", &[("6.0.0", "The timeout may have a fraction.")]),
