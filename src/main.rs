@@ -117,6 +117,8 @@ fn try_serve(startup: Startup) -> Result<(), String> {
         .unwrap_or_default();
     let mut reactor =
         Reactor::new(core, listeners, tls, signals).map_err(|error| format!("The event loop failed: {error}"))?;
+    // Those who start servers wait for this line, or for the one that says that data are loaded too.
+    log::notice("Server initialized");
     // What the server holds before it serves anybody, the reactor's buffers included.
     reactor.core.facts.startup_bytes = memory::used();
     reactor.core.begin_loading()?;

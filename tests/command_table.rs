@@ -247,6 +247,13 @@ fn getkeys_finds_keys_and_says_why_not() {
         ("eval s 5 a", json!([])),
         ("georadius k 0 0 1 m store d", json!(["k", "d"])),
         ("georadius k 0 0 1 m store", json!(["k"])),
+        ("georadius k 0 0 1 m store a storedist b", json!(["k", "b"])),
+        ("georadius k 0 0 1 m store store", json!(["k", "store"])),
+        ("georadius k 0 0 1 m store storedist store", json!(["k", "storedist"])),
+        (
+            "georadiusbymember k m 1 m store a count 1 store b asc",
+            json!(["k", "b"]),
+        ),
         ("zunion +2 a b", json!(["a", "b"])),
         ("zunionstore d 02 a b", json!(["a", "b", "d"])),
         ("zunion -1 a b", json!("ERR Invalid arguments specified for command")),

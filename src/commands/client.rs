@@ -1,10 +1,10 @@
 //! CLIENT: the connections, seen and steered from one of them.
 
+use super::client_filter::{Filters, is_filter};
 use super::connection::{check_client_name, is_printable_word};
 use super::expiry::syntax_error;
 use super::handlers::Family;
 use super::table::help::help;
-use crate::acl::{Acl, UserId};
 use crate::resp::request::Args;
 use crate::server::blocking::Unblock;
 use crate::server::client_line::client_line;
@@ -34,43 +34,6 @@ pub const COMMANDS: Family = &[
     ("client|unpause", unpause),
 ];
 
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ClientType {
-    Normal,
-    Master,
-    Replica,
-    PubSub,
-}
-
-impl ClientType {
-    fn parse(text: &[u8]) -> Result<Self, Failure> {
-        let types: [(&[u8], Self); 5] = [
-            (b"normal", Self::Normal),
-            (b"master", Self::Master),
-            (b"replica", Self::Replica),
-            (b"slave", Self::Replica),
-            (b"pubsub", Self::PubSub),
-        ];
-        let found = types.into_iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
-        found
-            .map(|(_, kind)| kind)
-            .ok_or_else(|| [b"ERR Unknown client type '", text, b"'"].concat().into())
-    }
-
-    fn of(session: &Session) -> Self {
-        if session.is_primary {
-            Self::Master
-        } else if session.replica.is_some() {
-            Self::Replica
-        } else if session.is_subscriber() {
-            Self::PubSub
-        } else {
-            Self::Normal
-        }
-    }
-}
-
 /// The clients, oldest first. Those that are being torn down are gone already to everyone who asks.
 fn clients(core: &Core) -> Vec<&Session> {
     let mut sessions: Vec<&Session> = core.sessions().filter(|session| !session.doomed).collect();
@@ -93,21 +56,16 @@ fn info(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// CLIENT LIST [TYPE type | ID id [id ...]]
+/// CLIENT LIST [option value [option value ...]]. The options are those of CLIENT KILL.
 fn list(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    let option = |name: &[u8]| args.get(2).is_some_and(|option| option.eq_ignore_ascii_case(name));
+    if args.len() == 3 {
+        return syntax_error();
+    }
     let clients = clients(ctx.core);
-    let listed: Vec<&Session> = match args.len() {
-        2 => clients,
-        4 if option(b"type") => {
-            let wanted = ClientType::parse(args.at(3))?;
-            clients
-                .into_iter()
-                .filter(|session| ClientType::of(session) == wanted)
-                .collect()
-        }
-        4.. if option(b"id") => with_ids(&clients, args.from(3))?,
-        _ => return syntax_error(),
+    let listed = if names_only_ids(args) {
+        with_ids(&clients, args.from(3))?
+    } else {
+        fitting(ctx, &Filters::default().read(args, ctx.core)?)
     };
     let now = ctx.now();
     let lines: String = listed
@@ -116,6 +74,11 @@ fn list(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         .collect();
     ctx.reply.verbatim("txt", lines);
     Ok(())
+}
+
+/// Whether CLIENT LIST is asked for ids and nothing else, and so answers in their order, and bears with any number.
+fn names_only_ids(args: Args<'_>) -> bool {
+    args.get(2).is_some_and(|option| option.eq_ignore_ascii_case(b"id")) && !args.from(3).iter().any(is_filter)
 }
 
 /// The clients that `ids` name, in their order; ids of no client are passed over. O(ids × log clients).
@@ -168,105 +131,33 @@ fn setinfo(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// Which clients CLIENT KILL means: those that everything given fits.
-#[derive(Debug, Default)]
-struct KillFilter<'a> {
-    id: Option<ClientId>,
-    kind: Option<ClientType>,
-    address: Option<&'a [u8]>,
-    own_address: Option<&'a [u8]>,
-    user: Option<UserId>,
-    /// The least age in seconds.
-    max_age: Option<i64>,
-    with_caller: bool,
-}
-
-impl<'a> KillFilter<'a> {
-    /// Reads pairs of option and value.
-    fn parse(args: Args<'a>, acl: &Acl) -> Result<Self, Failure> {
-        let mut filter = KillFilter::default();
-        for at in (2..args.len()).step_by(2) {
-            let (option, Some(value)) = (args.at(at), args.get(at + 1)) else {
-                return syntax_error();
-            };
-            filter.add(&option.to_ascii_lowercase(), value, acl)?;
-        }
-        Ok(filter)
-    }
-
-    fn add(&mut self, option: &[u8], value: &'a [u8], acl: &Acl) -> Result<(), Failure> {
-        match option {
-            b"id" => self.id = Some(parse_id(value)?),
-            b"type" => self.kind = Some(ClientType::parse(value)?),
-            b"addr" => self.address = Some(value),
-            b"laddr" => self.own_address = Some(value),
-            b"user" => self.user = Some(acl.find(value).ok_or([b"ERR No such user '", value, b"'"].concat())?),
-            b"skipme" if value.eq_ignore_ascii_case(b"yes") => self.with_caller = false,
-            b"skipme" if value.eq_ignore_ascii_case(b"no") => self.with_caller = true,
-            b"maxage" => self.max_age = Some(parse_max_age(value)?),
-            _ => return syntax_error(),
-        }
-        Ok(())
-    }
-
-    fn fits(&self, session: &Session, caller: SessionIndex, now: Millis) -> bool {
-        self.id.is_none_or(|id| id == session.id)
-            && self.kind.is_none_or(|kind| kind == ClientType::of(session))
-            && self.address.is_none_or(|address| address == session.peer().as_bytes())
-            && self
-                .own_address
-                .is_none_or(|address| address == session.own_address().as_bytes())
-            && self.user.is_none_or(|user| session.is_user(user))
-            && self
-                .max_age
-                .is_none_or(|age| now.as_secs() - session.created.as_secs() >= age)
-            && (self.with_caller || session.index != caller)
-    }
-}
-
-fn parse_id(text: &[u8]) -> Result<ClientId, Failure> {
-    match integer(text).map(u64::try_from) {
-        Ok(Ok(id)) if id > 0 => Ok(ClientId(id)),
-        _ => Err("ERR client-id should be greater than 0".into()),
-    }
-}
-
-fn parse_max_age(text: &[u8]) -> Result<i64, Failure> {
-    match integer(text) {
-        Ok(age) if age > 0 => Ok(age),
-        Ok(_) => Err("ERR maxage should be greater than 0".into()),
-        Err(_) => Err("ERR maxage is not an integer or out of range".into()),
-    }
-}
-
-/// CLIENT KILL <ip:port | option value [option value ...]>. Options are ID, TYPE, ADDR, LADDR, USER, SKIPME and MAXAGE.
+/// CLIENT KILL <ip:port | option value [option value ...]>. The options stand in [`super::client_filter`].
 fn kill(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if args.len() == 3 {
-        let filter = KillFilter {
-            address: Some(args.at(2)),
-            with_caller: true,
-            ..KillFilter::default()
-        };
-        if kill_fitting(ctx, &filter) == 0 {
+        if kill_fitting(ctx, &Filters::address(args.at(2))) == 0 {
             return Err("ERR No such client".into());
         }
         ctx.reply.ok();
         return Ok(());
     }
-    let filter = KillFilter::parse(args, &ctx.core.acl)?;
-    let killed = kill_fitting(ctx, &filter);
+    let filters = Filters::sparing_the_caller().read(args, ctx.core)?;
+    let killed = kill_fitting(ctx, &filters);
     ctx.reply.len(killed);
     Ok(())
 }
 
-/// Closes the clients that fit and counts them. The caller, if it is one of them, still gets its reply.
-fn kill_fitting(ctx: &mut Context<'_>, filter: &KillFilter<'_>) -> usize {
+/// The clients that fit, oldest first. O(clients × filters).
+fn fitting<'c>(ctx: &'c Context<'_>, filters: &Filters<'_>) -> Vec<&'c Session> {
+    let mut clients = clients(ctx.core);
     let (caller, now) = (ctx.session, ctx.now());
-    let clients = clients(ctx.core).into_iter();
-    let fitting: Vec<SessionIndex> = clients
-        .filter(|session| filter.fits(session, caller, now))
-        .map(|session| session.index)
-        .collect();
+    clients.retain(|session| filters.fit(session, caller, now));
+    clients
+}
+
+/// Closes the clients that fit and counts them. The caller, if it is one of them, still gets its reply.
+fn kill_fitting(ctx: &mut Context<'_>, filters: &Filters<'_>) -> usize {
+    let caller = ctx.session;
+    let fitting: Vec<SessionIndex> = fitting(ctx, filters).iter().map(|session| session.index).collect();
     for &index in &fitting {
         ctx.core.ask_close(index, index != caller);
     }

@@ -15,7 +15,8 @@ These are the commands of Redis 7.2, and some that came with newer servers, by g
 options of Redis 7.2 and answers as Redis does, to the byte; one that is not is unknown to clients, and `COMMAND` does not
 list it. There is no cluster mode and no interface for modules: what needs them is *refused*, in the words of a Redis that
 has neither. *Since* is the version of Redis that brought the command; where it names Valkey, the command is Valkey's and
-answers as Valkey 9.1 does. So does `SET` with `IFEQ`.
+answers as Valkey 9.1 does. So do `SET` with `IFEQ`, `ZSCAN` with `NOSCORES`, `BGSAVE` with `CANCEL`, and the filters of
+`CLIENT LIST` and `CLIENT KILL`.
 
 This page is generated: `AEOLUS_BLESS=1 cargo test --lib commands::compatibility_page` writes it anew after a change of
 the command table or of the handlers.

@@ -147,10 +147,16 @@ fn speak(ctx: &mut Context<'_>, protocol: Protocol) {
 
 /// The server's facts, as HELLO ends.
 fn introduce(ctx: &mut Context<'_>) {
+    let role = if ctx.core.replication.is_replica() {
+        "replica"
+    } else {
+        "master"
+    };
     let session = ctx.session();
     let (id, protocol) = (session.id.0, session.protocol);
+    let zone = &ctx.core.settings.availability_zone;
     let reply = &mut ctx.reply;
-    reply.map(7);
+    reply.map(7 + usize::from(!zone.is_empty()));
     for (field, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
         reply.bulk(field);
         reply.bulk(value);
@@ -159,12 +165,16 @@ fn introduce(ctx: &mut Context<'_>) {
     reply.int(if protocol == Protocol::Resp3 { 3 } else { 2 });
     reply.bulk("id");
     reply.int(id as i64);
-    for (field, value) in [("mode", "standalone"), ("role", "master")] {
+    for (field, value) in [("mode", "standalone"), ("role", role)] {
         reply.bulk(field);
         reply.bulk(value);
     }
     reply.bulk("modules");
     reply.array(0);
+    if !zone.is_empty() {
+        reply.bulk("availability_zone");
+        reply.bulk(zone.as_bytes());
+    }
 }
 
 /// A client's name stands in CLIENT LIST between spaces, one client a line.
@@ -238,6 +248,28 @@ mod tests {
         server.ask("RESET");
         server.core.acl.set_default_password(b"");
         assert_eq!(server.ask("PING"), "+PONG|");
+    }
+
+    #[test]
+    fn hello_tells_the_zone_if_there_is_one() {
+        let mut server = Server::start();
+        assert!(server.ask("HELLO 3").ends_with("|$7|modules|*0|"));
+        server.ask("CONFIG SET availability-zone here");
+        assert!(server.ask("HELLO 2").starts_with("*16|"));
+        assert!(
+            server
+                .ask("HELLO 3")
+                .ends_with("|$7|modules|*0|$17|availability_zone|$4|here|")
+        );
+        assert!(server.ask("INFO server").contains("|availability_zone:here|"));
+    }
+
+    #[test]
+    fn hello_tells_the_role() {
+        let mut server = Server::start();
+        assert!(server.ask("HELLO 2").contains("|$4|role|$6|master|"));
+        server.ask("REPLICAOF 127.0.0.1 1");
+        assert!(server.ask("HELLO 3").contains("|$4|role|$7|replica|"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod bitfields;
 pub mod bitmaps;
 pub mod blocking_lists;
 pub mod client;
+mod client_filter;
 pub mod cluster;
 pub mod command_log;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io;
 
 use super::expiry::syntax_error;
 use super::handlers::Family;
+use crate::log;
 use crate::resp::request::Args;
 use crate::server::blocking::Wait;
 use crate::server::{Context, Outcome};
@@ -28,11 +29,12 @@ fn save(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// BGSAVE [SCHEDULE]
+/// BGSAVE [SCHEDULE | CANCEL]
 fn bgsave(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let schedule = match args.get(1) {
         None => false,
         Some(word) if args.len() == 2 && word.eq_ignore_ascii_case(b"schedule") => true,
+        Some(word) if args.len() == 2 && word.eq_ignore_ascii_case(b"cancel") => return cancel_save(ctx),
         Some(_) => return syntax_error(),
     };
     if ctx.core.snapshots.running.is_some() {
@@ -49,6 +51,20 @@ fn bgsave(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     ctx.core.save_in_background().map_err(|_| "ERR")?;
     ctx.reply.simple("Background saving started");
+    Ok(())
+}
+
+/// BGSAVE CANCEL
+fn cancel_save(ctx: &mut Context<'_>) -> Outcome {
+    if ctx.core.snapshots.running.is_some() {
+        log::notice("Background saving will be aborted due to user request");
+        ctx.core.stop_snapshot();
+        ctx.reply.simple("Background saving cancelled");
+    } else if std::mem::take(&mut ctx.core.snapshots.is_scheduled) {
+        ctx.reply.simple("Scheduled background saving cancelled");
+    } else {
+        return Err("ERR Background saving is currently not in progress or scheduled".into());
+    }
     Ok(())
 }
 
@@ -91,6 +107,21 @@ mod tests {
     use crate::config::choice::{AppendFsync, Permission};
     use crate::host::memory::MemoryHost;
     use crate::server::testing::Server;
+
+    #[test]
+    fn a_save_in_the_background_can_be_called_off() {
+        let mut server = Server::start();
+        let nothing = "-ERR Background saving is currently not in progress or scheduled|";
+        assert_eq!(server.ask("BGSAVE CANCEL"), nothing);
+        server.ask("SET a 1");
+        assert_eq!(server.ask("BGSAVE"), "+Background saving started|");
+        assert_eq!(server.ask("BGSAVE CANCEL"), "+Background saving cancelled|");
+        server.core.look_at_child();
+        let text = server.ask("INFO persistence");
+        assert!(text.contains("|rdb_bgsave_in_progress:0|") && text.contains("|rdb_last_bgsave_status:ok|"));
+        assert_eq!(server.core.dirty, 1, "nothing was saved");
+        assert_eq!(server.ask("BGSAVE CANCEL"), nothing);
+    }
 
     #[test]
     fn what_is_saved_is_loaded() {

@@ -25,17 +25,17 @@ pub const COMMANDS: Family = &[("hscan", hscan), ("sscan", sscan), ("zscan", zsc
 struct Options<'a> {
     pattern: Option<&'a [u8]>,
     count: usize,
-    /// Fields without their values.
-    no_values: bool,
+    /// Fields without their values, or members without their scores.
+    is_bare: bool,
 }
 
 impl<'a> Options<'a> {
-    /// Reads `[MATCH pattern] [COUNT count] [NOVALUES]` from `args[3]` on.
-    fn parse(args: Args<'a>) -> Result<Self, Failure> {
+    /// Reads `[MATCH pattern] [COUNT count]` from `args[3]` on, and the word that leaves out half of each pair.
+    fn parse(args: Args<'a>, bare: &[u8]) -> Result<Self, Failure> {
         let mut options = Options {
             pattern: None,
             count: DEFAULT_COUNT,
-            no_values: false,
+            is_bare: false,
         };
         let mut at = 3;
         while let Some(option) = args.get(at) {
@@ -47,8 +47,14 @@ impl<'a> Options<'a> {
                         _ => return syntax_error(),
                     }
                 }
-                (b"novalues", _) => {
-                    options.no_values = true;
+                (b"novalues", _) if bare != b"novalues" => {
+                    return Err("ERR NOVALUES option can only be used in HSCAN".into());
+                }
+                (b"noscores", _) if bare != b"noscores" => {
+                    return Err("ERR NOSCORES option can only be used in ZSCAN".into());
+                }
+                (b"novalues" | b"noscores", _) => {
+                    options.is_bare = true;
                     at += 1;
                     continue;
                 }
@@ -57,15 +63,6 @@ impl<'a> Options<'a> {
             at += 2;
         }
         Ok(options)
-    }
-
-    /// The same for a value that has members only, or scores.
-    fn parse_with_values(args: Args<'a>) -> Result<Self, Failure> {
-        let options = Options::parse(args)?;
-        match options.no_values {
-            true => Err("ERR NOVALUES option can only be used in HSCAN".into()),
-            false => Ok(options),
-        }
     }
 
     fn fits(&self, element: Element<'_>) -> bool {
@@ -119,12 +116,12 @@ fn hscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let Some(hash) = ctx.core.read_as::<HashRef>(ctx.database, key)? else {
         return nothing(ctx);
     };
-    let options = Options::parse(args)?;
+    let options = Options::parse(args, b"novalues")?;
     let mut found = Found::default();
     let mut tell = |field: Element<'_>, value: Element<'_>| {
         if options.fits(field) {
             found.add(field);
-            if !options.no_values {
+            if !options.is_bare {
                 found.add(value);
             }
         }
@@ -158,7 +155,7 @@ fn sscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let Some(set) = ctx.core.read_as::<SetRef>(ctx.database, key)? else {
         return nothing(ctx);
     };
-    let options = Options::parse_with_values(args)?;
+    let options = Options::parse(args, b"")?;
     let mut found = Found::default();
     let mut tell = |member: Element<'_>| {
         if options.fits(member) {
@@ -181,19 +178,21 @@ fn sscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// ZSCAN key cursor [MATCH pattern] [COUNT count]
+/// ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES]
 fn zscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let cursor = parse_cursor(args.at(2))?;
     let key = ctx.key(&args, 1);
     let Some(zset) = ctx.core.read_as::<ZsetRef>(ctx.database, key)? else {
         return nothing(ctx);
     };
-    let options = Options::parse_with_values(args)?;
+    let options = Options::parse(args, b"noscores")?;
     let mut found = Found::default();
     let mut tell = |member: Element<'_>, score: Element<'_>| {
         if options.fits(member) {
             found.add(member);
-            found.add(score);
+            if !options.is_bare {
+                found.add(score);
+            }
         }
     };
     let next = match zset {
@@ -271,6 +270,15 @@ mod tests {
         server.ask("HSET h a:1 x b:1 y");
         assert_eq!(server.ask("HSCAN h 0 COUNT 1 MATCH a*"), "*2|$1|0|*2|$3|a:1|$1|x|");
         assert_eq!(server.ask("HSCAN h 0 NOVALUES"), "*2|$1|0|*2|$3|a:1|$3|b:1|");
+        server.ask("ZADD z 1 a:1 2 b:1");
+        assert_eq!(server.ask("ZSCAN z 0 COUNT 1 NoScores"), "*2|$1|0|*2|$3|a:1|$3|b:1|");
+        for (scan, word, only) in [
+            ("ZSCAN z 0 NOVALUES", "NOVALUES", "HSCAN"),
+            ("HSCAN h 0 NOSCORES", "NOSCORES", "ZSCAN"),
+        ] {
+            let error = format!("-ERR {word} option can only be used in {only}|");
+            assert_eq!(server.ask(scan), error);
+        }
         assert_eq!(server.ask("SSCAN nothing 0 NOSUCH"), "*2|$1|0|*0|");
     }
 

@@ -242,6 +242,20 @@ mod tests {
     use crate::server::testing::Server;
 
     #[test]
+    fn nothing_outlasts_a_flush_though_nobody_tracks_just_then() {
+        let mut server = Server::start();
+        let reader = server.connect();
+        for line in ["HELLO 3", "CLIENT TRACKING ON", "GET a", "CLIENT TRACKING OFF"] {
+            server.ask_as(reader, line);
+        }
+        server.ask("FLUSHALL");
+        assert_eq!(server.core.tracking.items(), 0);
+        server.ask_as(reader, "CLIENT TRACKING ON");
+        server.ask("SET a 1");
+        assert_eq!(server.take_reply_of(reader), "");
+    }
+
+    #[test]
     fn a_change_is_told_once_to_those_who_read_the_key() {
         let mut server = Server::start();
         let reader = server.connect();

@@ -125,6 +125,50 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_the_disk_hears_that_there_is_no_log_any_more() {
+        let mut server = Server::start();
+        let waiter = server.connect();
+        server.ask("CONFIG SET appendonly yes");
+        server.core.look_at_child();
+        let gone = "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.|";
+        for replicas in 0..2 {
+            server.ask_as(waiter, "SET a 1");
+            server.ask_as(waiter, &format!("WAITAOF 1 {replicas} 0"));
+            assert_eq!(server.ask("CONFIG SET appendonly no"), "+OK|");
+            assert_eq!(server.core.propagate(), Ok(()));
+            assert_eq!(server.take_reply_of(waiter), gone);
+            server.ask("CONFIG SET appendonly yes");
+            server.core.look_at_child();
+        }
+        // Not even amid a transaction does anybody hear too early that nothing is safe.
+        server.ask_as(waiter, "WAITAOF 0 1 0");
+        for line in ["MULTI", "CONFIG SET appendonly no", "EXEC"] {
+            server.ask(line);
+        }
+        assert_eq!(server.core.propagate(), Ok(()));
+        assert_eq!(server.take_reply_of(waiter), "");
+    }
+
+    #[test]
+    fn a_new_log_is_safe_up_to_where_its_base_was_made() {
+        let mut server = Server::start();
+        server.ask("CONFIG SET appendonly yes appendfsync no");
+        server.core.look_at_child();
+        server.ask("SET a 1");
+        assert_eq!(server.core.propagate(), Ok(()));
+        server.ask("CONFIG SET appendonly no");
+        server.ask("CONFIG SET appendonly yes");
+        server.core.look_at_child();
+        assert_eq!(server.ask("WAITAOF 1 0 0"), "*2|:1|:0|");
+        // As when the data of another primary have come, whose offset is lower.
+        server.ask("CONFIG SET appendonly no");
+        server.core.propagation.offset = 7;
+        server.ask("CONFIG SET appendonly yes");
+        server.core.look_at_child();
+        assert_eq!(server.core.synced_offset(), Some(7));
+    }
+
+    #[test]
     fn nobody_waits_longer_than_asked() {
         let mut server = Server::start();
         assert_eq!(server.ask("WAIT 0 100"), ":0|");

@@ -176,6 +176,14 @@ choices! {
         Clients = "clients",
     }
 
+    /// What to do with a snapshot of an unknown version.
+    RdbVersionCheck {
+        /// Refuse it.
+        Strict = "strict",
+        /// Read what can be read.
+        Relaxed = "relaxed",
+    }
+
     /// Whether the kernel's out-of-memory scores are set.
     OomScoreAdj {
         /// Left alone.

@@ -3,11 +3,13 @@
 //! An entry gives the name (and an older one), the field, its type and default, the values it may take, when it may
 //! change, and its status. To add a setting is to add an entry; to bring an inert one to life is to change its last
 //! word. The default and range of every setting are Redis's, so that a `redis.conf` written for it loads unchanged; the one
-//! default that differs is in the tests' list `OTHER_DEFAULTS`.
+//! default that differs is in the tests' list `OTHER_DEFAULTS`. Some settings and names of newer servers are there so that
+//! the `redis.conf` of Redis 8 and the `valkey.conf` of Valkey 9 load too.
 
 use super::choice::{
     AclPubsubDefault, AppendFsync, ClusterEndpointType, DisklessLoad, LogLevel, MaxmemoryPolicy, OomScoreAdj,
-    Permission, PropagationErrorBehavior, SanitizeDumpPayload, Supervised, SyslogFacility, TlsAuthClients,
+    Permission, PropagationErrorBehavior, RdbVersionCheck, SanitizeDumpPayload, Supervised, SyslogFacility,
+    TlsAuthClients,
 };
 use super::compound::{
     BindAddresses, KeyspaceEvents, MemoryOrPercent, OomScores, OutputBufferLimits, Percentiles, Primary, SavePoints,
@@ -90,6 +92,8 @@ settings! {
     "syslog-facility" syslog_facility: SyslogFacility = SyslogFacility::Local0, Any, Startup, SYSLOG;
     /// Whether a crash leaves a report in the log.
     "crash-log-enabled" crash_log_enabled: bool = true, Any, Runtime, Active;
+    /// Whether messages tell nothing that users have stored. A setting of Redis 7.4 and of Valkey.
+    "hide-user-data-from-log" hide_user_data_from_log: bool = false, Any, Runtime, Inert("messages tell no keys and no values");
     /// Whether a crash checks memory.
     "crash-memcheck-enabled" crash_memcheck_enabled: bool = true, Any, Runtime, Inert("a crash checks no memory");
     /// Whether a logo is shown even when the output is no terminal.
@@ -99,6 +103,8 @@ settings! {
     /// What the process title says.
     "proc-title-template" proc_title_template: Text =
         "{title} {listen-addr} {server-mode}".into(), Checked(title_template), Runtime, OS;
+    /// Where in a cloud the server runs, for clients that ask INFO or HELLO. A setting of Valkey.
+    "availability-zone" availability_zone: Text = "".into(), Any, Runtime, Active;
     /// Number of databases to `SELECT` from.
     "databases" databases: i32 = 16, Whole(1, INT_MAX), Startup, Active;
     /// Working directory: where snapshots and append-only files are.
@@ -273,6 +279,9 @@ settings! {
     /// Version of the format that snapshots are written in: 10 is for Redis 7.0 and later, 11 for 7.2, 12 for 7.4. Fields
     /// with deadlines need 12 and raise it by themselves. A setting of our own.
     "rdb-version" rdb_version: i32 = 10, Whole(10, 12), Runtime, Active;
+    /// Whether to try to read files of versions that are not known. A setting of Valkey.
+    "rdb-version-check" rdb_version_check: RdbVersionCheck =
+        RdbVersionCheck::Strict, Any, Runtime, Inert("all versions that are known are read, of Redis and of Valkey, and no others");
     /// Whether a snapshot is forced to disk bit by bit.
     "rdb-save-incremental-fsync" rdb_save_incremental_fsync: bool = true, Any, Runtime, Active;
     /// Whether snapshots made for replication alone are deleted.
@@ -312,9 +321,9 @@ settings! {
     /// Host and port of the server to be a replica of.
     "replicaof" ("slaveof") replicaof: Primary = Primary::default(), Any, Startup, Active;
     /// User a replica presents to its primary.
-    "masteruser" masteruser: Text = "".into(), Unset, Runtime, Active;
+    "masteruser" ("primaryuser") masteruser: Text = "".into(), Unset, Runtime, Active;
     /// Password a replica presents to its primary.
-    "masterauth" masterauth: Text = "".into(), Unset, Runtime, Active;
+    "masterauth" ("primaryauth") masterauth: Text = "".into(), Unset, Runtime, Active;
     /// Whether a replica refuses writes.
     "replica-read-only" ("slave-read-only") replica_read_only: bool = true, Any, Runtime, Active;
     /// Whether a replica answers while it has lost its primary.
@@ -358,6 +367,9 @@ settings! {
     "repl-diskless-sync-max-replicas" repl_diskless_sync_max_replicas: i32 = 0, Whole(0, INT_MAX), Runtime, Active;
     /// Whether a replica loads a snapshot without storing it: it is kept in memory until it is whole.
     "repl-diskless-load" repl_diskless_load: DisklessLoad = DisklessLoad::Disabled, Any, Runtime, Active;
+    /// Whether a snapshot comes over a connection of its own. A setting of Valkey.
+    "dual-channel-replication-enabled" dual_channel_replication_enabled: bool =
+        false, Any, Runtime, Inert("a snapshot and the writes behind it come over one connection");
     /// Replicas that must be connected for writes to be accepted.
     "min-replicas-to-write" ("min-slaves-to-write") min_replicas_to_write: i32 =
         0, Whole(0, INT_MAX), Runtime, Active;

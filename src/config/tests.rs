@@ -61,16 +61,22 @@ fn reason(name: &str, value: &str) -> String {
         .to_string()
 }
 
-/// Settings that Redis does not have.
-const OWN: [&str; 8] = [
+/// Settings, and names of settings, that Redis 7.2 does not have.
+const OWN: [&str; 14] = [
+    "availability-zone",
     "commandlog-execution-slower-than",
     "commandlog-large-reply-max-len",
     "commandlog-large-request-max-len",
     "commandlog-reply-larger-than",
     "commandlog-request-larger-than",
     "commandlog-slow-execution-max-len",
+    "dual-channel-replication-enabled",
+    "hide-user-data-from-log",
     "import-mode",
+    "primaryauth",
+    "primaryuser",
     "rdb-version",
+    "rdb-version-check",
 ];
 
 /// Settings whose default is another here by intent, and Redis's.

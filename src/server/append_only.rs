@@ -96,6 +96,8 @@ pub struct AppendOnly {
     written: u64,
     synced: u64,
     syncing: u64,
+    /// Whether those who wait for a write to be safe are still to be told that something has changed.
+    has_news: bool,
     /// Writes that were made although a sync went on.
     pub delayed: u64,
     /// How long to sleep before a write (DEBUG AOF-FLUSH-SLEEP), for tests of slow disks.
@@ -142,6 +144,7 @@ impl Default for AppendOnly {
             gathered: 0,
             written: 0,
             synced: 0,
+            has_news: false,
             syncing: 0,
             delayed: 0,
             write_delay: Duration::ZERO,
@@ -417,7 +420,13 @@ impl Core {
 
     fn synced_up_to(&mut self, offset: u64) {
         self.append_only.synced = offset;
-        if self.waiting.is_safety_awaited() {
+        self.tell_of_safety();
+    }
+
+    /// Lets those who wait for a write to be safe look again, if need be once a transaction is over.
+    fn tell_of_safety(&mut self) {
+        self.append_only.has_news = self.in_transaction;
+        if !self.in_transaction && self.waiting.is_safety_awaited() {
             self.serve_those_who_want_safety();
         }
     }
@@ -429,6 +438,9 @@ impl Core {
     pub fn propagate(&mut self) -> Result<(), String> {
         if self.append_only.is_syncing {
             self.hear_of_sync();
+        }
+        if self.append_only.has_news {
+            self.tell_of_safety();
         }
         self.hear_of_errand();
         self.feed_stream();
@@ -723,8 +735,18 @@ impl Core {
         }
     }
 
+    /// The log begins, with a base of everything up to this replication offset.
+    fn begin_with_base(&mut self, offset: u64) {
+        let log = &mut self.append_only;
+        log.state = State::On;
+        log.gathered = log.gathered.max(offset);
+        log.written = log.written.max(offset);
+        let synced = log.synced.max(offset);
+        self.synced_up_to(synced);
+    }
+
     /// The replication offset up to which everything is on the disk; `None` without a log.
-    pub(super) fn synced_offset(&self) -> Option<u64> {
+    pub fn synced_offset(&self) -> Option<u64> {
         (self.append_only.state == State::On).then_some(self.append_only.synced)
     }
 
@@ -745,7 +767,10 @@ impl Core {
 
     fn switch_on(&mut self) -> io::Result<()> {
         self.know_old_log();
-        self.append_only.state = State::Waiting;
+        let log = &mut self.append_only;
+        log.state = State::Waiting;
+        // What an earlier log had may have been counted from elsewhere: a primary that is none any more.
+        (log.gathered, log.written, log.synced, log.syncing) = (0, 0, 0, 0);
         // A base that is begun amid a transaction would have half of it.
         if self.in_transaction || self.has_child() {
             self.append_only.is_scheduled = true;
@@ -777,7 +802,13 @@ impl Core {
 
     fn switch_off(&mut self) {
         if self.append_only.state == State::On {
-            self.finish_log();
+            self.write_log();
+            // Whoever waits for the disk hears of this, and not of a last sync.
+            self.append_only.state = State::Off;
+            if let Err(error) = self.sync_log() {
+                log::warning(&error);
+            }
+            self.append_only.has_news = true;
         }
         self.drop_waiting_file();
         self.stop_rewrite();

@@ -384,6 +384,8 @@ impl Context<'_> {
 impl Core {
     /// Where what a client wrote last is safe. O(replicas).
     pub fn safety_of(&mut self, index: SessionIndex) -> Safety {
+        // A script asks about what its caller has written before.
+        let index = self.scripts.acting(index);
         let offset = self.session(index).write_offset;
         Safety {
             is_local: self.is_written_safely(index),

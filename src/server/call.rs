@@ -4,7 +4,7 @@
 
 use super::command_log::{self, Kind};
 use super::context::Context;
-use super::core::Core;
+use super::core::{Core, error_code};
 use super::failure::Outcome;
 use super::session::{Blocked, ReplyMode, SessionIndex};
 use super::stopwatch::{Stopwatch, Ticks};
@@ -121,8 +121,7 @@ impl Core {
             self.stats_of(spec.id).failed += 1;
         } else if reply.bytes.get(start_of_reply) == Some(&b'-') {
             let line = &reply.bytes[start_of_reply + 1..];
-            let code = line.split(|&b| b == b' ' || b == b'\r').next().unwrap_or(b"ERR");
-            self.count_error(Some(spec), code, false);
+            self.count_error(Some(spec), error_code(line), false);
             if self.session(index).is_primary {
                 self.note_error(index, Some(spec), line);
             }

@@ -3,7 +3,7 @@
 //! The fields and their order are Redis 7.2's, since monitoring tools parse them. Where this server has nothing to
 //! measure (a request's arguments stay in the input buffer) a field shows what Redis shows of a client that has none.
 
-use super::session::Session;
+use super::session::{Redirects, Session};
 use super::tracking::Tracker;
 use super::transaction::Transaction;
 use crate::resp::reply::Protocol;
@@ -80,21 +80,28 @@ pub fn redirection(tracker: Option<&Tracker>) -> i64 {
     tracker.map_or(-1, |tracker| tracker.redirect.map_or(0, |id| id.0 as i64))
 }
 
+/// Every letter that [`flags`] may have in Redis or in Valkey. Some never appear here: what they stand for is over by the
+/// time anybody could look (`u`, `A`), or is of clusters (`i`, `E`).
+pub const LETTERS: [u8; 21] = *b"OSMPxbtRBdcuAUreTIiEN";
+
 /// A letter for everything that sets a client apart, or `N`.
-fn flags(session: &Session) -> String {
+pub fn flags(session: &Session) -> String {
     let tracker = session.tracking.as_deref();
+    let transaction = session.transaction.as_deref();
     let letters = [
         ('S', session.replica.is_some()),
         ('M', session.is_primary),
         ('O', session.monitor),
         ('P', session.is_subscriber()),
         ('x', session.is_queueing() || session.executing.is_some()),
+        ('b', session.blocked.is_some()),
         ('t', tracker.is_some()),
         ('R', tracker.is_some_and(|tracker| tracker.broken)),
         ('B', tracker.is_some_and(|tracker| tracker.broadcast)),
-        ('b', session.blocked.is_some()),
+        ('d', transaction.is_some_and(Transaction::is_disturbed)),
         ('c', session.closing),
         ('U', session.unix_socket),
+        ('r', session.redirects == Redirects::Writes),
         ('e', session.no_evict),
         ('T', session.no_touch),
         ('I', session.imports),
@@ -111,6 +118,7 @@ fn flags(session: &Session) -> String {
 mod tests {
     use super::*;
     use crate::server::session::{ClientId, SessionIndex};
+    use crate::server::testing::Server;
 
     #[test]
     fn a_fresh_client_has_every_field_in_order() {
@@ -125,5 +133,20 @@ mod tests {
         assert!(line.starts_with(start), "{line}");
         let end = " events=r cmd=NULL user=(superuser) redir=-1 resp=2 lib-name= lib-ver=";
         assert!(line.ends_with(end), "{line}");
+    }
+
+    #[test]
+    fn letters_stand_in_the_order_of_redis() {
+        let mut server = Server::start();
+        server.ask("WATCH k");
+        server.ask("CLIENT TRACKING on BCAST");
+        assert_eq!(flags(server.core.session(SessionIndex(0))), "tB");
+        server.ask("SET k v");
+        assert_eq!(flags(server.core.session(SessionIndex(0))), "tBd");
+        server.ask("MULTI");
+        assert_eq!(flags(server.core.session(SessionIndex(0))), "xtBd");
+        server.ask("EXEC");
+        server.ask("BLPOP l 0");
+        assert_eq!(flags(server.core.session(SessionIndex(0))), "btB");
     }
 }

@@ -99,7 +99,15 @@ impl CommandLog {
 }
 
 /// Settings whose values are passwords, or names that belong to one.
-const SECRET_SETTINGS: [&[u8]; 3] = [b"requirepass", b"masterauth", b"masteruser"];
+const SECRET_SETTINGS: [&[u8]; 7] = [
+    b"requirepass",
+    b"masterauth",
+    b"masteruser",
+    b"primaryauth",
+    b"primaryuser",
+    b"tls-key-file-pass",
+    b"tls-client-key-file-pass",
+];
 
 /// A command's arguments as others may see them: secrets give way to a placeholder.
 pub fn redacted<'a>(spec: &CommandSpec, args: Args<'a>) -> Vec<&'a [u8]> {
@@ -207,6 +215,11 @@ mod tests {
                 "config|set",
                 "CONFIG SET appendonly masterauth",
                 "CONFIG SET appendonly masterauth",
+            ),
+            (
+                "config|set",
+                "CONFIG SET primaryauth x tls-key-file-pass y",
+                "CONFIG SET primaryauth (redacted) tls-key-file-pass (redacted)",
             ),
             ("acl|setuser", "ACL SETUSER bob >x", "ACL SETUSER (redacted) (redacted)"),
             (

@@ -32,6 +32,7 @@ use super::transaction::WatchTable;
 use super::upkeep::{EXPIRE_FIRST, Gone};
 use crate::acl::Acl;
 use crate::commands::handlers::Handlers;
+use crate::commands::table::flags::Flag;
 use crate::commands::table::{CommandId, CommandSpec};
 use crate::config::Settings;
 use crate::config::compound::PrimaryAddress;
@@ -47,6 +48,16 @@ use crate::timer::Millis;
 /// Expired fields that are removed by a command that looks at their hash, at most. Few in unit tests, so that these meet
 /// fields that were left.
 const FIELDS_IN_PASSING: usize = if cfg!(test) { 2 } else { 64 };
+
+/// Codes of errors that are counted apart; those that scripts make up beyond are counted as one.
+const ERROR_CODES: usize = 128;
+
+/// The code under which an error is counted, given the line without its dash: the first word, unless that is no short one with
+/// something behind it.
+pub fn error_code(line: &[u8]) -> &[u8] {
+    let end = line.iter().take(31).position(|&byte| byte == b' ');
+    end.map_or(b"ERR", |end| &line[..end])
+}
 
 /// Something the core wants done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -707,10 +718,13 @@ impl Core {
     /// Counts an error reply.
     pub fn count_error(&mut self, spec: Option<&'static CommandSpec>, code: &[u8], rejected: bool) {
         self.stats.total_error_replies += 1;
-        *self
-            .error_stats
-            .entry(String::from_utf8_lossy(code).into_owned())
-            .or_default() += 1;
+        let mut code = String::from_utf8_lossy(code);
+        // Scripts make up codes of their own, and shall not fill the memory with them.
+        let may_be_made_up = spec.is_some_and(|spec| spec.flags.contains(Flag::SkipMonitor));
+        if may_be_made_up && self.error_stats.len() >= ERROR_CODES && !self.error_stats.contains_key(&*code) {
+            code = "ERRORSTATS_OVERFLOW".into();
+        }
+        *self.error_stats.entry(code.into_owned()).or_default() += 1;
         let Some(spec) = spec else { return };
         let stats = self.stats_of(spec.id);
         match rejected {

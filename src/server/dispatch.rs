@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::client_line::client_line;
 use super::command_log::MAX_ARGUMENT;
-use super::core::Core;
+use super::core::{Core, error_code};
 use super::owned::OwnedRequest;
 use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SHORT_REPLY, SessionIndex};
 use super::stopwatch::{Stopwatch, Ticks};
@@ -332,7 +332,7 @@ impl<'a> Executor<'a> {
     }
 
     /// A refused command spoils the transaction it was to be queued in. EXEC itself, wherever it is refused, ends what
-    /// there is to end, watched keys as well, and its error is another.
+    /// there is to end, watched keys as well, and its error is another; but who is to go elsewhere is told just that.
     fn abort_transaction(&mut self, spec: Option<&'static CommandSpec>, text: &[u8]) -> Option<Vec<u8>> {
         let index = self.current?;
         if spec.is_none_or(|spec| spec.name != "exec") {
@@ -340,6 +340,9 @@ impl<'a> Executor<'a> {
             return None;
         }
         self.core.end_transaction(index);
+        if text.starts_with(b"REDIRECT ") {
+            return None;
+        }
         let text = text.strip_prefix(b"ERR ").unwrap_or(text);
         Some([b"EXECABORT Transaction discarded because of: ", text].concat())
     }
@@ -489,8 +492,7 @@ impl Core {
         reply: &mut Reply,
     ) {
         reply.error(text);
-        let code = text.split(|&b| b == b' ').next().unwrap_or(b"ERR");
-        self.count_error(spec, code, true);
+        self.count_error(spec, error_code(text), true);
         if let Some(index) = index {
             self.note_error(index, spec, text);
         }

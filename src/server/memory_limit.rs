@@ -45,9 +45,9 @@ impl Core {
     }
 
     /// Whether keys may be evicted now: not from under a script, nor from data that are still loaded, where what is read next
-    /// may be about them.
+    /// may be about them; and not while writes are held back, since a replica that is to take over must not be left behind.
     pub(super) fn may_evict(&self) -> bool {
-        !self.scripts.is_running() && !self.is_loading()
+        !self.scripts.is_running() && !self.is_loading() && !self.is_paused()
     }
 
     /// Evicts until memory is below the limit, or a slice of time has passed. False when it stays above and nothing can

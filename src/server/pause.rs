@@ -16,6 +16,21 @@ pub struct Pause {
     pub all: bool,
 }
 
+/// A pause as INFO shows it.
+pub struct Paused {
+    pub reason: &'static str,
+    pub all: bool,
+    /// How long it will last, if that is known, in ms.
+    pub millis: i64,
+}
+
+impl Paused {
+    fn without_end(reason: &'static str) -> Self {
+        let (all, millis) = (false, 0);
+        Paused { reason, all, millis }
+    }
+}
+
 /// Who holds writes back without saying until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
@@ -101,6 +116,24 @@ impl Core {
                 self.effects.push(Effect::Stream(index, Vec::new()));
             }
         }
+    }
+
+    /// What INFO tells of a pause, if there is one.
+    pub fn paused(&self) -> Option<Paused> {
+        let pause = self.pause.filter(|_| self.is_paused())?;
+        let by_client = self
+            .pauses
+            .by_client
+            .filter(|by_client| by_client.until > self.monotonic);
+        Some(match by_client {
+            Some(by_client) => Paused {
+                reason: "client_pause",
+                all: pause.all,
+                millis: by_client.until.since(self.monotonic),
+            },
+            None if self.pauses.by_shutdown => Paused::without_end("shutdown_in_progress"),
+            None => Paused::without_end("failover_in_progress"),
+        })
     }
 
     pub(super) fn is_paused(&self) -> bool {

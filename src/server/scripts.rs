@@ -19,7 +19,7 @@ use std::rc::Rc;
 use sha1::{Digest as _, Sha1};
 
 use super::context::Context;
-use super::core::Core;
+use super::core::{Core, error_code};
 use super::failure::Failure;
 use super::owned::OwnedRequest;
 use super::propagation::{Audience, Unit};
@@ -531,8 +531,7 @@ impl Core {
         let text = text.as_ref();
         reply.error(text);
         if !self.is_replaying {
-            let code = text.split(|&byte| byte == b' ').next().unwrap_or(b"ERR");
-            self.count_error(spec, code, true);
+            self.count_error(spec, error_code(text), true);
         }
     }
 

@@ -259,6 +259,13 @@ impl Session {
             .is_some_and(|transaction| transaction.is_open())
     }
 
+    /// Whether WATCH was said, and nothing yet that ends it.
+    pub fn is_watching(&self) -> bool {
+        self.transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.is_watching())
+    }
+
     pub fn is_user(&self, id: UserId) -> bool {
         self.user.as_ref().is_some_and(|user| user.id == id)
     }
@@ -268,13 +275,16 @@ impl Session {
         self.blocked.is_none() && !self.closing && !self.doomed
     }
 
+    /// The address that the client comes from, without its port; none if it has come over a Unix socket.
+    pub fn ip(&self) -> Option<&str> {
+        let (host, _) = self.peer().rsplit_once(':').filter(|_| !self.unix_socket)?;
+        Some(host.trim_matches(['[', ']']))
+    }
+
     /// Whether the client runs on this machine.
     pub fn is_local(&self) -> bool {
-        let host = self
-            .peer()
-            .rsplit_once(':')
-            .map_or("", |(host, _)| host.trim_matches(['[', ']']));
-        self.unix_socket || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+        let is_loopback = |host: &str| host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+        self.unix_socket || self.ip().is_some_and(is_loopback)
     }
 
     /// Bytes owed to the client.

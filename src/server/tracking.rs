@@ -246,11 +246,9 @@ impl Core {
         }
     }
 
-    /// Tells every tracking client to forget everything: a database has been emptied.
+    /// Tells every tracking client to forget everything: a database has been emptied. What clients have read that track no
+    /// more is forgotten too, or it would be told to them when they track again.
     pub fn invalidate_all(&mut self) {
-        if self.tracking.is_off() {
-            return;
-        }
         let readers: Vec<Reader> = self
             .sessions()
             .filter(|session| session.tracking.is_some())

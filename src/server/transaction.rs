@@ -47,6 +47,16 @@ impl Transaction {
         self.queue.as_ref().map(Vec::len)
     }
 
+    /// Whether a watched key has changed, so that EXEC will run nothing.
+    pub fn is_disturbed(&self) -> bool {
+        self.disturbed
+    }
+
+    /// Whether there are keys that it depends on.
+    pub fn is_watching(&self) -> bool {
+        self.disturbed || !self.watched.is_empty()
+    }
+
     /// Bytes of what is queued (`multi-mem`).
     pub fn queued_bytes(&self) -> usize {
         self.queued_bytes
@@ -87,6 +97,11 @@ pub struct WatchTable {
 impl WatchTable {
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Keys that somebody watches.
+    pub fn key_count(&self) -> usize {
+        self.watchers.iter().map(HashMap::len).sum()
     }
 
     fn add(&mut self, database: usize, key: &[u8], index: SessionIndex) {

@@ -166,12 +166,13 @@ impl Core {
 
     /// Frees a bounded part of what was deleted, and evicts if memory is short. True when more is to do.
     pub fn housekeep(&mut self) -> bool {
-        if self.evicting && self.may_evict() {
+        let may_evict = self.may_evict();
+        if self.evicting && may_evict {
             self.make_room();
         }
         let unswept = self.sweep_wheels();
         let untold = !self.tracking.is_off() && self.limit_tracking();
-        self.free_buried() || self.evicting || unswept || untold
+        self.free_buried() || self.evicting && may_evict || unswept || untold
     }
 
     /// Drops a bounded part of what deleted volatile keys have left on the wheels, where it is too much. True when some

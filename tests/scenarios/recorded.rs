@@ -96,6 +96,16 @@ fn what_clients_say_of_themselves_is_as_recorded() {
 }
 
 #[test]
+fn clients_are_filtered_as_recorded() {
+    check("client_filters.txt");
+}
+
+#[test]
+fn saves_are_called_off_as_recorded() {
+    check("saving.txt");
+}
+
+#[test]
 fn the_command_log_counts_as_recorded() {
     check("commandlog.txt");
 }

@@ -249,3 +249,52 @@ fn names_are_quoted_up_to_a_nul() {
     let reply = server.run(&[b"XGROUP", b"SETID", b"x", b"a\0b", b"0"]);
     assert_eq!(reply, "-NOGROUP No such consumer group 'a' for key name 'x'|");
 }
+
+/// `entries-read` and `lag` of XINFO GROUPS as Redis 8.0.2 tells them; 7.2.7 and later do the same.
+#[test]
+fn a_groups_lag_survives_what_is_deleted_and_trimmed() {
+    let mut server = Server::start();
+    let dialogue = [
+        ("XADD x 1-0 f v", None, None),
+        ("XGROUP CREATE x g 0", None, Some(1)),
+        ("READ 1", Some(1), Some(0)),
+        ("XADD x 2-0 f v", Some(1), Some(1)),
+        ("XADD x 3-0 f v", Some(1), Some(2)),
+        ("XDEL x 2-0", Some(1), None),
+        ("XDEL x 1-0", Some(1), Some(1)),
+        ("READ 1", Some(3), Some(0)),
+        ("XADD x 4-0 f v", Some(3), Some(1)),
+        ("XADD x 5-0 f v", Some(3), Some(2)),
+        ("XADD x 6-0 f v", Some(3), Some(3)),
+        ("XADD x 7-0 f v", Some(3), Some(4)),
+        ("READ 1", Some(4), Some(3)),
+        ("XTRIM x MAXLEN 2", Some(4), Some(2)),
+        ("READ 1", Some(6), Some(1)),
+        ("READ 9", Some(7), Some(0)),
+        ("XADD x 8-0 f v", Some(7), Some(1)),
+        ("XADD x 9-0 f v", Some(7), Some(2)),
+        ("XADD x 10-0 f v", Some(7), Some(3)),
+        ("XADD x 11-0 f v", Some(7), Some(4)),
+        ("READ 1", Some(8), Some(3)),
+        ("XDEL x 10-0", Some(8), None),
+        ("READ 1", None, None),
+        ("READ 1", Some(11), Some(0)),
+        ("XADD x 12-0 f v", Some(11), Some(1)),
+        ("XTRIM x MAXLEN 0", Some(11), Some(0)),
+        ("XADD x 13-0 f v", Some(11), Some(1)),
+        ("XDEL x 13-0", Some(11), Some(0)),
+        ("READ 1", Some(11), Some(0)),
+        ("XADD x 14-0 f v", Some(11), Some(1)),
+        ("READ 1", Some(14), Some(0)),
+    ];
+    let number = |known: Option<u64>| known.map_or("$-1".to_owned(), |number| format!(":{number}"));
+    for (line, read, lag) in dialogue {
+        match line.strip_prefix("READ ") {
+            Some(count) => server.ask(&format!("XREADGROUP GROUP g c COUNT {count} STREAMS x >")),
+            None => server.ask(line),
+        };
+        let told = server.ask("XINFO GROUPS x");
+        let want = format!("$12|entries-read|{}|$3|lag|{}|", number(read), number(lag));
+        assert!(told == "*0|" || told.ends_with(&want), "{line}: {told}");
+    }
+}

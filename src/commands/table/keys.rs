@@ -1,9 +1,9 @@
 //! Which arguments of a command line are keys, and what happens to each.
 //!
 //! ACL rules, client-side caching, cluster routing and COMMAND GETKEYS ask. The key specs of the table answer for
-//! nearly every command. They cannot for four kinds of command, which are read by functions of their own below: SORT, whose
-//! STORE may stand anywhere; MIGRATE, whose one key may be empty and stand for a list at the end; and SET and BITFIELD,
-//! whose keys are known but whose options decide between reading and writing.
+//! nearly every command. They cannot for five kinds of command, which are read by functions of their own below: SORT, whose
+//! STORE may stand anywhere; GEORADIUS, whose STORE may stand there twice; MIGRATE, whose one key may be empty and stand for
+//! a list at the end; and SET and BITFIELD, whose keys are known but whose options decide between reading and writing.
 //!
 //! A line can be malformed: a count of keys beyond the end, a range past it. Then no keys are claimed at all, and the
 //! command itself reports the syntax error; a guess would let the line through an ACL check with the wrong keys.
@@ -87,6 +87,8 @@ fn extract(spec: &CommandSpec, args: &[&[u8]], found: &mut Vec<KeyRef>) {
             flags: access_of_bitfield(args),
         }),
         "sort" => keys_of_sort(args, found),
+        "georadius" => keys_of_georadius(6, args, found),
+        "georadiusbymember" => keys_of_georadius(5, args, found),
         "sort_ro" => found.push(KeyRef { index: 1, flags: READ }),
         "migrate" => keys_of_migrate(args, found),
         _ => {
@@ -234,6 +236,27 @@ fn keys_of_sort(args: &[&[u8]], found: &mut Vec<KeyRef>) {
             () if is(b"limit") => 3,
             () if is(b"get") || is(b"by") => 2,
             () => 1,
+        };
+    }
+    found.extend(store.map(|index| KeyRef {
+        index,
+        flags: OVERWRITE,
+    }));
+}
+
+/// GEORADIUS key longitude latitude radius unit [options], and GEORADIUSBYMEMBER: the last of STORE and STOREDIST says what
+/// is written. Key specs find the first of each, so that a second would pass by what a user may write to.
+fn keys_of_georadius(options: usize, args: &[&[u8]], found: &mut Vec<KeyRef>) {
+    found.push(KeyRef { index: 1, flags: READ });
+    let mut store = None;
+    let mut at = options;
+    while at + 1 < args.len() {
+        let is = |option: &[u8]| args[at].eq_ignore_ascii_case(option);
+        at += if is(b"store") || is(b"storedist") {
+            store = Some(at + 1);
+            2
+        } else {
+            1
         };
     }
     found.extend(store.map(|index| KeyRef {

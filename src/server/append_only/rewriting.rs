@@ -52,6 +52,8 @@ struct Prepared {
 #[derive(Clone, Copy)]
 struct Writing {
     child: u32,
+    /// The replication offset of the data that it sees.
+    offset: u64,
     /// The first increment that will stay.
     first_increment: u64,
     /// Whether the base is a snapshot or requests.
@@ -64,6 +66,8 @@ struct Taking {
     base: PathBuf,
     /// Where the child has written the base.
     temporary: PathBuf,
+    /// The replication offset of the data in it.
+    offset: u64,
     /// What the increment is called that had no name before the log had a base.
     named: Option<PathBuf>,
 }
@@ -377,6 +381,7 @@ impl Core {
         log::notice(&format!("Background append only file rewriting started by pid {child}"));
         self.set_stage(Stage::Writing(Writing {
             child,
+            offset: self.propagation.offset,
             first_increment: self.append_only.manifest.increment_sequence(),
             as_snapshot: matches!(form, Form::Snapshot),
         }));
@@ -475,6 +480,7 @@ impl Core {
             base: base_path,
             temporary: takeover.temporary.clone(),
             named,
+            offset: writing.offset,
         };
         if let Err(error) = self.host.begin_errand(Box::new(move |host| takeover.run(host))) {
             return self.taken_over(Err(error), taking);
@@ -505,8 +511,9 @@ impl Core {
         log.manifest = taking.manifest;
         if let Some(path) = taking.named {
             log.path = path;
-            log.state = State::On;
+            self.begin_with_base(taking.offset);
         }
+        let log = &mut self.append_only;
         let increments = log.manifest.increments.len();
         // One increment is the rule; of older ones that stayed the size is not known apart.
         let appended = if increments == 1 { log.file_size } else { 0 };

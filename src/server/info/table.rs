@@ -114,6 +114,7 @@ const SERVER: &[Item] = items! { view;
     "io_threads_active" => NONE,
     .. lines::listeners;
     "aeolus_version" => env!("CARGO_PKG_VERSION"),
+    "availability_zone" => &view.core.settings.availability_zone,
 };
 
 fn supervisor(supervised: Supervised) -> &'static str {
@@ -136,6 +137,12 @@ const CLIENTS: &[Item] = items! { view;
     "clients_in_timeout_table" => NONE,
     "total_blocking_keys" => view.core.waiting.key_counts().0,
     "total_blocking_keys_on_nokey" => view.core.waiting.key_counts().1,
+    "pubsub_clients" => view.core.sessions().filter(|session| session.is_subscriber()).count(),
+    "watching_clients" => view.core.sessions().filter(|session| session.is_watching()).count(),
+    "total_watched_keys" => view.core.watched.key_count(),
+    "paused_reason" => view.core.paused().map_or("none", |paused| paused.reason),
+    "paused_actions" => view.core.paused().map_or("none", |paused| if paused.all { "all" } else { "write" }),
+    "paused_timeout_milliseconds" => view.core.paused().map_or(0, |paused| paused.millis),
 };
 
 const MEMORY: &[Item] = items! { view;

@@ -110,6 +110,81 @@ fn what_happened_is_listed_by_command_and_code() {
 }
 
 #[test]
+fn errors_that_scripts_make_up_are_counted_under_a_bounded_number_of_codes() {
+    let mut server = Server::start();
+    for line in ["nospace", "", "x".repeat(31).as_str(), "Y".repeat(30).as_str()] {
+        let text = if line == "nospace" {
+            line.to_owned()
+        } else {
+            format!("{line} z")
+        };
+        server.run(&[b"EVAL", b"return redis.error_reply(ARGV[1])", b"0", text.as_bytes()]);
+    }
+    let counts = format!(
+        "errorstat_:count=1|errorstat_ERR:count=2|errorstat_{}:count=1|",
+        "Y".repeat(30)
+    );
+    assert!(server.ask("INFO errorstats").contains(&counts));
+    for n in 0..200 {
+        let text = format!("E{n} made up");
+        server.run(&[b"EVAL", b"return redis.error_reply(ARGV[1])", b"0", text.as_bytes()]);
+    }
+    let text = server.ask("INFO errorstats");
+    assert_eq!(text.matches("errorstat_").count(), 129);
+    assert!(text.contains("errorstat_E124:count=1|"));
+    assert!(text.contains("errorstat_ERRORSTATS_OVERFLOW:count=75|"));
+    server.ask("LPUSH l 1");
+    server.ask("GET l");
+    server.run(&[b"EVAL", b"return redis.error_reply('E0 again')", b"0"]);
+    let text = server.ask("INFO errorstats");
+    assert!(text.contains("errorstat_WRONGTYPE:count=1|"));
+    assert!(text.contains("errorstat_E0:count=2|"));
+}
+
+#[test]
+fn clients_are_counted_by_what_they_do() {
+    let mut server = Server::start();
+    let (other, third) = (server.connect(), server.connect());
+    let told = |server: &mut Server, field: &str| {
+        let text = server.ask("INFO clients");
+        let lines = text.split('|').filter_map(|line| line.strip_prefix(field));
+        lines.map(|value| value[1..].to_owned()).next()
+    };
+    let check = |server: &mut Server, clients: [&str; 3]| {
+        let fields = ["pubsub_clients", "watching_clients", "total_watched_keys"];
+        assert_eq!(
+            fields.map(|field| told(server, field)),
+            clients.map(|count| Some(count.to_owned()))
+        );
+    };
+    check(&mut server, ["0", "0", "0"]);
+    server.ask_as(other, "WATCH a b");
+    server.ask_as(third, "WATCH b");
+    check(&mut server, ["0", "2", "2"]);
+    // Who has lost what was watched is still to be told.
+    server.ask("SET a 1");
+    check(&mut server, ["0", "2", "1"]);
+    server.ask_as(other, "UNWATCH");
+    server.ask_as(third, "SUBSCRIBE c");
+    check(&mut server, ["1", "1", "1"]);
+}
+
+#[test]
+fn a_pause_is_told_with_its_reason_and_its_end() {
+    let mut server = Server::start();
+    let none = "paused_reason:none|paused_actions:none|paused_timeout_milliseconds:0|";
+    assert!(server.ask("INFO clients").contains(none));
+    server.ask("CLIENT PAUSE 1000 WRITE");
+    let write = "paused_reason:client_pause|paused_actions:write|paused_timeout_milliseconds:600|";
+    assert!(server.at(400).ask("INFO clients").contains(write));
+    server.ask("CLIENT PAUSE 1000 ALL");
+    server.ask("CLIENT PAUSE 1000 ALL");
+    let paused = server.core.paused().expect("there is a pause");
+    assert_eq!((paused.all, paused.millis), (true, 1000));
+    assert!(server.at(1401).ask("INFO clients").contains(none));
+}
+
+#[test]
 fn a_peak_of_memory_stays() {
     let mut server = Server::start();
     server.ask("SETRANGE k 5000000 x");

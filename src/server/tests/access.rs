@@ -72,3 +72,20 @@ fn a_command_that_was_refused_is_the_last_that_was_asked_for() {
     }
     assert_eq!(command_told(&server.ask("ACL LOG")), "incr");
 }
+
+#[test]
+fn only_the_destination_that_is_written_counts() {
+    let mut server = Server::start();
+    let bob = server.connect();
+    server.ask("GEOADD places 0 0 here");
+    server.ask("ACL SETUSER bob on nopass +@all %R~places %W~own");
+    server.ask_as(bob, "AUTH bob x");
+    for search in ["GEORADIUS places 0 0 1 km", "GEORADIUSBYMEMBER places here 1 km"] {
+        let mut store = |destinations: &str| server.ask_as(bob, &format!("{search} {destinations}"));
+        let refused = Some("-NOPERM No permissions to access a key|");
+        assert_eq!(store("STORE own STORE other").as_deref(), refused);
+        assert_eq!(store("STOREDIST own STOREDIST other").as_deref(), refused);
+        assert_eq!(store("STORE other STOREDIST own").as_deref(), Some(":1|"));
+    }
+    assert_eq!(server.ask("EXISTS own other"), ":1|");
+}

@@ -260,3 +260,19 @@ fn a_new_limit_takes_nothing_from_under_the_rest_of_a_transaction() {
     server.core.make_wanted_room();
     assert_eq!(server.core.stats.evicted_keys, 1);
 }
+
+#[test]
+fn nothing_is_evicted_while_writes_are_paused() {
+    let mut server = Server::start();
+    server.ask("SET a 1");
+    server.ask("CONFIG SET maxmemory-policy allkeys-random");
+    server.ask("CLIENT PAUSE 1000 WRITE");
+    server.ask("CONFIG SET maxmemory 1");
+    let mut evicted = |ms| {
+        server.at(ms).core.make_wanted_room();
+        while server.core.housekeep() {}
+        server.core.stats.evicted_keys
+    };
+    assert_eq!(evicted(500), 0);
+    assert_eq!(evicted(1001), 1);
+}

@@ -52,6 +52,18 @@ fn with_replica() -> (Server, SessionIndex) {
     (server, replica)
 }
 
+#[test]
+fn a_script_that_waits_hears_of_what_its_caller_has_written() {
+    let (mut server, replica) = with_replica();
+    server.ask("SET a 1");
+    assert_eq!(server.core.propagate(), Ok(()));
+    let wait = "EVAL return(redis.call('wait','1','0')) 0";
+    assert_eq!(server.ask(wait), ":0|");
+    let acknowledged = format!("REPLCONF ACK {}", server.core.propagation.offset);
+    server.ask_as(replica, &acknowledged);
+    assert_eq!(server.ask(wait), ":1|");
+}
+
 fn is_closing(server: &Server) -> bool {
     let effects = &server.core.effects;
     effects.iter().any(|effect| matches!(effect, Effect::Close(_)))
@@ -499,4 +511,14 @@ fn clients_that_can_go_there_are_sent_to_the_primary() {
     }
     server.core.become_primary();
     assert_eq!(server.ask_as(*writer, "SET k w").as_deref(), Some("+OK|"));
+    // What was queued before the roles changed runs nowhere, and there is nothing left to end.
+    server.ask_as(*writer, "MULTI");
+    server.ask_as(*writer, "SET k x");
+    server.ask("REPLICAOF 10.0.0.1 6379");
+    for (line, want) in [
+        ("EXEC", "-REDIRECT 10.0.0.1:6379|"),
+        ("EXEC", "-ERR EXEC without MULTI|"),
+    ] {
+        assert_eq!(server.ask_as(*writer, line).as_deref(), Some(want));
+    }
 }

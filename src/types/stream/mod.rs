@@ -385,8 +385,10 @@ impl Stream {
         if id <= group.last_id {
             return;
         }
+        // Between both nothing may be missing, whether deleted or trimmed.
+        let is_next = group.last_id >= self.first_id && !self.may_have_deleted_from(group.last_id);
         group.entries_read = match group.entries_read {
-            Some(read) if !self.may_have_deleted_from(id) => Some(read + 1),
+            Some(read) if is_next => Some(read + 1),
             _ if self.entries_added > 0 => self.entries_up_to(id),
             unknown => unknown,
         };
@@ -420,8 +422,11 @@ impl Stream {
 
     /// How many entries the group has still to read, `None` when deletions make that unknowable.
     pub fn lag(&self, group: &Group) -> Option<u64> {
-        if self.entries_added == 0 {
+        if self.entries_added == 0 || self.len == 0 {
             return Some(0);
+        }
+        if group.last_id < self.first_id && !self.has_gaps() {
+            return Some(self.len);
         }
         let read = match group.entries_read {
             Some(read) if !self.may_have_deleted_from(group.last_id) => Some(read),
@@ -430,9 +435,9 @@ impl Stream {
         read.map(|read| self.entries_added.wrapping_sub(read))
     }
 
-    /// Whether XDEL took an entry at or behind `start` from between those that are left.
+    /// Whether XDEL took an entry at or behind `start`, and others are left.
     fn may_have_deleted_from(&self, start: StreamId) -> bool {
-        self.has_gaps() && start <= self.max_deleted_id
+        self.len > 0 && self.max_deleted_id != StreamId::MIN && start <= self.max_deleted_id
     }
 
     /// Whether XDEL took an entry from between those that are left. Trimming leaves no gap.
@@ -449,10 +454,11 @@ impl Stream {
         if self.len == 0 && id <= self.last_id {
             return Some(self.entries_added);
         }
-        if id == self.last_id {
+        let is_before_deleted = id != StreamId::MIN && id < self.max_deleted_id;
+        if id == self.last_id && !is_before_deleted {
             return Some(self.entries_added);
         }
-        if id > self.last_id || self.has_gaps() {
+        if id > self.last_id || is_before_deleted || self.has_gaps() {
             return None;
         }
         let before_first = self.entries_added.wrapping_sub(self.len);

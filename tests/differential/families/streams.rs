@@ -79,7 +79,7 @@ pub const FAMILY: Family = Family {
         ),
         exact(3, "XINFO STREAM key"),
         form(4, "XINFO STREAM key FULL [COUNT count]", Compare::Times),
-        exact(3, "XINFO GROUPS key"),
+        form(3, "XINFO GROUPS key", Compare::Times),
         form(3, "XINFO CONSUMERS key groupname", Compare::Times),
     ],
 };

@@ -19,27 +19,61 @@ pub const CLIENT_IMPORT_SOURCE: Docs = docs(
     "Says whether this connection imports data and sees keys that have expired, under `import-mode`.", "O(1)",
     &[ENABLED]);
 pub const CLIENT_INFO: Docs = docs("Describes this connection.", "O(1)", &[]);
+/// The filters of Valkey 9 that CLIENT KILL and CLIENT LIST have in common.
+macro_rules! and_filters_of_valkey {
+    ($($older:expr,)*) => {
+        &[
+            $($older,)*
+            integer("maxage").token("MAXAGE").since("8.0.0").optional(),
+            string("name").token("NAME").since("9.0.0").optional(),
+            integer("idle").token("IDLE").since("9.0.0").optional(),
+            string("flags").token("FLAGS").since("9.0.0").optional(),
+            string("lib-name").token("LIB-NAME").since("9.0.0").optional(),
+            string("lib-ver").token("LIB-VER").since("9.0.0").optional(),
+            integer("db").token("DB").since("9.0.0").optional(),
+            string("capa").token("CAPA").since("9.0.0").optional(),
+            string("ip").token("IP").since("9.0.0").optional(),
+            one_of("not-client-type", CLIENT_TYPES).token("NOT-TYPE").since("9.0.0").optional(),
+            integer("not-client-id").token("NOT-ID").since("9.0.0").optional().multiple(),
+            string("not-username").token("NOT-USER").since("9.0.0").optional(),
+            string("not-addr").token("NOT-ADDR").display("ip:port").since("9.0.0").optional(),
+            string("not-laddr").token("NOT-LADDR").display("ip:port").since("9.0.0").optional(),
+            string("not-name").token("NOT-NAME").since("9.0.0").optional(),
+            string("not-flags").token("NOT-FLAGS").since("9.0.0").optional(),
+            string("not-lib-name").token("NOT-LIB-NAME").since("9.0.0").optional(),
+            string("not-lib-ver").token("NOT-LIB-VER").since("9.0.0").optional(),
+            integer("not-db").token("NOT-DB").since("9.0.0").optional(),
+            string("not-capa").token("NOT-CAPA").since("9.0.0").optional(),
+            string("not-ip").token("NOT-IP").since("9.0.0").optional(),
+        ]
+    };
+}
+const CLIENT_TYPES: &[Arg] = &[
+    option("NORMAL"), option("MASTER").since("3.2.0"), option("PRIMARY").since("8.0.0"), option("SLAVE"),
+    option("REPLICA").since("5.0.0"), option("PUBSUB"),
+];
 pub const CLIENT_KILL: Docs = docs("Closes connections.", "O(N) for N connections", &[
     one_of("filter", &[
         string("old-format").display("ip:port").deprecated("2.8.12"),
-        one_of("new-format", &[
-            integer("client-id").token("ID").since("2.8.12").optional(),
-            one_of("client-type", &[
-                option("NORMAL"), option("MASTER").since("3.2.0"), option("SLAVE"),
-                option("REPLICA").since("5.0.0"), option("PUBSUB"),
-            ]).token("TYPE").since("2.8.12").optional(),
+        one_of("new-format", and_filters_of_valkey![
+            integer("client-id").token("ID").since("2.8.12").optional().multiple(),
+            one_of("client-type", CLIENT_TYPES).token("TYPE").since("2.8.12").optional(),
             string("username").token("USER").optional(),
             string("addr").token("ADDR").display("ip:port").optional(),
             string("laddr").token("LADDR").display("ip:port").since("6.2.0").optional(),
-            one_of("skipme", &[option("YES"), option("NO")]).token("SKIPME").optional(),
+            SKIPME,
         ]).multiple(),
     ]),
 ]);
-pub const CLIENT_LIST: Docs = docs("Describes the connections that are open.", "O(N) for N connections", &[
-    one_of("client-type", &[
-        option("NORMAL"), option("MASTER"), option("REPLICA"), option("PUBSUB"),
-    ]).token("TYPE").since("5.0.0").optional(),
+const SKIPME: Arg = one_of("skipme", &[option("YES"), option("NO")]).token("SKIPME").optional();
+pub const CLIENT_LIST: Docs = docs("Describes the connections that are open.", "O(N) for N connections",
+    and_filters_of_valkey![
+    one_of("client-type", CLIENT_TYPES).token("TYPE").since("5.0.0").optional(),
     integer("client-id").token("ID").since("6.2.0").optional().multiple(),
+    string("username").token("USER").since("8.1.0").optional(),
+    string("addr").token("ADDR").display("ip:port").since("8.1.0").optional(),
+    string("laddr").token("LADDR").display("ip:port").since("8.1.0").optional(),
+    SKIPME.since("8.1.0"),
 ]);
 pub const CLIENT_NO_EVICT: Docs = docs("Exempts this connection from client eviction, or ends that.", "O(1)",
     &[ENABLED]);

@@ -37,7 +37,7 @@ pub const ACL_USERS: Docs = docs("Lists the names of all users.", "O(N) for N us
 pub const ACL_WHOAMI: Docs = docs("Names the user of this connection.", "O(1)", &[]);
 pub const BGREWRITEAOF: Docs = docs("Rewrites the append-only file in the background.", "O(1)", &[]);
 pub const BGSAVE: Docs = docs("Saves the dataset to disk in the background.", "O(1)",
-    &[option("SCHEDULE").since("3.2.2").optional()]);
+    &[one_of("operation", &[option("SCHEDULE").since("3.2.2"), option("CANCEL").since("8.1.0")]).optional()]);
 pub const COMMAND: Docs = docs("Describes every command.", "O(N) for N commands in the server", &[]);
 pub const COMMAND_COUNT: Docs = docs("Counts the commands of this server.", "O(1)", &[]);
 pub const COMMAND_DOCS: Docs = docs("Documents commands: what they do and which arguments they take.",
