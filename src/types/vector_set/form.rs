@@ -73,9 +73,9 @@ fn dot_i8(a: &[i8], b: &[i8]) -> i32 {
     let (b_chunks, b_rest) = b.as_chunks::<LANES>();
     let mut sums = [0i32; LANES / 2];
     for (a, b) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..LANES / 2 {
+        for (lane, sum) in sums.iter_mut().enumerate() {
             let product = |at: usize| i32::from(a[at]) * i32::from(b[at]);
-            sums[lane] += product(2 * lane) + product(2 * lane + 1);
+            *sum += product(2 * lane) + product(2 * lane + 1);
         }
     }
     let product = |(a, b): (&i8, &i8)| i32::from(*a) * i32::from(*b);

@@ -271,8 +271,23 @@ impl Links {
         self.lowest.memory() + self.upper.memory() + self.bytes
     }
 
+    /// Drops links of a node to itself, to the same node twice, and to nodes that do not link back. O(M^2).
+    pub fn drop_odd(&mut self, node: u32) {
+        for level in 0..=self.level(node) {
+            let links = self.of(node, level).to_vec();
+            let is_even = |(at, link): (usize, &u32)| {
+                let is_first = *link != node && !links[..at].contains(link);
+                (is_first && self.are_linked(*link, node, level)).then_some(*link)
+            };
+            let kept: Vec<u32> = links.iter().enumerate().filter_map(is_even).collect();
+            let list = self.list_mut(node, level);
+            list[0] = kept.len() as u32;
+            list[1..=kept.len()].copy_from_slice(&kept);
+        }
+    }
+
     /// What is wrong with the links of a node: they must go both ways, to nodes that have the level, and to none twice.
-    /// O(M^2).
+    #[cfg(test)]
     pub fn check(&self, node: u32) -> Result<(), &'static str> {
         for level in 0..=self.level(node) {
             let links = self.of(node, level);

@@ -230,10 +230,7 @@ impl VectorSet {
     /// Gives an element a vector, which [`VectorSet::prepare`] made, and tells whether the element is new. Its attribute
     /// stays. `ef` is how far to look for neighbors. O(log n) distances, times `ef`.
     pub fn add(&mut self, name: &[u8], (point, length): (OwnedPoint, f32), ef: usize) -> bool {
-        let attribute = match self.find(name) {
-            Some(node) => Some(self.take(node)),
-            None => None,
-        };
+        let attribute = self.find(name).map(|node| self.take(node));
         let is_new = attribute.is_none();
         self.added += 1;
         let level = mixed(self.added).trailing_zeros() as usize / 2;
@@ -327,15 +324,15 @@ impl VectorSet {
         Some(())
     }
 
-    /// Sets the links of a node on a level as they were saved; `None` if there are too many. [`VectorSet::is_sound`] says
-    /// later whether they make sense.
+    /// Sets the links of a node on a level as they were saved, which must be to nodes that have it; `None` if there are too
+    /// many. [`VectorSet::drop_odd_links`] is to be called for each node once all have theirs.
     pub fn restore_links(&mut self, node: u32, level: usize, links: &[u32]) -> Option<()> {
         self.graph.links.set(node, level, links)
     }
 
-    /// Whether all links of a node go both ways, to nodes that have their level, and none twice. O(M^2).
-    pub fn is_sound(&self, node: u32) -> bool {
-        self.graph.links.check(node).is_ok()
+    /// Drops links of a node to itself, to the same node twice, and to nodes that do not link back. O(M^2).
+    pub fn drop_odd_links(&mut self, node: u32) {
+        self.graph.links.drop_odd(node);
     }
 
     /// Frees about `most` elements; true when the set is empty. It finds nothing any more in between.
