@@ -84,7 +84,7 @@ fn filter(expression: &[u8]) -> Result<Filter, Failure> {
 fn subject(set: &VectorSet, args: &Args<'_>) -> Result<(OwnedPoint, usize), Failure> {
     if args.at(2).eq_ignore_ascii_case(b"ELE") {
         let node = set.find(args.at(3)).ok_or("ERR element not found in set")?;
-        return Ok((OwnedPoint::new(set.point(node).components(), set.form()).0, 4));
+        return Ok((OwnedPoint::new(set.vector(node), set.form()).0, 4));
     }
     let given = given(args, 2, false)?;
     let len = given.vector.len();

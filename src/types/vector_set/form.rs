@@ -103,7 +103,8 @@ impl<'a> Point<'a> {
                     return 1.0;
                 }
                 let dot = dot_i8(&a[RANGE..], &b[RANGE..]) as f32;
-                let cosine = dot * (a_range * b_range / (INT8_MOST * INT8_MOST));
+                // In this order Redis rounds to the same.
+                let cosine = dot * (a_range / INT8_MOST) * b_range / INT8_MOST;
                 // Rounding may lead a little too far.
                 (1.0 - cosine).clamp(0.0, 2.0)
             }

@@ -233,7 +233,7 @@ impl VectorSet {
         let attribute = self.find(name).map(|node| self.take(node));
         let is_new = attribute.is_none();
         self.added += 1;
-        let level = mixed(self.added).trailing_zeros() as usize / 2;
+        let level = mixed(self.added).leading_zeros() as usize / 2;
         self.graph.insert(&point, level, ef);
         self.enter(Element {
             name: name.into(),

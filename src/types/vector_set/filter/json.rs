@@ -11,8 +11,11 @@ struct Reader<'j> {
 }
 
 /// The first field of this name of the object that `json` is; `None` if there is none, or nothing that can be read, or an
-/// object.
+/// object. There is none without a name.
 pub fn field(json: &[u8], name: &[u8]) -> Option<Value> {
+    if name.is_empty() {
+        return None;
+    }
     let mut reader = Reader { rest: json };
     reader.expect(b'{')?;
     loop {
@@ -122,12 +125,13 @@ impl<'j> Reader<'j> {
         }
     }
 
-    /// Gets past a value.
+    /// Gets past a value. Of one in brackets only those of its kind are counted.
     fn skip(&mut self) -> Option<()> {
         match self.peek()? {
             b'"' => self.raw_text().map(drop),
             b't' | b'f' | b'n' => self.word().map(drop),
-            b'[' | b'{' => {
+            open @ (b'[' | b'{') => {
+                let close = if open == b'[' { b']' } else { b'}' };
                 let mut depth = 0usize;
                 loop {
                     match self.peek()? {
@@ -135,8 +139,8 @@ impl<'j> Reader<'j> {
                             self.raw_text()?;
                             continue;
                         }
-                        b'[' | b'{' => depth += 1,
-                        b']' | b'}' => depth -= 1,
+                        byte if byte == open => depth += 1,
+                        byte if byte == close => depth -= 1,
                         _ => {}
                     }
                     self.rest = &self.rest[1..];
