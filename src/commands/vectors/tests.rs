@@ -207,6 +207,79 @@ fn sets_are_copied_moved_and_deleted() {
 }
 
 #[test]
+fn whatever_is_asked_is_answered() {
+    let words = [
+        "k",
+        "k",
+        "k",
+        "f",
+        "q",
+        "b",
+        "r",
+        "nosuch",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "0",
+        "-1",
+        "7",
+        "9999",
+        "0.5",
+        "-2.5",
+        "e5",
+        "inf",
+        "VALUES",
+        "VALUES",
+        "FP32",
+        "abcdefghabcdefgh",
+        "ELE",
+        "REDUCE",
+        "EF",
+        "M",
+        "CAS",
+        "NOQUANT",
+        "BIN",
+        "Q8",
+        "SETATTR",
+        "{\"n\":3}",
+        "COUNT",
+        "WITHSCORES",
+        "FILTER",
+        ".n>1",
+        "FILTER-EF",
+        "EPSILON",
+        "TRUTH",
+        "NOTHREAD",
+        "RAW",
+        "x",
+        "",
+    ];
+    let names: Vec<&str> = super::COMMANDS.iter().map(|(name, _)| *name).collect();
+    let mut server = Server::start();
+    fill(&mut server);
+    let mut rng = Rng::new(8);
+    let mut refused = 0;
+    let rounds = 40_000;
+    for _ in 0..rounds {
+        let mut request = vec![names[rng.below(names.len())], words[rng.below(7)]];
+        let name = request[0];
+        match rng.below(3) {
+            // Nearly what it takes.
+            0 if name == "vsim" => request.extend(["VALUES", "4", "1", "-2", "0.5", "3"]),
+            0 if name == "vadd" => request.extend(["VALUES", "4", "1", words[rng.below(20)], "0.5", "3"]),
+            1 if name == "vsim" => request.extend(["ELE", words[rng.below(16)]]),
+            _ => {}
+        }
+        (0..rng.below(5)).for_each(|_| request.push(words[rng.below(words.len())]));
+        let request: Vec<&[u8]> = request.iter().map(|word| word.as_bytes()).collect();
+        refused += u32::from(server.run(&request).starts_with('-'));
+    }
+    assert!(refused > 0 && refused < rounds * 9 / 10, "{refused}");
+}
+
+#[test]
 fn numbers_of_arguments_are_counted_here() {
     let mut server = Server::start();
     for command in [

@@ -87,6 +87,12 @@ pub struct Graph {
 
 /// Whose links one may lose: those that have more than this part of what they may have.
 const SPARE: usize = 4;
+/// How many of the farthest links are looked at for one that can be given up, and how many of the nearest for a way around it.
+/// Only where M is large are there more.
+const FARTHEST: usize = 32;
+const NEAREST: usize = 64;
+/// How many that have lost a neighbor are paired with each other at a time: each is compared with all.
+const PAIRED: usize = 64;
 
 impl Graph {
     pub fn len(&self) -> usize {
@@ -290,10 +296,10 @@ impl Graph {
         let may_lose = |near: &Near| self.links.of(near.node(), level).len() > least;
         let farther = links.iter().enumerate().rev();
         let farther = farther.take_while(|(_, near)| near.distance() > distance);
-        for (at, near) in farther.filter(|(_, near)| may_lose(near)) {
+        for (at, near) in farther.filter(|(_, near)| may_lose(near)).take(FARTHEST) {
             let point = self.vectors.at(near.node());
             let is_reached = |nearer: &Near| point.distance(self.vectors.at(nearer.node())) < near.distance();
-            if links[..at].iter().any(is_reached) {
+            if links[..at.min(NEAREST)].iter().any(is_reached) {
                 return Some(near.node());
             }
         }
@@ -321,15 +327,17 @@ impl Graph {
         }
     }
 
-    /// Removes a node; the last one takes its number. O(M^2) distances a level, and a search for each neighbor that is
-    /// left alone.
+    /// Removes a node; the last one takes its number. O(M) distances a level, up to 64 for each neighbor, and a search for each
+    /// that is left alone.
     pub fn remove(&mut self, node: u32, ef: usize) {
         for level in 0..=self.links.level(node) {
             let orphans = self.links.of(node, level).to_vec();
             for &orphan in &orphans {
                 self.links.part(node, orphan, level);
             }
-            self.join_nearest(&orphans, level);
+            for some in orphans.chunks(PAIRED) {
+                self.join_nearest(some, level);
+            }
             for &orphan in &orphans {
                 if self.links.of(orphan, level).is_empty() {
                     self.reconnect(orphan, level, ef, node);

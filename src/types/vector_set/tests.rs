@@ -138,6 +138,24 @@ fn edits_follow_a_map() {
 }
 
 #[test]
+fn many_links_cost_no_more_than_they_must() {
+    let mut rng = Rng::new(11);
+    let mut set = VectorSet::new(Shape {
+        m: 300,
+        ..shape(Quantization::Float, 8)
+    });
+    for n in 0..1_500 {
+        let vector = random(&mut rng, 8);
+        add(&mut set, format!("e{n}").as_bytes(), &vector);
+    }
+    for n in 0..700 {
+        assert!(set.remove(format!("e{}", 2 * n).as_bytes()));
+    }
+    check_links(&set);
+    assert!(recall(&set, &mut rng, 8, 100) >= 0.95);
+}
+
+#[test]
 fn what_was_removed_leaves_a_graph_as_good() {
     let mut rng = Rng::new(7);
     let mut set = VectorSet::new(shape(Quantization::Float, 32));
