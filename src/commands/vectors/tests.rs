@@ -79,6 +79,34 @@ fn what_redis_has_dumped_is_restored() {
     assert!(server.ask("VINFO q").contains("+max-level|:1|+attributes-count|:1|"));
 }
 
+/// What redis-server 8.0.2 answers to DUMP of sets with vectors that it was given as infinite, and as too large to be squared.
+const INFINITE: [&str; 2] = [
+    "0781bde72da2bb1eb40002020202025001020005016205027f7f02060202020002010220020102813f3504f33fb504f305016105020000020802
+     0102010201022002020200021002807f800000000c00757913c8006ac3b3",
+    "0781bde72da2bb1eb4000202020202500002000501620508000000000000000002060202020002010220020102813e8c67e17f80000005016105
+     080000c0ff0000000002060201020002010220020202813e77d9317f800000000c00070032e3cd8db48d",
+];
+
+#[test]
+fn what_is_infinite_is_kept_as_zero() {
+    let mut server = Server::start();
+    server.ask("VADD own VALUES 2 inf 1 a");
+    server.ask("VADD own VALUES 2 1e30 1e30 b");
+    assert_eq!(server.ask("VEMB own a"), "*2|$1|0|$1|1|");
+    let own = dump(&server, "own");
+    assert_eq!(restore(&mut server, "again", &own), "+OK|");
+    assert_eq!(dump(&server, "again"), own);
+    for (key, hex) in ["i", "j"].into_iter().zip(INFINITE) {
+        assert_eq!(restore(&mut server, key, &from_hex(hex)), "+OK|", "{key}");
+        assert_eq!(server.ask(&format!("VEMB {key} a")), "*2|$1|0|$1|0|");
+        assert!(
+            server
+                .ask(&format!("VSIM {key} ELE a WITHSCORES"))
+                .contains("|$1|b|$3|0.5|")
+        );
+    }
+}
+
 #[test]
 fn forged_payloads_are_refused_or_make_a_sound_set() {
     let mut rng = Rng::new(1);

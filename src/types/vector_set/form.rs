@@ -161,20 +161,38 @@ pub fn length(vector: &[f32]) -> f32 {
     dot_f32(vector, vector).sqrt()
 }
 
+/// Gives a vector some of whose squares are too large for a float the length 1, and says what it was, if a float can. What is
+/// infinite counts as zero.
+fn shrink_huge(vector: &mut [f32]) -> f32 {
+    vector.iter_mut().for_each(finite_or_zero);
+    let squares: f64 = vector.iter().map(|&component| f64::from(component).powi(2)).sum();
+    if squares == 0.0 {
+        return 1.0;
+    }
+    let length = squares.sqrt();
+    for component in vector {
+        *component = (f64::from(*component) / length) as f32;
+    }
+    (length as f32).min(f32::MAX)
+}
+
+fn finite_or_zero(component: &mut f32) {
+    if !component.is_finite() {
+        *component = 0.0;
+    }
+}
+
 impl OwnedPoint {
     /// A vector in the form of a set, and the length it had. One of zeros stays that, and counts as if it had length 1.
     pub fn new(mut vector: Vec<f32>, form: Quantization) -> (Self, f32) {
-        let mut length = length(&vector);
-        if length == 0.0 {
-            length = 1.0;
-        }
-        for component in &mut vector {
-            *component /= length;
-            // Of what is infinite, or was so once squared, no direction is left.
-            if !component.is_finite() {
-                *component = 0.0;
+        let length = match length(&vector) {
+            0.0 => 1.0,
+            length if length.is_finite() => {
+                vector.iter_mut().for_each(|component| *component /= length);
+                length
             }
-        }
+            _ => shrink_huge(&mut vector),
+        };
         let point = match form {
             Quantization::Float => OwnedPoint::Float(vector),
             Quantization::Int8 => {
@@ -203,7 +221,7 @@ impl OwnedPoint {
     }
 
     /// What [`Point::raw`] and [`Point::range`] say of a vector of so many components; `None` if the bytes are of another
-    /// length.
+    /// length. What is no finite number counts as zero.
     pub fn from_raw(form: Quantization, dim: usize, raw: &[u8], range: f32) -> Option<Self> {
         Some(match form {
             Quantization::Float => {
@@ -211,9 +229,14 @@ impl OwnedPoint {
                 if words.len() != dim || !rest.is_empty() {
                     return None;
                 }
-                OwnedPoint::Float(words.iter().map(|word| f32::from_le_bytes(*word)).collect())
+                let mut components: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+                components.iter_mut().for_each(finite_or_zero);
+                OwnedPoint::Float(components)
             }
-            Quantization::Int8 if raw.len() == dim => OwnedPoint::int8(range, raw.iter().map(|&byte| byte as i8)),
+            Quantization::Int8 if raw.len() == dim => {
+                let range = if range.is_finite() { range.max(0.0) } else { 0.0 };
+                OwnedPoint::int8(range, raw.iter().map(|&byte| byte as i8))
+            }
             Quantization::Int8 => return None,
             Quantization::Binary => {
                 let (words, rest) = raw.as_chunks::<8>();
@@ -362,6 +385,20 @@ mod tests {
                 let again = OwnedPoint::from_raw(form, dim, &raw, range.unwrap_or(0.0)).expect("of this length");
                 assert_eq!(point.point().components(), again.point().components());
                 assert!(OwnedPoint::from_raw(form, dim, &raw[1..], 1.0).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn huge_components_have_a_direction_and_infinite_ones_none() {
+        for form in [Quantization::Float, Quantization::Int8] {
+            let right = std::f32::consts::FRAC_1_SQRT_2;
+            assert!((distance(&[1e30, 1e30], &[1.0, 0.0], form) - (1.0 - right)).abs() < 1e-3);
+            assert!(distance(&[f32::MAX, f32::MAX], &[1.0, 1.0], form).abs() < 1e-3);
+            assert_eq!(distance(&[f32::INFINITY, 0.0], &[1.0, 1.0], form), 1.0);
+            assert!(distance(&[f32::NEG_INFINITY, 1.0], &[0.0, 1.0], form) < 1e-6);
+            for vector in [[1e30, 0.0], [f32::MAX, f32::MAX], [f32::INFINITY, 1.0]] {
+                assert!(OwnedPoint::new(vector.to_vec(), form).1.is_finite());
             }
         }
     }

@@ -171,20 +171,14 @@ impl VectorReader {
         if left != 0 || self.nodes.insert(uid, self.set.len() as u32).is_some() {
             return Err(WRONG);
         }
-        // Only integers have a range; what stands in its place elsewhere means nothing.
+        // Only integers have a range; what stands in its place elsewhere means nothing. Redis keeps lengths that are infinite.
         let (length, range) = (f32::from_bits(facts as u32), f32::from_bits((facts >> 32) as u32));
-        let form = self.set.form();
-        let is_sane = match form {
-            Quantization::Float => floats(&self.vector).is_some(),
-            Quantization::Int8 => range.is_finite() && range >= 0.0,
-            Quantization::Binary => true,
-        };
-        let point = OwnedPoint::from_raw(form, self.dim, &self.vector, range);
+        let point = OwnedPoint::from_raw(self.set.form(), self.dim, &self.vector, range);
         let saved = Saved {
             name: &self.name,
             attribute: &self.attribute,
-            point: point.filter(|_| is_sane && length.is_finite()).ok_or(WRONG)?,
-            length,
+            point: point.ok_or(WRONG)?,
+            length: if length.is_finite() { length } else { 1.0 },
             uid,
             level,
         };
