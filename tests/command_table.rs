@@ -75,6 +75,27 @@ fn ask(line: &str) -> Value {
     value
 }
 
+/// The commands for vector sets. Redis has them from a module, which is a flag of theirs, says that each of them writes, and
+/// puts them in no category; here they say what they do. What is left to compare are their other flags and their keys.
+fn of_a_module(later: &Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
+    let module = later.iter().filter(|(_, facts)| facts["group"] == "module");
+    let ours = module.filter(|(name, _)| ask(&format!("COMMAND INFO {name}"))[0] != Value::Null);
+    ours.map(|(name, facts)| {
+        let (name, mut facts) = (name.to_lowercase(), facts.clone());
+        let (_, own) = self::facts(&ask(&format!("COMMAND INFO {name}"))[0], "");
+        for said in ["acl", "tips"] {
+            facts[said] = own[said].clone();
+        }
+        facts["keyspecs"][0]["flags"] = own["keyspecs"][0]["flags"].clone();
+        facts["since"] = json!("8.0.0");
+        facts["group"] = json!("vector_set");
+        if let Some(flags) = facts["flags"].as_array_mut() {
+            flags.retain(|flag| flag != "module");
+        }
+        (name, facts)
+    })
+}
+
 fn reference() -> Map<String, Value> {
     let read = |text: &str| match serde_json::from_str(text).expect("JSON") {
         Value::Object(commands) => commands,
@@ -82,6 +103,7 @@ fn reference() -> Map<String, Value> {
     };
     let mut commands = read(include_str!("fixtures/reference/commands-redis-7.2.json"));
     let later = read(include_str!("fixtures/reference/commands-redis-8.0.json"));
+    commands.extend(of_a_module(&later));
     commands.extend(later.into_iter().filter(|(name, _)| LATER.contains(&name.as_str())));
     let of_valkey = read(include_str!("fixtures/reference/commands-valkey-9.1.json"));
     for (name, sub) in SUBCOMMANDS_OF_VALKEY {

@@ -167,6 +167,7 @@ fn describe(value: &Value, known: &Json) -> (&'static str, &'static str, Json) {
         ValueRef::ZsetPacked(bytes) => ("zset", "listpack", zset(ZsetRef::Packed(bytes))),
         ValueRef::Zset(value) => ("zset", "skiplist", zset(ZsetRef::Table(value))),
         ValueRef::Stream(value) => ("stream", "stream", stream(value, known)),
+        ValueRef::VectorSet(_) => unreachable!("no server that wrote these files has them"),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::types::list::{Direction, ListRef};
 use crate::types::listpack::{Element, Listpack};
 use crate::types::set::SetRef;
 use crate::types::stream::{Stream, StreamId};
+use crate::types::vector_set::VectorSet;
 use crate::types::zset::ZsetRef;
 
 /// A SHA-1 hash, or several combined.
@@ -53,6 +54,7 @@ fn type_number(value_type: Type) -> u32 {
         Type::Set => 2,
         Type::Zset => 3,
         Type::Hash => 4,
+        Type::VectorSet => 5,
         Type::Stream => 6,
     }
 }
@@ -101,6 +103,7 @@ fn add_value(digest: &mut Digest, entry: EntryRef<'_>) {
         ValueRef::ZsetPacked(bytes) => add_zset(digest, ZsetRef::Packed(bytes)),
         ValueRef::Zset(zset) => add_zset(digest, ZsetRef::Table(zset)),
         ValueRef::Stream(stream) => add_stream(digest, stream),
+        ValueRef::VectorSet(set) => add_vector_set(digest, set),
     }
     if entry.deadline().is_some() {
         digest.xor(b"!!expire!!");
@@ -145,6 +148,19 @@ fn add_stream(digest: &mut Digest, stream: &Stream) {
             digest.mix_element(field);
             digest.mix_element(value);
         }
+    }
+}
+
+/// The elements without their links, which are not the same on a server that has played the same requests in another order.
+/// Redis's number is another.
+fn add_vector_set(digest: &mut Digest, set: &VectorSet) {
+    for node in 0..set.len() as u32 {
+        let mut element = Digest::default();
+        element.mix(set.name(node));
+        element.mix(set.attribute(node));
+        element.mix(&set.point(node).raw());
+        element.mix(&set.length(node).to_le_bytes());
+        digest.xor(&element.0);
     }
 }
 

@@ -7,7 +7,8 @@ use super::{
     acl, bitfields, bitmaps, blocking_lists, client, cluster, command_log, config, connection, debug, dump,
     field_expiry, functions, geo, hash_random, hashes, hyperloglogs, introspect, keys, latency, lcs, list_edits,
     list_moves, lists, lolwut, memory, migrate, modules, object, pubsub, replication, saving, scan, scan_values,
-    scripts, server, set_algebra, sets, sort, sorted_sets, streams, strings, tracking, transactions, ttl, waiting,
+    scripts, server, set_algebra, sets, sort, sorted_sets, streams, strings, tracking, transactions, ttl, vectors,
+    waiting,
 };
 use crate::resp::request::Args;
 use crate::server::{Context, Outcome};
@@ -68,6 +69,7 @@ const FAMILIES: &[Family] = &[
     tracking::COMMANDS,
     transactions::COMMANDS,
     ttl::COMMANDS,
+    vectors::COMMANDS,
     replication::COMMANDS,
     waiting::COMMANDS,
 ];

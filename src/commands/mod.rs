@@ -61,4 +61,5 @@ pub mod tracking;
 pub mod transactions;
 pub mod ttl;
 pub mod values;
+pub mod vectors;
 pub mod waiting;

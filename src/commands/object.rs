@@ -67,7 +67,8 @@ pub fn encoding_of(entry: EntryRef<'_>) -> &'static str {
             ValueRef::Str(bytes) if bytes.len() <= EMBEDDED_MAX => "embstr",
             _ => "raw",
         },
-        Kind::StrEdited | Kind::StrHeap => "raw",
+        // Redis says the same of whatever a module keeps, as vector sets are to it.
+        Kind::StrEdited | Kind::StrHeap | Kind::VectorSet => "raw",
         Kind::ListPacked | Kind::SetPacked | Kind::HashPacked | Kind::ZsetPacked => "listpack",
         Kind::HashTimedPacked => "listpackex",
         Kind::List => "quicklist",

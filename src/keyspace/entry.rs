@@ -58,9 +58,10 @@ pub enum Kind {
     ZsetPacked,
     Zset,
     Stream,
+    VectorSet,
 }
 
-const KINDS: [Kind; 16] = [
+const KINDS: [Kind; 17] = [
     Kind::Str,
     Kind::StrEdited,
     Kind::Int,
@@ -77,6 +78,7 @@ const KINDS: [Kind; 16] = [
     Kind::ZsetPacked,
     Kind::Zset,
     Kind::Stream,
+    Kind::VectorSet,
 ];
 
 /// The type of a value, as `TYPE` names it.
@@ -88,6 +90,7 @@ pub enum Type {
     Hash,
     Zset,
     Stream,
+    VectorSet,
 }
 
 impl Type {
@@ -99,6 +102,7 @@ impl Type {
             Type::Hash => "hash",
             Type::Zset => "zset",
             Type::Stream => "stream",
+            Type::VectorSet => "vectorset",
         }
     }
 }
@@ -112,6 +116,7 @@ impl Kind {
             Kind::HashPacked | Kind::Hash | Kind::HashTimedPacked | Kind::HashTimed => Type::Hash,
             Kind::ZsetPacked | Kind::Zset => Type::Zset,
             Kind::Stream => Type::Stream,
+            Kind::VectorSet => Type::VectorSet,
         }
     }
 
@@ -124,7 +129,14 @@ impl Kind {
     /// Whether the value stands behind a pointer.
     pub fn is_boxed(self) -> bool {
         match self {
-            Kind::StrHeap | Kind::List | Kind::Set | Kind::Hash | Kind::HashTimed | Kind::Zset | Kind::Stream => true,
+            Kind::StrHeap
+            | Kind::List
+            | Kind::Set
+            | Kind::Hash
+            | Kind::HashTimed
+            | Kind::Zset
+            | Kind::Stream
+            | Kind::VectorSet => true,
             Kind::Str
             | Kind::StrEdited
             | Kind::Int
@@ -196,6 +208,7 @@ boxed_types! {
     TimedHash => HashTimed,
     crate::types::zset::Zset => Zset,
     crate::types::stream::Stream => Stream,
+    crate::types::vector_set::VectorSet => VectorSet,
 }
 
 /// A boxed value of any type, on its way to be freed.
@@ -538,6 +551,7 @@ impl EntryPointer {
                 Kind::HashTimed => Some(unbox::<TimedHash>(pointer)),
                 Kind::Zset => Some(unbox::<crate::types::zset::Zset>(pointer)),
                 Kind::Stream => Some(unbox::<crate::types::stream::Stream>(pointer)),
+                Kind::VectorSet => Some(unbox::<crate::types::vector_set::VectorSet>(pointer)),
                 Kind::Str
                 | Kind::StrEdited
                 | Kind::Int
@@ -690,6 +704,7 @@ impl EntryPointer {
             Kind::HashTimed => copy::<TimedHash>(self),
             Kind::Zset => copy::<crate::types::zset::Zset>(self),
             Kind::Stream => copy::<crate::types::stream::Stream>(self),
+            Kind::VectorSet => copy::<crate::types::vector_set::VectorSet>(self),
             inline @ (Kind::Str
             | Kind::StrEdited
             | Kind::Int
@@ -771,6 +786,7 @@ pub enum ValueRef<'a> {
     ZsetPacked(&'a [u8]),
     Zset(&'a crate::types::zset::Zset),
     Stream(&'a crate::types::stream::Stream),
+    VectorSet(&'a crate::types::vector_set::VectorSet),
 }
 
 impl<'a> EntryRef<'a> {
@@ -851,6 +867,7 @@ impl<'a> EntryRef<'a> {
             Kind::ZsetPacked => ValueRef::ZsetPacked(bytes()),
             Kind::Zset => ValueRef::Zset(self.boxed()),
             Kind::Stream => ValueRef::Stream(self.boxed()),
+            Kind::VectorSet => ValueRef::VectorSet(self.boxed()),
         }
     }
 
@@ -879,6 +896,7 @@ impl<'a> EntryRef<'a> {
             ValueRef::HashTimed(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
             ValueRef::Zset(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
             ValueRef::Stream(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
+            ValueRef::VectorSet(value) => size_class(std::mem::size_of_val(value)) + value.heap_bytes(),
             ValueRef::Str(_) if self.kind() == Kind::StrHeap => {
                 size_class(std::mem::size_of::<Vec<u8>>()) + self.boxed::<Vec<u8>>().heap_bytes()
             }

@@ -35,7 +35,7 @@ use std::marker::PhantomData;
 use bucket::{Bucket, tag_of};
 use directory::Directory;
 use pointer::Cell;
-pub use pointer::{Pointer, Wanted};
+pub use pointer::{Number, Pointer, Wanted};
 use segment::{Segment, next_bucket, window_of};
 pub use walk::{Iter, TableStats};
 

@@ -25,6 +25,23 @@ pub unsafe trait Pointer: Copy {
     unsafe fn from_bits(bits: u64) -> Self;
 }
 
+/// A number in the place of a pointer, for tables of what stands elsewhere at a known place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number(pub u32);
+
+// SAFETY: one is added, so the bits are from 1 to 2^32, and taken away again; nothing is pointed to.
+unsafe impl Pointer for Number {
+    #[inline]
+    fn to_bits(self) -> u64 {
+        u64::from(self.0) + 1
+    }
+
+    #[inline]
+    unsafe fn from_bits(bits: u64) -> Self {
+        Number((bits - 1) as u32)
+    }
+}
+
 /// Bits of a word that hold the pointer.
 const POINTER_BITS: u32 = 48;
 const POINTER_MASK: u64 = (1 << POINTER_BITS) - 1;

@@ -13,4 +13,5 @@ pub mod set;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod vector_set;
 pub mod zset;

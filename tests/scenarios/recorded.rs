@@ -2,9 +2,11 @@
 //! same bytes.
 //!
 //! Below each line of a client stand, indented, those who hear something and what, with `|` for each end of line. A
-//! client whose name begins with `3` speaks RESP3. Where the server is at hand, it writes the answers anew:
+//! client whose name begins with `3` speaks RESP3. Where the server is at hand, it writes the answers anew, those of its own
+//! folder:
 //!
 //!     AEOLUS_BLESS=1 AEOLUS_RECORDED=/path/to/valkey-server cargo test --test scenarios recorded
+//!     AEOLUS_BLESS=1 AEOLUS_RECORDED=/path/to/redis-server cargo test --test scenarios recorded
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,13 +71,22 @@ fn difference(ours: &str, theirs: &str) -> String {
     format!("after {said:?} one side hears more")
 }
 
-fn check(name: &str) {
+/// Whether a program is the server whose answers stand in a folder: both begin with its name.
+fn is_of(folder: &str, program: &Path) -> bool {
+    let server = folder.split('-').next().unwrap_or(folder);
+    let name = program.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.is_some_and(|name| name.starts_with(server))
+}
+
+fn check(folder: &str, name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/scenarios/valkey-9.1")
+        .join("tests/scenarios")
+        .join(folder)
         .join(name);
     let recorded = fs::read_to_string(&path).expect("the dialogue can be read");
     if std::env::var_os("AEOLUS_BLESS").is_some()
         && let Some(server) = std::env::var_os("AEOLUS_RECORDED").map(PathBuf::from)
+        && is_of(folder, &server)
     {
         assert!(server.exists(), "{} is missing", server.display());
         fs::write(&path, play(&recorded, Binary::Recorded)).expect("the dialogue can be written");
@@ -87,25 +98,30 @@ fn check(name: &str) {
 
 #[test]
 fn strings_on_conditions_are_as_recorded() {
-    check("strings.txt");
+    check("valkey-9.1", "strings.txt");
 }
 
 #[test]
 fn what_clients_say_of_themselves_is_as_recorded() {
-    check("clients.txt");
+    check("valkey-9.1", "clients.txt");
 }
 
 #[test]
 fn clients_are_filtered_as_recorded() {
-    check("client_filters.txt");
+    check("valkey-9.1", "client_filters.txt");
 }
 
 #[test]
 fn saves_are_called_off_as_recorded() {
-    check("saving.txt");
+    check("valkey-9.1", "saving.txt");
 }
 
 #[test]
 fn the_command_log_counts_as_recorded() {
-    check("commandlog.txt");
+    check("valkey-9.1", "commandlog.txt");
+}
+
+#[test]
+fn vector_sets_are_as_recorded() {
+    check("redis-8.0", "vector_sets.txt");
 }

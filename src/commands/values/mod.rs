@@ -14,6 +14,7 @@ mod list;
 mod set;
 mod stream;
 mod string;
+mod vector_set;
 mod zset;
 
 pub use hash::{FieldDeadline, HashMut, new_hash};

@@ -6,6 +6,8 @@
 use std::io::{self, Write};
 
 use crate::keyspace::{EntryRef, Keyspace, ValueRef};
+use crate::persistence::rdb::encode::Options;
+use crate::persistence::rdb::payload;
 use crate::resp::encode;
 use crate::timer::Millis;
 use crate::types::hash::{HashRef, PairPack, TimedPack, TimedTable};
@@ -135,7 +137,15 @@ impl Writer<'_> {
             ValueRef::ZsetPacked(bytes) => self.zset(key, ZsetRef::Packed(bytes)),
             ValueRef::Zset(zset) => self.zset(key, ZsetRef::Table(zset)),
             ValueRef::Stream(stream) => self.stream(key, stream),
+            ValueRef::VectorSet(_) => self.restore(key, value),
         }
+    }
+
+    /// A value that no other request makes just as it is. Vectors are not kept as they came, so VADD would move each of them
+    /// a little every time; and it would take hours to link millions of them again.
+    fn restore(&mut self, key: &[u8], value: ValueRef<'_>) -> io::Result<()> {
+        let payload = payload::dump(value, Options::default());
+        self.request(&[b"RESTORE", key, b"0", &payload])
     }
 
     fn list(&mut self, key: &[u8], list: ListRef<'_>) -> io::Result<()> {

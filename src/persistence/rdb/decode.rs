@@ -10,6 +10,7 @@
 
 mod elements;
 mod stream;
+mod vector_set;
 
 pub use elements::Elements;
 
@@ -104,7 +105,8 @@ pub fn packed<S: Source>(source: &mut S, value_type: ValueType, limits: &Limits)
         | ValueType::HashExpiringValkey
         | ValueType::Stream
         | ValueType::Stream2
-        | ValueType::Stream3 => Err(Error::Corrupt("no packed value")),
+        | ValueType::Stream3
+        | ValueType::VectorSet => Err(Error::Corrupt("no packed value")),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::types::hash::{HashRef, PairPack, TimedHash, timed_packed};
 use crate::types::list::{List, NodeRef};
 use crate::types::listpack::{self, Element, Listpack};
 use crate::types::stream::{Group, Stream, StreamId};
+use crate::types::vector_set::{Quantization, VectorSet};
 use crate::types::zset::Zset;
 
 /// Strings up to this many bytes may be the text of an integer of 32 bits.
@@ -23,6 +24,15 @@ const INCOMPRESSIBLE_MAX: usize = 20;
 const LEAST_GAIN: usize = 4;
 /// An element from this size on is too large for a listpack also in versions that hardly know plain nodes.
 const PACKED_ELEMENT_MAX: usize = 1 << 30;
+
+/// The module that vector sets are of, a name of nine letters at six bits each, and the version of its values.
+pub(super) const VECTOR_SET: u64 = 0xBDE7_2DA2_BB1E_B400;
+/// What a module writes: a code, then a number or a string; at the end a zero.
+pub(super) const MODULE_NUMBER: u64 = 2;
+pub(super) const MODULE_STRING: u64 = 5;
+const MODULE_END: u64 = 0;
+/// Bytes of each float of a matrix.
+pub(super) const MODULE_FLOATS: usize = 4;
 
 /// How to write.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +168,7 @@ impl<W: Write> Encoder<W> {
             ValueRef::Zset(_) => ValueType::Zset,
             ValueRef::Stream(_) if newer => ValueType::Stream3,
             ValueRef::Stream(_) => ValueType::Stream2,
+            ValueRef::VectorSet(_) => ValueType::VectorSet,
         }
     }
 
@@ -196,6 +207,7 @@ impl<W: Write> Encoder<W> {
             ValueRef::HashTimed(hash) => self.timed_hash(hash),
             ValueRef::Zset(zset) => self.zset(zset),
             ValueRef::Stream(stream) => self.stream(stream),
+            ValueRef::VectorSet(set) => self.vector_set(set),
         }
     }
 
@@ -309,5 +321,68 @@ impl<W: Write> Encoder<W> {
             }
         }
         Ok(())
+    }
+
+    fn module_number(&mut self, number: u64) -> io::Result<()> {
+        self.length(MODULE_NUMBER)?;
+        self.length(number)
+    }
+
+    fn module_string(&mut self, text: &[u8]) -> io::Result<()> {
+        self.length(MODULE_STRING)?;
+        self.string(text)
+    }
+
+    /// As its reader describes it (`decode/vector_set.rs`).
+    fn vector_set(&mut self, set: &VectorSet) -> io::Result<()> {
+        self.length(VECTOR_SET)?;
+        let form = match set.form() {
+            Quantization::Float => 0,
+            Quantization::Int8 => 1,
+            Quantization::Binary => 2,
+        };
+        let with_attributes = set.attributes() > 0;
+        let follows = u64::from(set.projection().is_some()) | u64::from(with_attributes) << 1;
+        for number in [
+            set.dim() as u64,
+            set.len() as u64,
+            (set.m() as u64) << 8 | form,
+            follows,
+        ] {
+            self.module_number(number)?;
+        }
+        if let Some(projection) = set.projection() {
+            self.module_number(projection.input() as u64)?;
+            let matrix: Vec<u8> = projection.matrix().iter().flat_map(|sign| sign.to_le_bytes()).collect();
+            self.module_string(&matrix)?;
+        }
+        for node in 0..set.len() as u32 {
+            self.vector_node(set, node, with_attributes)?;
+        }
+        self.length(MODULE_END)
+    }
+
+    fn vector_node(&mut self, set: &VectorSet, node: u32, with_attributes: bool) -> io::Result<()> {
+        self.module_string(set.name(node))?;
+        if with_attributes {
+            self.module_string(set.attribute(node))?;
+        }
+        self.module_string(&set.point(node).raw())?;
+        let levels = 0..=set.level(node);
+        let links: usize = levels.clone().map(|level| 2 + set.links(node, level).len()).sum();
+        self.module_number(3 + links as u64)?;
+        self.module_number(set.uid(node))?;
+        self.module_number(set.level(node) as u64)?;
+        for level in levels {
+            let most = if level == 0 { 2 * set.m() } else { set.m() };
+            let links = set.links(node, level);
+            self.module_number(links.len() as u64)?;
+            self.module_number(most as u64)?;
+            for &link in links {
+                self.module_number(set.uid(link))?;
+            }
+        }
+        let range = set.point(node).range().unwrap_or(0.0);
+        self.module_number(u64::from(range.to_bits()) << 32 | u64::from(set.length(node).to_bits()))
     }
 }

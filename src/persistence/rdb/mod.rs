@@ -114,6 +114,8 @@ value_types! {
     Hash = 4 in _,
     /// Members and scores, the scores as doubles of 8 bytes.
     Zset = 5 in _,
+    /// A module's value, which is known if it is a vector set.
+    VectorSet = 7 in _,
     /// A zipmap.
     HashZipmap = 9 in _,
     /// A ziplist.
@@ -156,7 +158,8 @@ impl ValueType {
     /// The first version that has this type, of those that are written.
     pub fn since(self) -> Version {
         match self {
-            ValueType::HashExpiring | ValueType::HashListpackExpiring => Version::REDIS_7_4,
+            // Servers before 8.0, which has the version of 7.4, could read no vector set.
+            ValueType::HashExpiring | ValueType::HashListpackExpiring | ValueType::VectorSet => Version::REDIS_7_4,
             ValueType::SetListpack | ValueType::Stream3 => Version::REDIS_7_2,
             _ => Version::REDIS_7_0,
         }

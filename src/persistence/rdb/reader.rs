@@ -32,8 +32,8 @@ const DEADLINE: u8 = 0xFD;
 pub(super) const SELECT: u8 = 0xFE;
 pub(super) const END: u8 = 0xFF;
 const SLOT: u8 = 0xF4;
-/// Values of modules, in both of their forms.
-const MODULES: [u8; 2] = [6, 7];
+/// Values of modules in their first form, which nobody can read but the module.
+const MODULE: u8 = 6;
 
 /// From this version on a checksum stands at the end.
 const FIRST_WITH_CHECKSUM: u16 = 5;
@@ -230,7 +230,7 @@ impl<R: Read> Reader<R> {
                 FUNCTION_DRAFT => return Err(Error::Unsupported("a function of a release candidate")),
                 MODULE_AUX => skip_module_aux(input)?,
                 END => self.finish()?,
-                code if MODULES.contains(&code) => return Err(Error::Unsupported("a module's value")),
+                MODULE => return Err(Error::Unsupported("a module's value")),
                 code => return self.key(code, facts),
             }
         }

@@ -6,6 +6,7 @@ use crate::types::hash::{Hash, TimedHash};
 use crate::types::list::List;
 use crate::types::set::Set;
 use crate::types::stream::Stream;
+use crate::types::vector_set::VectorSet;
 use crate::types::zset::Zset;
 
 /// A value as it was read, in the form the keyspace keeps.
@@ -19,6 +20,7 @@ pub enum Value {
     Zset(Box<Zset>),
     TimedHash(Box<TimedHash>),
     Stream(Box<Stream>),
+    VectorSet(Box<VectorSet>),
 }
 
 impl Value {
@@ -41,6 +43,7 @@ impl Value {
             Value::Zset(zset) => put(NewValue::boxed(zset)),
             Value::TimedHash(hash) => put(NewValue::boxed(hash)),
             Value::Stream(stream) => put(NewValue::boxed(stream)),
+            Value::VectorSet(set) => put(NewValue::boxed(set)),
         }
     }
 
@@ -63,6 +66,7 @@ impl Value {
             Value::Zset(zset) => ValueRef::Zset(zset),
             Value::TimedHash(hash) => ValueRef::HashTimed(hash),
             Value::Stream(stream) => ValueRef::Stream(stream),
+            Value::VectorSet(set) => ValueRef::VectorSet(set),
         })
     }
 }

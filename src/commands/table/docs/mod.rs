@@ -22,6 +22,7 @@ use std::borrow::Cow;
 #[rustfmt::skip] pub mod stream;
 #[rustfmt::skip] pub mod string;
 #[rustfmt::skip] pub mod transactions;
+#[rustfmt::skip] pub mod vector_set;
 
 /// The documentation of one command.
 #[derive(Clone, Copy, Debug)]

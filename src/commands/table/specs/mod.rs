@@ -24,6 +24,7 @@ use super::key_spec::{ArgRange, KeySpec};
 #[rustfmt::skip] mod stream;
 #[rustfmt::skip] mod string;
 #[rustfmt::skip] mod transactions;
+#[rustfmt::skip] mod vector_set;
 
 /// All rows. Command ids follow this order.
 pub const GROUPS: &[(Group, &[Row])] = &[
@@ -36,6 +37,7 @@ pub const GROUPS: &[(Group, &[Row])] = &[
     (Group::Geo, geo::COMMANDS),
     (Group::HyperLogLog, hyperloglog::COMMANDS),
     (Group::Stream, stream::COMMANDS),
+    (Group::VectorSet, vector_set::COMMANDS),
     (Group::Generic, generic::COMMANDS),
     (Group::PubSub, pubsub::COMMANDS),
     (Group::Transactions, transactions::COMMANDS),

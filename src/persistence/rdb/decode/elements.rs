@@ -4,6 +4,7 @@
 //! takes a value in parts: it begins one, reads a bounded number of elements, and goes on later from where it was.
 
 use super::stream::{Generation, StreamReader};
+use super::vector_set::VectorReader;
 use super::{
     DUPLICATE_FIELD, DUPLICATE_MEMBER, ExpiringField, HashBuilder, INTSET_MOST, LATEST, Limits, checked_listpack,
     count, expiring_hash, from_ziplist, text_score,
@@ -17,7 +18,7 @@ use crate::types::listpack::Listpack;
 use crate::types::set::{Form, SetBuilder};
 use crate::types::zset::{self, Zset};
 
-/// How many elements a node of a list or a stream counts for: it has some kilobytes.
+/// How many elements a node of a list or a stream counts for: it has some kilobytes. So may one of a vector set.
 pub const NODE_WEIGHT: u64 = 8;
 
 /// A value that is being read: what there is of it, and how many elements are to come.
@@ -41,6 +42,7 @@ enum Building {
     Hash(HashBuilder),
     Expiring(ExpiringBuilder),
     Stream(Box<StreamReader>),
+    VectorSet(Box<VectorReader>),
 }
 
 /// A hash whose fields may have deadlines.
@@ -108,6 +110,7 @@ impl Elements {
                 let count = count(source)?;
                 (count, Building::Hash(HashBuilder::new(count, &limits.hash)))
             }
+            ValueType::VectorSet => (0, Building::VectorSet(Box::new(VectorReader::begin(source)?))),
             ValueType::HashExpiringDraft => expiring(source, ExpiringLayout::Draft, limits)?,
             ValueType::HashExpiring => {
                 let earliest = source.millis()?;
@@ -124,6 +127,7 @@ impl Elements {
     pub fn read<S: Source>(&mut self, source: &mut S, limits: &Limits, most: u64) -> Result<bool, Error> {
         let weight = match &mut self.value {
             Building::Stream(stream) => return stream.read(source, most),
+            Building::VectorSet(set) => return set.read(source, (most / NODE_WEIGHT).max(1)),
             Building::Nodes(_) | Building::OldNodes(_) => NODE_WEIGHT,
             _ => 1,
         };
@@ -136,7 +140,7 @@ impl Elements {
             Building::Zset { zset, longest, old } => scored_members(source, zset, longest, *old, count)?,
             Building::Hash(hash) => fields(source, hash, &limits.hash, count)?,
             Building::Expiring(hash) => each(count, || hash.read_field(source))?,
-            Building::Stream(_) => {}
+            Building::Stream(_) | Building::VectorSet(_) => {}
         }
         self.left -= count;
         Ok(self.left == 0)
@@ -157,6 +161,7 @@ impl Elements {
             Building::Hash(hash) => hash.finish(),
             Building::Expiring(hash) => hash.finish(&limits.hash),
             Building::Stream(stream) => Ok(stream.finish()),
+            Building::VectorSet(set) => Ok(set.finish()),
         }
     }
 }
