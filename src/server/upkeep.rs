@@ -3,6 +3,7 @@
 
 use super::core::Core;
 use super::notify::Class;
+use super::session::Session;
 use super::stopwatch::{Stopwatch, Ticks};
 use crate::keyspace::expiry::Expired;
 use crate::timer::Millis;
@@ -266,18 +267,7 @@ impl Core {
         if !crate::memory::gives_back_aside() {
             crate::memory::decay();
         }
-        let (now, timeout) = (self.moment.now, self.settings.timeout as i64);
-        let mut late = Vec::new();
-        for session in self.sessions() {
-            let idle = now.since(session.last_interaction) / 1000;
-            let exempt = session.monitor || session.is_subscriber() || session.blocked.is_some();
-            if timeout > 0 && idle > timeout && !exempt {
-                late.push(session.index);
-            }
-        }
-        for index in late {
-            self.ask_close(index, true);
-        }
+        self.close_idle();
         let with_output: Vec<_> = self
             .sessions()
             .filter(|s| s.output_bytes() > 0)
@@ -285,6 +275,22 @@ impl Core {
             .collect();
         for index in with_output {
             self.check_output_limit(index);
+        }
+    }
+
+    /// Closes clients that have been silent for too long, if any time is. O(sessions).
+    fn close_idle(&mut self) {
+        let (now, timeout) = (self.moment.now, i64::from(self.settings.timeout));
+        if timeout == 0 {
+            return;
+        }
+        let is_late = |session: &&Session| {
+            let is_exempt = session.monitor || session.is_subscriber() || session.blocked.is_some();
+            !is_exempt && now.since(session.last_interaction) / 1000 > timeout
+        };
+        let late: Vec<_> = self.sessions().filter(is_late).map(|session| session.index).collect();
+        for index in late {
+            self.ask_close(index, true);
         }
     }
 

@@ -215,3 +215,23 @@ fn leftovers_of_deleted_keys_are_swept_though_nothing_is_due() {
     // The wheel itself, and 4096 leftovers.
     assert!(bytes < 60_000, "{bytes}");
 }
+
+#[test]
+fn clients_that_are_silent_for_longer_than_the_timeout_are_closed() {
+    let mut server = Server::start();
+    let [speaker, silent, waiter] = [(); 3].map(|()| server.connect());
+    server.ask_as(waiter, "BLPOP nothing 0");
+    server.ask("CONFIG SET timeout 5");
+    let mut closed_at = |ms| {
+        server.at(ms).ask_as(speaker, "PING");
+        server.core.each_second();
+        std::mem::take(&mut server.core.effects)
+    };
+    assert_eq!(closed_at(5_999), []);
+    let closed = closed_at(6_000);
+    assert!(closed.contains(&Effect::Close(silent)), "{closed:?}");
+    assert!(!closed.contains(&Effect::Close(speaker)) && !closed.contains(&Effect::Close(waiter)));
+    server.ask("CONFIG SET timeout 0");
+    server.at(90_000).core.each_second();
+    assert_eq!(server.core.effects, []);
+}
