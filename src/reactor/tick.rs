@@ -61,8 +61,9 @@ const ARENA: usize = 1 << 20;
 /// Bytes read from one socket in one tick.
 const READ: usize = 64 * 1024;
 
-/// Connections in one tick that go on with agreeing on keys for TLS: each may take a millisecond.
-const HANDSHAKES: usize = 4;
+/// Connections in one tick that go on with agreeing on keys for TLS: each may take more than a millisecond, for which all
+/// others wait. A tick costs next to nothing beside that, so more would be no faster.
+const HANDSHAKES: usize = 1;
 
 /// How long to wait for a sync of the append-only file before it is asked again whether it has ended.
 const HELD_STEP: Duration = Duration::from_millis(2);
