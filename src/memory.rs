@@ -7,6 +7,8 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
+use std::ffi::{c_uint, c_void};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 
 use tikv_jemalloc_sys as jemalloc;
@@ -281,12 +283,93 @@ pub fn give_back_aside() {
         // The thread that jemalloc starts takes after this one.
         stand_back_for_all();
         leave_descriptors();
+        give_back_in_pieces();
         GIVES_BACK_ASIDE.store(start_background_thread(), Ordering::Relaxed);
     });
     if let Ok(thread) = thread {
         // It ends whatever comes of it, and a server without it serves as well.
         let _ = thread.join();
     }
+}
+
+/// The most bytes that one call of the system gives back.
+const PIECE: usize = 1 << 20;
+
+/// How jemalloc itself gives pages back.
+static GIVE_BACK: OnceLock<GiveBack> = OnceLock::new();
+
+type GiveBack = unsafe extern "C" fn(*mut jemalloc::extent_hooks_t, *mut c_void, usize, usize, usize, c_uint) -> bool;
+
+/// Has jemalloc's thread offer the processor to others between two calls of the system.
+///
+/// That a thread runs only while no other wants to is not the whole truth: it is interrupted for one that *wakes*. If the
+/// thread that serves was on its way and had to stand aside for something of the kernel's, it may be this one that is
+/// chosen next, and then it stays until the next tick of the clock, up to 4 ms with everybody waiting.
+fn give_back_in_pieces() {
+    const NAME: &std::ffi::CStr = c"arena.0.extent_hooks";
+    let (mut hooks, mut size) = (
+        std::ptr::null_mut::<jemalloc::extent_hooks_t>(),
+        size_of::<*mut c_void>(),
+    );
+    // SAFETY: "arena.<i>.extent_hooks" gives and takes a pointer to a table of functions, of which there is one arena's. The
+    // new table is never freed, and its functions are jemalloc's own but for one, which only calls jemalloc's.
+    unsafe {
+        let code = jemalloc::mallctl(
+            NAME.as_ptr(),
+            (&raw mut hooks).cast(),
+            &raw mut size,
+            std::ptr::null_mut(),
+            0,
+        );
+        if code != 0 || hooks.is_null() {
+            return;
+        }
+        let mut table = *hooks;
+        let Some(own) = table.purge_forced else { return };
+        if GIVE_BACK.set(own).is_err() {
+            return;
+        }
+        table.purge_forced = Some(give_back);
+        let mut table = Box::into_raw(Box::new(table));
+        jemalloc::mallctl(
+            NAME.as_ptr(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            (&raw mut table).cast(),
+            size,
+        );
+    }
+}
+
+/// Gives back `length` bytes from `offset` of a block, piece by piece. True if jemalloc may not count on it.
+unsafe extern "C" fn give_back(
+    hooks: *mut jemalloc::extent_hooks_t,
+    block: *mut c_void,
+    size: usize,
+    offset: usize,
+    length: usize,
+    arena: c_uint,
+) -> bool {
+    let Some(&own) = GIVE_BACK.get() else { return true };
+    let is_aside = !SERVING.get();
+    for (start, piece) in pieces(offset, length) {
+        // SAFETY: the piece is a part of what jemalloc has asked to be given back.
+        if unsafe { own(hooks, block, size, start, piece, arena) } {
+            return true;
+        }
+        if is_aside {
+            std::thread::yield_now();
+        }
+    }
+    false
+}
+
+/// Cuts `length` bytes from `offset` on into pieces: where each starts, and its length.
+fn pieces(offset: usize, length: usize) -> impl Iterator<Item = (usize, usize)> {
+    let end = offset + length;
+    (offset..end)
+        .step_by(PIECE)
+        .map(move |start| (start, (end - start).min(PIECE)))
 }
 
 fn start_background_thread() -> bool {
@@ -309,6 +392,18 @@ pub fn gives_back_aside() -> bool {
     GIVES_BACK_ASIDE.load(Ordering::Relaxed)
 }
 
+/// Has the system keep this process's memory in ordinary pages (`disable-thp`). A huge page stands for 512 of them: it is
+/// there as a whole as soon as one byte of it is used, and as long as one is. Never fails: huge pages cost memory, but work.
+#[cfg(target_os = "linux")]
+pub fn avoid_huge_pages() {
+    // SAFETY: PR_SET_THP_DISABLE sets a flag of the process; the other arguments must be 0.
+    unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
+}
+
+/// Elsewhere no system makes pages huge by itself.
+#[cfg(not(target_os = "linux"))]
+pub fn avoid_huge_pages() {}
+
 /// Gives dirty pages back to the system (`MEMORY PURGE`).
 pub fn purge() {
     // SAFETY: "arena.4096.purge" (4096 stands for all arenas) takes and returns nothing.
@@ -326,6 +421,25 @@ pub fn purge() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_are_all_of_a_block_and_no_more() {
+        for (offset, length) in [
+            (0, 0),
+            (4096, 4096),
+            (8192, PIECE),
+            (0, PIECE + 1),
+            (4096, 5 * PIECE - 4096),
+        ] {
+            let mut next = offset;
+            for (start, piece) in pieces(offset, length) {
+                assert_eq!(start, next);
+                assert!((1..=PIECE).contains(&piece), "{piece}");
+                next += piece;
+            }
+            assert_eq!(next, offset + length);
+        }
+    }
 
     #[test]
     fn classes_are_jemallocs() {
