@@ -76,6 +76,9 @@ fn try_serve(startup: Startup) -> Result<(), String> {
     if settings.daemonize {
         process::daemonize().map_err(|error| format!("Can't become a daemon: {error}"))?;
     }
+    if settings.disable_thp {
+        memory::avoid_huge_pages();
+    }
     crash::set_enabled(settings.crash_log_enabled);
     crash::set_exits_on_panic(settings.use_exit_on_panic);
     crash::report_to(logfile.as_ref()).map_err(|error| format!("Can't have crashes reported: {error}"))?;

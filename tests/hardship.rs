@@ -549,3 +549,17 @@ fn a_panic_is_told_as_an_assertion_and_may_exit() {
     assert_eq!(log.matches("ASSERTION FAILED").count(), 1, "{log}");
     assert!(!log.contains("crashed by signal"), "{log}");
 }
+
+/// The system says of each process whether it may have huge pages; Linux before 5.0 does not.
+#[test]
+fn huge_pages_are_avoided_unless_they_are_wanted() {
+    let allowed = |server: &Server| {
+        let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"))?;
+        Some(line.trim() == "1")
+    };
+    let wanted = Server::start_with(Binary::UnderTest, &[("disable-thp", "no")]);
+    let Some(by_default) = allowed(&wanted) else { return };
+    let avoided = Server::start(Binary::UnderTest);
+    assert_eq!((by_default, allowed(&avoided)), (true, Some(false)));
+}

@@ -26,6 +26,7 @@ const MIB: i128 = 1 << 20;
 /// The largest TCP port.
 const PORT_MAX: i128 = u16::MAX as i128;
 
+const ALLOCATOR: Status = Inert("it always does where the system lets that thread stand back");
 const CLUSTER: Status = Inert("there is no cluster mode");
 const DEFRAG: Status = Inert("the allocator's size classes leave little to defragment");
 const OS: Status = Inert("process-wide tuning of the operating system is left to its own tools");
@@ -121,7 +122,7 @@ settings! {
     /// How SIGTERM shuts the server down.
     "shutdown-on-sigterm" shutdown_on_sigterm: ShutdownOptions = ShutdownOptions::default(), Any, Runtime, Active;
     /// Whether transparent huge pages are turned off for the process.
-    "disable-thp" disable_thp: bool = true, Any, Startup, OS;
+    "disable-thp" disable_thp: bool = true, Any, Startup, Active;
     /// Whether the kernel's out-of-memory score is set.
     "oom-score-adj" oom_score_adj: OomScoreAdj = OomScoreAdj::No, Any, Runtime, OS;
     /// Out-of-memory scores of a primary, a replica and a saving child.
@@ -189,7 +190,7 @@ settings! {
     "activerehashing" activerehashing: bool =
         true, Any, Runtime, Inert("tables grow a segment at a time, with nothing left over");
     /// Whether the allocator returns memory on a thread of its own.
-    "jemalloc-bg-thread" jemalloc_bg_thread: bool = true, Any, Runtime, THREADS;
+    "jemalloc-bg-thread" jemalloc_bg_thread: bool = true, Any, Runtime, ALLOCATOR;
     /// Whether values are moved to reduce fragmentation.
     "activedefrag" activedefrag: bool = false, Any, Runtime, DEFRAG;
     /// Wasted bytes below which nothing is moved.
