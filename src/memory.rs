@@ -400,7 +400,7 @@ pub fn avoid_huge_pages() {
     unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
 }
 
-/// Elsewhere no system makes pages huge by itself.
+/// Elsewhere a process has no say in it.
 #[cfg(not(target_os = "linux"))]
 pub fn avoid_huge_pages() {}
 
@@ -422,22 +422,31 @@ pub fn purge() {
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
-    fn pieces_are_all_of_a_block_and_no_more() {
-        for (offset, length) in [
-            (0, 0),
-            (4096, 4096),
-            (8192, PIECE),
-            (0, PIECE + 1),
-            (4096, 5 * PIECE - 4096),
-        ] {
-            let mut next = offset;
-            for (start, piece) in pieces(offset, length) {
-                assert_eq!(start, next);
-                assert!((1..=PIECE).contains(&piece), "{piece}");
-                next += piece;
-            }
-            assert_eq!(next, offset + length);
+    fn what_is_given_back_is_all_that_was_asked_for_and_no_more() {
+        const PAGE: usize = 64 * 1024; // the largest there is
+        give_back_in_pieces();
+        let layout = Layout::from_size_align(3 * PIECE, PAGE).expect("a layout");
+        let (from, length) = (PAGE, 2 * PIECE + PAGE);
+        // SAFETY: the block is as large as is filled, given back and read, and freed with the layout it came with.
+        unsafe {
+            let block = std::alloc::alloc(layout);
+            assert!(!block.is_null());
+            block.write_bytes(1, layout.size());
+            assert!(!give_back(
+                std::ptr::null_mut(),
+                block.cast(),
+                layout.size(),
+                from,
+                length,
+                0
+            ));
+            let bytes = std::slice::from_raw_parts(block, layout.size());
+            let is_kept = |at: usize| !(from..from + length).contains(&at);
+            let wrong = (0..bytes.len()).find(|&at| bytes[at] != u8::from(is_kept(at)));
+            assert_eq!(wrong, None, "pages given back are zero, and the others as they were");
+            std::alloc::dealloc(block, layout);
         }
     }
 
