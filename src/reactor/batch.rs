@@ -8,9 +8,10 @@
 //! requests name are looked ahead for in the same two steps.
 
 use crate::commands::table::CommandSpec;
+use crate::commands::table::key_spec::ArgRange;
 use crate::hashing::hash_bytes;
 use crate::keyspace::{EntryRef, Keyspace};
-use crate::resp::request::{Args, Span};
+use crate::resp::request::{Args, Limits, Parser, ProtocolError, Span, Step};
 use crate::server::dispatch::look_up;
 use crate::table::{Lines, Wanted};
 
@@ -41,6 +42,15 @@ pub struct Arrival {
     pub source: Source,
     /// Where its bytes begin in that source.
     pub begin: usize,
+}
+
+/// Why no more requests of an input were gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gathered {
+    /// All whole ones were.
+    All,
+    /// The batch has to run first.
+    Full,
 }
 
 /// A parsed request that waits to be run.
@@ -77,20 +87,71 @@ impl Batch {
         self.names_elements = false;
     }
 
+    /// Parses and adds requests of one connection's input until the batch is full or no whole one is left; `arrival`
+    /// begins behind the last one added then. Nothing of what decides about a request changes before the batch runs.
+    ///
+    /// # Errors
+    /// What is wrong with the request where `arrival` begins; all before it were added.
+    pub fn gather(
+        &mut self,
+        input: &mut [u8],
+        arrival: &mut Arrival,
+        limits: Limits,
+        keys: Lines<'_>,
+    ) -> Result<Gathered, ProtocolError> {
+        // A stranger's request runs at once: if it is AUTH, what follows may be larger.
+        let most = if limits.unauthenticated { 1 } else { BATCH };
+        let (mut parser, mut pos) = (Parser::default(), arrival.begin);
+        while pos < input.len() {
+            let first_span = self.spans.len();
+            match parser.step(input, &mut pos, &mut self.spans, None, limits) {
+                Ok(Step::Request) => {}
+                Ok(Step::Incomplete | Step::Big) => {
+                    self.spans.truncate(first_span);
+                    break;
+                }
+                Err(error) => {
+                    self.spans.truncate(first_span);
+                    return Err(error);
+                }
+            }
+            self.push(*arrival, first_span, false, input, keys);
+            arrival.begin = pos;
+            if self.requests.len() >= most {
+                return Ok(Gathered::Full);
+            }
+        }
+        Ok(Gathered::All)
+    }
+
     /// Adds the request whose spans begin at `first_span` and are the last ones pushed: looks up its command, hashes its
-    /// keys and notes which lines of the table they will need. `input` has its bytes, but not those of big arguments.
+    /// keys and notes which lines of the table they will need. `input` has its bytes, but not those of big arguments. Without
+    /// spans it was an empty line, which asks for nothing.
+    #[inline(always)]
     pub fn push(&mut self, arrival: Arrival, first_span: usize, has_bigs: bool, input: &[u8], keys: Lines<'_>) {
+        if self.spans.len() == first_span {
+            return;
+        }
         let first_hash = self.hashes.len();
         let args = Args::new(input, &self.spans[first_span..], &[]);
         let spec = if has_bigs { None } else { look_up(args.at(0)) };
-        if let Some(places) = spec.and_then(CommandSpec::simple_keys) {
-            for index in places.indices(args.len()).take(KEYS_AHEAD) {
-                let hash = hash_bytes(args.at(index));
-                keys.want_bucket(hash, &mut self.wanted);
-                self.hashes.push(hash);
+        let (wanted, hashes) = (&mut self.wanted, &mut self.hashes);
+        let mut want = |key: &[u8]| {
+            let hash = hash_bytes(key);
+            keys.want_bucket(hash, wanted);
+            hashes.push(hash);
+        };
+        if let Some(spec) = spec {
+            match spec.simple_keys() {
+                Some(ArgRange::FIRST) if args.len() > 1 => want(args.at(1)),
+                Some(places) => {
+                    let ahead = places.indices(args.len()).take(KEYS_AHEAD);
+                    ahead.for_each(|index| want(args.at(index)));
+                }
+                None => {}
             }
+            self.names_elements |= !spec.elements.is_none();
         }
-        self.names_elements |= spec.is_some_and(|spec| !spec.elements.is_none());
         self.requests.push(Pending {
             arrival,
             spec,

@@ -39,7 +39,7 @@ use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use super::alarm::Alarm;
-use super::batch::{Arrival, Batch, Source};
+use super::batch::{Arrival, Batch, Gathered, Source};
 use super::channel::Channels;
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::dialer::Dialer;
@@ -47,7 +47,7 @@ use super::listener::Listener;
 use super::patience::Patience;
 use super::process::{Signals, unix_now, until};
 use crate::resp::pool::ReplyPool;
-use crate::resp::request::{Limits, Parser, Step};
+use crate::resp::request::{Limits, Step};
 use crate::server::core::{Core, Effect};
 use crate::server::dispatch::{Executor, Request, Verdict};
 use crate::server::session::{ReplyMode, SessionIndex};
@@ -536,39 +536,35 @@ impl Reactor {
     fn parse_arena(&mut self, at: usize) {
         let Received {
             connection: index,
-            mut start,
+            start,
             end,
             ..
         } = self.received[at];
-        let (mut parser, mut pos) = (Parser::default(), start);
-        let mut limits = self.limits(index);
-        let mut runnable = self.may_run(at);
+        let mut arrival = Arrival {
+            connection: index,
+            received: at,
+            source: Source::Arena,
+            begin: start,
+        };
         // What CLIENT LIST shows of a client that asks; `settle` tells what is left.
         self.core.session(SessionIndex(index)).input_len = end - start;
-        while pos < end && runnable {
-            let first = self.batch.spans.len();
-            match parser.step(&mut self.arena[..end], &mut pos, &mut self.batch.spans, None, limits) {
-                Ok(Step::Request) => {
-                    if self.gather(at, start, first, false) {
-                        // What ran may have blocked the client, or let it in.
-                        (limits, runnable) = (self.limits(index), self.may_run(at));
-                    }
-                    start = pos;
-                }
-                Ok(Step::Incomplete | Step::Big) => {
-                    // The rest moves to a buffer of the connection's own and is parsed there from the request's start.
-                    self.batch.spans.truncate(first);
-                    break;
-                }
+        while arrival.begin < end && self.may_run(at) {
+            // What runs may let the client in, or have it select another database.
+            let limits = self.limits(index);
+            let database = self.core.database_of(SessionIndex(index));
+            let keys = self.core.keyspace.db(database).lines();
+            match self.batch.gather(&mut self.arena[..end], &mut arrival, limits, keys) {
+                Ok(Gathered::Full) => self.run_batch(),
+                // The rest moves to a buffer of the connection's own and is parsed there from the request's start.
+                Ok(Gathered::All) => break,
                 Err(error) => {
-                    self.batch.spans.truncate(first);
                     self.protocol_error(index, &error);
-                    start = end;
+                    arrival.begin = end;
                     break;
                 }
             }
         }
-        self.received[at].start = start;
+        self.received[at].start = arrival.begin;
     }
 
     /// A connection with something left from earlier: its own buffer, and a parser that knows how far it got.
@@ -638,29 +634,24 @@ impl Reactor {
         held.is_none() && self.core.session(SessionIndex(connection)).is_runnable()
     }
 
-    /// Puts a parsed request into the batch, and runs the batch when it is full: true if it ran. Empty lines ask for
-    /// nothing.
-    fn gather(&mut self, at: usize, begin: usize, first_span: usize, has_bigs: bool) -> bool {
+    /// Puts a request that was parsed in its connection's own buffer into the batch, and runs the batch when it is full.
+    fn gather(&mut self, at: usize, begin: usize, first_span: usize, has_bigs: bool) {
         let Received { connection, source, .. } = self.received[at];
-        if self.batch.spans.len() > first_span {
-            let arrival = Arrival {
-                connection,
-                received: at,
-                source,
-                begin,
-            };
-            let input = input_of(&self.arena, &self.connections, arrival);
-            let database = self.core.database_of(SessionIndex(connection));
-            let keys = self.core.keyspace.db(database).lines();
-            self.batch.push(arrival, first_span, has_bigs, input, keys);
-        }
-        // A stranger's request runs at once: if it is AUTH, what follows may be larger.
+        let arrival = Arrival {
+            connection,
+            received: at,
+            source,
+            begin,
+        };
+        let input = input_of(&self.arena, &self.connections, arrival);
+        let database = self.core.database_of(SessionIndex(connection));
+        let keys = self.core.keyspace.db(database).lines();
+        self.batch.push(arrival, first_span, has_bigs, input, keys);
+        // As in `Batch::gather`.
         let is_stranger = self.core.must_authenticate(SessionIndex(connection));
-        let full = (self.batch.is_full() || is_stranger) && !has_bigs;
-        if full {
+        if (self.batch.is_full() || is_stranger) && !has_bigs {
             self.run_batch();
         }
-        full
     }
 
     /// Runs a request with big arguments at once: they are its connection's only ones. False if it was held back; it is

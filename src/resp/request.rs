@@ -248,6 +248,7 @@ impl Parser {
     ///
     /// The spans are offsets into `input` as a whole. Inline commands with quotes are unescaped in place, which is
     /// why `input` is mutable. `bigs` is only given where the caller can read into big buffers.
+    #[inline(always)]
     pub fn step(
         &mut self,
         input: &mut [u8],
@@ -257,23 +258,48 @@ impl Parser {
         limits: Limits,
     ) -> Result<Step, ProtocolError> {
         if self.left == 0 {
-            match input.get(*pos) {
-                None => return Ok(Step::Incomplete),
-                Some(b'*') => {}
-                Some(_) => return inline(input, pos, spans),
-            }
-            let Some((count, next)) = count(input, *pos)? else {
-                return Ok(Step::Incomplete);
+            let (count, next) = match short_header(input, *pos, b'*') {
+                Some(known) => known,
+                None => match input.get(*pos) {
+                    None => return Ok(Step::Incomplete),
+                    Some(b'*') => match count(input, *pos)? {
+                        Some(known) => known,
+                        None => return Ok(Step::Incomplete),
+                    },
+                    Some(_) => return inline(input, pos, spans),
+                },
             };
             if limits.unauthenticated && count > 10 {
                 return Err(ProtocolError::UnauthenticatedMultibulkLength);
             }
-            *pos = next;
-            self.left = count;
+            (*pos, self.left) = (next, count);
         }
-        self.bulks(input, pos, spans, bigs, limits)
+        if self.bulk.is_none() {
+            self.short_bulks(input, pos, spans, limits);
+        }
+        match self.left {
+            0 => Ok(Step::Request),
+            _ => self.bulks(input, pos, spans, bigs, limits),
+        }
     }
 
+    /// Takes bulks as long as they are of the common kind: whole, of at most 99 bytes, and not at the input's very end.
+    #[inline]
+    fn short_bulks(&mut self, input: &[u8], pos: &mut usize, spans: &mut Vec<Span>, limits: Limits) {
+        let (mut at, mut left) = (*pos, self.left);
+        while left > 0
+            && let Some((len, start)) = short_header(input, at, b'$')
+            && len <= limits.bulk_len
+            && input.len() - start >= len + 2
+        {
+            spans.push(Span::new(start, len));
+            at = start + len + 2;
+            left -= 1;
+        }
+        (*pos, self.left) = (at, left);
+    }
+
+    #[inline(never)]
     fn bulks(
         &mut self,
         input: &[u8],
@@ -322,17 +348,26 @@ impl Parser {
     }
 }
 
-/// How many arguments the request at `pos` has, and where they begin; nothing while the line's end is not here.
+/// What most headers say: `kind` and a number of one digit or two; and where what follows begins. Nothing for all others,
+/// and for the last bytes of an input: the eight bytes at `pos` are looked at in one register.
 #[inline]
-fn count(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
-    match short_number(input, pos) {
-        Some(known) => Ok(Some(known)),
-        None => long_count(input, pos),
+fn short_header(input: &[u8], pos: usize, kind: u8) -> Option<(usize, usize)> {
+    let word = u64::from_le_bytes(*input.get(pos..)?.first_chunk()?);
+    let byte = |at: u32| (word >> (8 * at)) as u8;
+    let (ten, one) = (byte(1).wrapping_sub(b'0'), byte(2).wrapping_sub(b'0'));
+    if byte(0) != kind || ten > 9 {
+        return None;
     }
+    if byte(2) == b'\r' {
+        return Some((usize::from(ten), pos + 4));
+    }
+    let is_plain = ten > 0 && one <= 9 && byte(3) == b'\r';
+    is_plain.then(|| (usize::from(ten) * 10 + usize::from(one), pos + 5))
 }
 
+/// How many arguments the request at `pos` has, and where they begin; nothing while the line's end is not here.
 #[inline(never)]
-fn long_count(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
+fn count(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
     let Some((line, next)) = header(input, pos, ProtocolError::TooBigMultibulkCount)? else {
         return Ok(None);
     };
@@ -344,33 +379,14 @@ fn long_count(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, Protoc
 }
 
 /// The length of the bulk at `pos`, and where its bytes begin; nothing while the line's end is not here.
-#[inline]
-fn bulk_len(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
-    match short_number(input, pos) {
-        Some(known) if input[pos] == b'$' => Ok(Some(known)),
-        _ => long_bulk_len(input, pos),
-    }
-}
-
 #[inline(never)]
-fn long_bulk_len(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
+fn bulk_len(input: &[u8], pos: usize) -> Result<Option<(usize, usize)>, ProtocolError> {
     let Some((line, next)) = bulk_header(input, pos)? else {
         return Ok(None);
     };
     match parse_i64(line).map(usize::try_from) {
         Some(Ok(len)) => Ok(Some((len, next))),
         _ => Err(ProtocolError::InvalidBulkLength),
-    }
-}
-
-/// What most lines say behind the type byte at `pos`: a number of one digit or two; and where the next line starts.
-#[inline]
-fn short_number(input: &[u8], pos: usize) -> Option<(usize, usize)> {
-    let digit = |byte: u8| usize::from(byte - b'0');
-    match *input.get(pos + 1..)? {
-        [one @ b'0'..=b'9', b'\r', _, ..] => Some((digit(one), pos + 4)),
-        [ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ..] => Some((digit(ten) * 10 + digit(one), pos + 5)),
-        _ => None,
     }
 }
 
@@ -407,6 +423,7 @@ fn bulk_header(input: &[u8], pos: usize) -> Result<Option<(&[u8], usize)>, Proto
     }
 }
 
+#[inline(never)]
 fn inline(input: &mut [u8], pos: &mut usize, spans: &mut Vec<Span>) -> Result<Step, ProtocolError> {
     let start = *pos;
     let Some(end) = memchr(b'\n', &input[start..]) else {
@@ -629,6 +646,13 @@ mod tests {
             let want = known.map(|len| Some((len, line.len())));
             assert_eq!(read(line.len()), want.ok_or(ProtocolError::InvalidBulkLength), "{text}");
             (0..line.len()).for_each(|to| assert_eq!(read(to), Ok(None), "{text} to {to}"));
+            // In one register, if it is short; never across the input's end.
+            let followed = format!("{line}12345678");
+            let short = short_header(followed.as_bytes(), 0, b'$');
+            let is_short = ["0", "7", "10", "42"].contains(&text);
+            assert_eq!(short, known.filter(|_| is_short).map(|len| (len, line.len())), "{text}");
+            assert_eq!(short_header(followed.as_bytes(), 0, b'*'), None);
+            assert_eq!(short_header(&followed.as_bytes()[..7], 0, b'$'), None);
             let counted = count(format!("*{text}\r\n").as_bytes(), 0);
             let want = known
                 .filter(|&count| count <= i32::MAX as usize)

@@ -40,18 +40,14 @@ impl<'a> Context<'a> {
     pub fn key<'k>(&self, args: &Args<'k>, index: usize) -> Key<'k> {
         let bytes = args.at(index);
         let range = self.spec.legacy_range;
-        let first = range.first as usize;
-        if index >= first && range.step > 0 {
-            let (behind, step) = (index - first, range.step as usize);
-            let position = if step == 1 {
-                Some(behind)
-            } else {
-                (behind % step == 0).then(|| behind / step)
-            };
-            if let Some(&hash) = position.and_then(|position| self.hashes.get(position)) {
-                debug_assert_eq!(hash, crate::hashing::hash_bytes(bytes));
-                return Key { bytes, hash };
-            }
+        let position = if index == range.first as usize {
+            Some(0)
+        } else {
+            range.position(index)
+        };
+        if let Some(&hash) = position.and_then(|position| self.hashes.get(position)) {
+            debug_assert_eq!(hash, crate::hashing::hash_bytes(bytes));
+            return Key { bytes, hash };
         }
         Key::new(bytes)
     }

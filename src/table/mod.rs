@@ -327,8 +327,11 @@ impl Lines<'_> {
         for _ in 0..buckets.len() {
             let bucket = &buckets[at];
             let matches = bucket.matches(tag);
-            matches.for_each(|position| wanted.entry(bucket.cell(position)));
-            if !matches.is_empty() || !bucket.passed() {
+            if !matches.is_empty() {
+                // First, for this is what mostly happens: whether others passed here is as good as random.
+                return matches.for_each(|position| wanted.entry(bucket.cell(position)));
+            }
+            if !bucket.passed() {
                 return;
             }
             at = next_bucket(at, buckets.len());

@@ -92,6 +92,8 @@ pub struct ArgRange {
 
 impl ArgRange {
     pub const NONE: ArgRange = ArgRange::every(0, 0, 0);
+    /// Nothing but the first argument behind the name: what most commands with keys have.
+    pub const FIRST: ArgRange = ArgRange::every(1, 1, 1);
 
     /// Every `step`th argument from `first` to `last`.
     const fn every(step: i16, first: i16, last: i16) -> ArgRange {
@@ -112,6 +114,17 @@ impl ArgRange {
             argc.min(self.last as usize + 1)
         };
         (self.first as usize..end).step_by(self.step.max(1) as usize)
+    }
+
+    /// Which one of this range the argument at `index` is, if it is one. The range's end is not looked at.
+    pub fn position(self, index: usize) -> Option<usize> {
+        let behind = index.checked_sub(self.first as usize)?;
+        let step = usize::try_from(self.step).ok().filter(|&step| step > 0)?;
+        if step == 1 {
+            // Spares the division.
+            return Some(behind);
+        }
+        (behind % step == 0).then(|| behind / step)
     }
 
     /// What the specs say as one range: that of the first fixed spec, and of those that continue it without a gap
