@@ -218,7 +218,7 @@ fn log_entries(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ctx.reply.array(count.min(entries.len()));
     for entry in entries.take(count) {
         let age = now.since(entry.created) as f64 / 1000.0;
-        reply_entry(&mut ctx.reply, entry, age);
+        reply_entry(ctx.reply, entry, age);
     }
     Ok(())
 }
@@ -279,6 +279,6 @@ fn save(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
 
 /// ACL HELP
 fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help::help(args.at(0), "acl", &mut ctx.reply);
+    help::help(args.at(0), "acl", ctx.reply);
     Ok(())
 }

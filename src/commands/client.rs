@@ -290,7 +290,7 @@ fn wrong_form(subcommand: &str) -> Failure {
 
 /// CLIENT HELP
 fn client_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help(args.at(0), "client", &mut ctx.reply);
+    help(args.at(0), "client", ctx.reply);
     Ok(())
 }
 

@@ -72,7 +72,7 @@ fn reply_entries(ctx: &mut Context<'_>, kind: Kind, count: usize) {
     let log = ctx.core.command_logs.of(kind);
     ctx.reply.array(count.min(log.len()));
     for entry in log.iter().take(count) {
-        reply_entry(&mut ctx.reply, entry);
+        reply_entry(ctx.reply, entry);
     }
 }
 
@@ -107,7 +107,7 @@ fn reset(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// SLOWLOG HELP, COMMANDLOG HELP
 fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let (container, _) = ctx.spec.name.split_once('|').unwrap_or_default();
-    help::help(args.at(0), container, &mut ctx.reply);
+    help::help(args.at(0), container, ctx.reply);
     Ok(())
 }
 

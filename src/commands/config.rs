@@ -204,7 +204,7 @@ fn resetstat(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
 
 /// CONFIG HELP
 fn config_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help(args.at(0), "config", &mut ctx.reply);
+    help(args.at(0), "config", ctx.reply);
     Ok(())
 }
 

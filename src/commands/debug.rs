@@ -38,7 +38,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         (b"digest-value", 2..) => digests_of_values(ctx, args),
         (b"error", 3) => Err(Failure(args.at(2).to_vec().into())),
         (b"help", 2) => {
-            help::help_reply(args.at(0), HELP, &mut ctx.reply);
+            help::help_reply(args.at(0), HELP, ctx.reply);
             Ok(())
         }
         (b"htstats", 3) => table_statistics(ctx, args.at(2)),
@@ -52,7 +52,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         (b"panic", 2) => panic!("somebody asked for it with DEBUG PANIC"),
         (b"pause-cron", 3) => pause_cron(ctx, args.at(2)),
         (b"populate", 3..=5) => populate(ctx, args),
-        (b"protocol", 3) => protocol(args.at(2), &mut ctx.reply),
+        (b"protocol", 3) => protocol(args.at(2), ctx.reply),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(ctx, args.at(2)),
         (b"reload", 2..) => reload(ctx, args),
         (b"replicate", 3..) => replicate(ctx, args),

@@ -138,7 +138,7 @@ fn list(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let libraries: Vec<&Library> = all.filter(is_meant).collect();
     ctx.reply.array(libraries.len());
     for library in libraries {
-        show(library, with_code, &mut ctx.reply);
+        show(library, with_code, ctx.reply);
     }
     Ok(())
 }
@@ -255,6 +255,6 @@ fn restore(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// FUNCTION HELP
 fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help_of(args.at(0), "function", &mut ctx.reply);
+    help_of(args.at(0), "function", ctx.reply);
     Ok(())
 }

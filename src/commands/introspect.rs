@@ -31,7 +31,7 @@ pub const COMMANDS: Family = &[
 
 /// COMMAND [subcommand [argument ...]]
 fn run(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    command(&args.to_vec(), &mut ctx.reply);
+    command(&args.to_vec(), ctx.reply);
     Ok(())
 }
 

@@ -251,7 +251,7 @@ fn advice(core: &Core) -> Vec<String> {
 
 /// LATENCY HELP
 fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help::help(args.at(0), "latency", &mut ctx.reply);
+    help::help(args.at(0), "latency", ctx.reply);
     Ok(())
 }
 

@@ -76,7 +76,7 @@ fn lcs(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let rows = Rows::compute(&a, &b);
     if options.ranges {
-        reply_ranges(&mut ctx.reply, &rows, options);
+        reply_ranges(ctx.reply, &rows, options);
     } else {
         ctx.reply.bulk(rows.subsequence());
     }

@@ -110,7 +110,7 @@ fn move_one(ctx: &mut Context<'_>, args: &Args<'_>, ends: Ends) -> Result<bool, 
         return Ok(false);
     };
     if source.bytes == destination.bytes {
-        rotate(&mut list, ends, &mut ctx.reply);
+        rotate(&mut list, ends, ctx.reply);
         told_moved(ctx, source, destination, ends, false);
         return Ok(true);
     }

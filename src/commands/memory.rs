@@ -55,7 +55,7 @@ fn stats(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
     let figures = Figures::measure(ctx.core);
     let (before, after) = (before_databases(&figures), after_databases(&figures));
     ctx.reply.map(before.len() + figures.databases.len() + after.len());
-    reply_statistics(&mut ctx.reply, &before);
+    reply_statistics(ctx.reply, &before);
     for (index, bytes) in &figures.databases {
         ctx.reply.bulk(format!("db.{index}"));
         ctx.reply.map(3);
@@ -68,7 +68,7 @@ fn stats(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
             ctx.reply.len(bytes);
         }
     }
-    reply_statistics(&mut ctx.reply, &after);
+    reply_statistics(ctx.reply, &after);
     Ok(())
 }
 
@@ -213,7 +213,7 @@ fn purge(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
 
 /// MEMORY HELP
 fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help::help(args.at(0), "memory", &mut ctx.reply);
+    help::help(args.at(0), "memory", ctx.reply);
     Ok(())
 }
 

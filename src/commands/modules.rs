@@ -36,7 +36,7 @@ fn unload(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
 
 /// MODULE HELP
 fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help::help(args.at(0), "module", &mut ctx.reply);
+    help::help(args.at(0), "module", ctx.reply);
     Ok(())
 }
 

@@ -132,7 +132,7 @@ fn freq(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// OBJECT HELP
 fn object_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help(args.at(0), "object", &mut ctx.reply);
+    help(args.at(0), "object", ctx.reply);
     Ok(())
 }
 

@@ -174,7 +174,7 @@ fn numpat(ctx: &mut Context<'_>, _: Args<'_>) -> Outcome {
 
 /// PUBSUB HELP
 fn pubsub_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help(args.at(0), "pubsub", &mut ctx.reply);
+    help(args.at(0), "pubsub", ctx.reply);
     Ok(())
 }
 

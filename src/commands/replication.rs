@@ -72,7 +72,7 @@ fn replicaof(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// ROLE
 fn role(ctx: &mut Context<'_>, _args: Args<'_>) -> Outcome {
     if let Some(link) = &ctx.core.replication.link {
-        link::write_role(ctx.core, link, &mut ctx.reply);
+        link::write_role(ctx.core, link, ctx.reply);
         return Ok(());
     }
     let mut replicas = ctx.core.replica_lines();

@@ -105,7 +105,7 @@ fn walk(mut cursor: u64, count: usize, mut step: impl FnMut(u64, &mut usize) -> 
 }
 
 fn nothing(ctx: &mut Context<'_>) -> Outcome {
-    Found::default().reply(0, &mut ctx.reply);
+    Found::default().reply(0, ctx.reply);
     Ok(())
 }
 
@@ -144,7 +144,7 @@ fn hscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             })
         }),
     };
-    found.reply(next, &mut ctx.reply);
+    found.reply(next, ctx.reply);
     Ok(())
 }
 
@@ -174,7 +174,7 @@ fn sscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             })
         }),
     };
-    found.reply(next, &mut ctx.reply);
+    found.reply(next, ctx.reply);
     Ok(())
 }
 
@@ -208,7 +208,7 @@ fn zscan(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             })
         }),
     };
-    found.reply(next, &mut ctx.reply);
+    found.reply(next, ctx.reply);
     Ok(())
 }
 

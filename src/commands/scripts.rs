@@ -137,7 +137,7 @@ fn debug(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// SCRIPT HELP
 fn help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help_of(args.at(0), "script", &mut ctx.reply);
+    help_of(args.at(0), "script", ctx.reply);
     Ok(())
 }
 

@@ -69,7 +69,7 @@ fn reply_string_or_null(reply: &mut Reply, entry: Option<EntryRef<'_>>) -> Outco
 fn get(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args, 1);
     let entry = ctx.core.read(ctx.database, key);
-    reply_string_or_null(&mut ctx.reply, entry)
+    reply_string_or_null(ctx.reply, entry)
 }
 
 /// SET key value [NX | XX | IFEQ comparison] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]
@@ -85,7 +85,7 @@ fn set(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let deadline = options.deadline(ctx.now(), "set")?;
     let is_met = if options.get {
         let entry = ctx.core.read(ctx.database, key);
-        reply_string_or_null(&mut ctx.reply, entry)?;
+        reply_string_or_null(ctx.reply, entry)?;
         options.condition.is_met_by(entry)?
     } else {
         is_met(ctx, key, options.condition)?
@@ -198,7 +198,7 @@ fn psetex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn getset(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args, 1);
     let entry = ctx.core.read(ctx.database, key);
-    reply_string_or_null(&mut ctx.reply, entry)?;
+    reply_string_or_null(ctx.reply, entry)?;
     ctx.core
         .put(ctx.database, key, string_value(args.at(2)), Deadline::Clear);
     ctx.changed(Class::STRING, "set", key.bytes);
@@ -211,7 +211,7 @@ fn getdel(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = ctx.key(&args, 1);
     let entry = ctx.core.read(ctx.database, key);
     let present = entry.is_some();
-    reply_string_or_null(&mut ctx.reply, entry)?;
+    reply_string_or_null(ctx.reply, entry)?;
     if present {
         ctx.core.delete(ctx.database, key);
         ctx.changed(Class::GENERIC, "del", key.bytes);
@@ -262,7 +262,7 @@ fn getex(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let deadline = deadline
         .map(|(form, value)| form.positive_deadline(value, now, "getex"))
         .transpose()?;
-    reply_string(&mut ctx.reply, entry)?;
+    reply_string(ctx.reply, entry)?;
     match deadline {
         Some(at) if at <= gone_by => {
             ctx.core.delete(ctx.database, key);
@@ -290,7 +290,7 @@ fn mget(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     for index in 1..args.len() {
         let key = ctx.key(&args, index);
         let entry = ctx.core.read(ctx.database, key);
-        if entry.is_none_or(|entry| reply_string(&mut ctx.reply, entry).is_err()) {
+        if entry.is_none_or(|entry| reply_string(ctx.reply, entry).is_err()) {
             ctx.reply.null();
         }
     }

@@ -71,7 +71,7 @@ fn run(ctx: &mut Context<'_>, requests: Vec<OwnedRequest>) {
         told: Reply::default(),
         started: Stopwatch::read(),
     };
-    match queue.go_on(ctx.core, ctx.session, &mut ctx.reply) {
+    match queue.go_on(ctx.core, ctx.session, ctx.reply) {
         Ok(told) => ctx.session().reply.bytes = told,
         Err(queue) => ctx.core.postpone(queue),
     }

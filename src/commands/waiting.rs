@@ -24,7 +24,7 @@ fn wait(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let timeout = timeout_millis(args.at(2), ctx.now())?;
     let safety = ctx.core.safety_of(ctx.session);
     if safety.replicas as i64 >= replicas || ctx.core.in_transaction {
-        Nothing::Replicas.write(&mut ctx.reply, safety);
+        Nothing::Replicas.write(ctx.reply, safety);
         return Ok(());
     }
     wait_for_safety(ctx, timeout, Nothing::Replicas)
@@ -51,7 +51,7 @@ fn waitaof(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let safety = ctx.core.safety_of(ctx.session);
     let is_enough = safety.synced_replicas as i64 >= replicas && (local == 0 || safety.is_local);
     if is_enough || ctx.core.in_transaction {
-        Nothing::SafePlaces.write(&mut ctx.reply, safety);
+        Nothing::SafePlaces.write(ctx.reply, safety);
         return Ok(());
     }
     wait_for_safety(ctx, timeout, Nothing::SafePlaces)

@@ -364,7 +364,7 @@ impl Context<'_> {
     pub fn wait(&mut self, wait: Wait) -> Outcome {
         if self.core.in_transaction {
             let safety = self.core.safety_of(self.session);
-            wait.on_timeout.write(&mut self.reply, safety);
+            wait.on_timeout.write(self.reply, safety);
             return Ok(());
         }
         if self.core.waiting.retry != Retry::No {

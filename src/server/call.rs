@@ -57,13 +57,12 @@ impl Core {
             session: index,
             database,
             spec,
-            reply: std::mem::take(reply),
+            reply,
             hashes,
             args,
             big,
         };
         let outcome = handler(&mut context, args);
-        *reply = context.reply;
         self.caller = caller;
         let is_left = self.session(index).blocked == Some(Blocked::Running);
         if is_left {

@@ -17,7 +17,7 @@ pub struct Context<'a> {
     pub session: SessionIndex,
     pub database: usize,
     pub spec: &'static CommandSpec,
-    pub reply: Reply,
+    pub reply: &'a mut Reply,
     /// Hashes of the keys at the command's first, second ... key position, made when they were prefetched.
     pub hashes: &'a [u64],
     /// The command line, name included.

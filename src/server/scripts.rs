@@ -313,7 +313,7 @@ pub fn run(ctx: &mut Context<'_>, start: &Start<'_>) -> Result<(), Failure> {
     let begun = ctx.core.scripts.engine(start.kind)?.begin(&invocation);
     begun.map_err(|error| Failure::from(format!("ERR {error}")))?;
     if ctx.core.drive(&mut run, Answer::GoOn) {
-        ctx.core.take_script_reply(run.kind, &mut ctx.reply);
+        ctx.core.take_script_reply(run.kind, ctx.reply);
         return Ok(());
     }
     let is_silent = ctx.session().reply_mode != ReplyMode::On;

@@ -127,7 +127,7 @@ fn for_each_place(ctx: &mut Context<'_>, args: Args<'_>, write: impl Fn(&mut Rep
     ctx.reply.array(members.len());
     for member in members {
         let score = zset.and_then(|zset| zset.score(member));
-        write(&mut ctx.reply, score.map(Point::from_score));
+        write(ctx.reply, score.map(Point::from_score));
     }
     Ok(())
 }

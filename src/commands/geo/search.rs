@@ -368,9 +368,7 @@ fn run(ctx: &mut Context<'_>, args: Args<'_>, command: Command) -> Outcome {
     };
     let Some(destination) = options.destination else {
         ctx.reply.array(found.len());
-        found
-            .iter()
-            .for_each(|found| options.write(&mut ctx.reply, found, unit));
+        found.iter().for_each(|found| options.write(ctx.reply, found, unit));
         return Ok(());
     };
     let count = found.len();

@@ -61,7 +61,7 @@ fn pop(ctx: &mut Context<'_>, args: Args<'_>, extreme: Extreme) -> Outcome {
     let count = args.get(2).map(positive).transpose()?;
     // Without a count even RESP3 gets one member and its score side by side.
     let shape = match count {
-        Some(_) => Shape::with_scores(&ctx.reply),
+        Some(_) => Shape::with_scores(ctx.reply),
         None => Shape::Flat,
     };
     let (key, most) = (ctx.key(&args, 1), count.unwrap_or(1) as usize);

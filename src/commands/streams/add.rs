@@ -151,7 +151,7 @@ pub fn xadd(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             added
         }
     };
-    reply_id(&mut ctx.reply, id);
+    reply_id(ctx.reply, id);
     ctx.changed(Class::STREAM, "xadd", key.bytes);
     if trimmed > 0 {
         ctx.notify(Class::STREAM, "xtrim", key.bytes);

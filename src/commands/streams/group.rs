@@ -150,6 +150,6 @@ pub fn delconsumer(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// XGROUP HELP
 pub fn xgroup_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help(args.at(0), "xgroup", &mut ctx.reply);
+    help(args.at(0), "xgroup", ctx.reply);
     Ok(())
 }

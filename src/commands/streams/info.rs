@@ -196,6 +196,6 @@ pub fn consumers(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// XINFO HELP
 pub fn xinfo_help(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
-    help(args.at(0), "xinfo", &mut ctx.reply);
+    help(args.at(0), "xinfo", ctx.reply);
     Ok(())
 }

@@ -65,8 +65,8 @@ pub fn xpending(ctx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(no_group(key.bytes, name, ""));
     };
     match query {
-        Some(query) => query.answer(group, now, &mut ctx.reply),
-        None => summarize(group, &mut ctx.reply),
+        Some(query) => query.answer(group, now, ctx.reply),
+        None => summarize(group, ctx.reply),
     }
     Ok(())
 }
