@@ -730,19 +730,22 @@ impl Reactor {
             if received.held.is_some() {
                 continue;
             }
-            if !executor.core.session(index).is_runnable() {
-                received.held = Some(arrival.begin);
-                continue;
-            }
-            if executor.core.replication.is_primary(index) && request.spec.is_some_and(|spec| spec.name == "multi") {
-                let end = match arrival.source {
-                    Source::Arena => received.end,
-                    Source::Own => connections[arrival.connection]
-                        .partial
-                        .as_ref()
-                        .map_or(0, |partial| partial.input.len()),
-                };
-                executor.core.note_primary_multi(end - arrival.begin);
+            if !executor.is_clear_for(index) {
+                if !executor.core.session(index).is_runnable() {
+                    received.held = Some(arrival.begin);
+                    continue;
+                }
+                let is_multi = request.spec.is_some_and(|spec| spec.name == "multi");
+                if is_multi && executor.core.replication.is_primary(index) {
+                    let end = match arrival.source {
+                        Source::Arena => received.end,
+                        Source::Own => connections[arrival.connection]
+                            .partial
+                            .as_ref()
+                            .map_or(0, |partial| partial.input.len()),
+                    };
+                    executor.core.note_primary_multi(end - arrival.begin);
+                }
             }
             let (input, bigs): (&[u8], &mut Vec<Vec<u8>>) = match arrival.source {
                 Source::Arena => (arena, no_bigs),

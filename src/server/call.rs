@@ -8,6 +8,7 @@ use super::core::{Core, error_code};
 use super::failure::Outcome;
 use super::session::{Blocked, ReplyMode, SessionIndex};
 use super::stopwatch::{Stopwatch, Ticks};
+use crate::commands::handlers::Handler;
 use crate::commands::table::CommandSpec;
 use crate::commands::table::flags::Flag;
 use crate::crash;
@@ -39,30 +40,18 @@ impl Core {
             session: index,
             spec,
             args,
-            hashes,
-            big,
             started,
+            ..
         } = call;
         let handler = self.handlers.get(spec).expect("only built commands are called");
         let session = self.session(index);
         let (database, no_touch) = (session.database as usize, session.no_touch);
         self.no_touch = no_touch && spec.name != "touch";
         self.writing = spec.flags.contains(Flag::Write);
-        crash::note_call(spec);
         let start_of_reply = reply.bytes.len();
         let dirty = self.begin_recording();
         let caller = self.caller.replace(self.scripts.acting(index));
-        let mut context = Context {
-            core: self,
-            session: index,
-            database,
-            spec,
-            reply,
-            hashes,
-            args,
-            big,
-        };
-        let outcome = handler(&mut context, args);
+        let outcome = self.invoke(call, handler, database, reply);
         self.caller = caller;
         let is_left = self.session(index).blocked == Some(Blocked::Running);
         if is_left {
@@ -99,8 +88,26 @@ impl Core {
         self.account(index, spec, args, outcome, reply, start_of_reply, started)
     }
 
-    /// Counts a call: time, failures, command logs.
+    /// Hands a command to its handler.
     #[inline]
+    pub(super) fn invoke(&mut self, call: Call<'_>, handler: Handler, database: usize, reply: &mut Reply) -> Outcome {
+        crash::note_call(call.spec);
+        let args = call.args;
+        let mut context = Context {
+            core: self,
+            session: call.session,
+            database,
+            spec: call.spec,
+            reply,
+            hashes: call.hashes,
+            args,
+            big: call.big,
+        };
+        handler(&mut context, args)
+    }
+
+    /// Counts a call: time, failures, command logs.
+    #[inline(always)]
     #[allow(clippy::too_many_arguments)] // each a fact of the one call, made in one place
     pub(super) fn account(
         &mut self,
@@ -115,16 +122,10 @@ impl Core {
         if let Err(failure) = &outcome {
             reply.error(&failure.0);
         }
-        let is_counted = std::mem::take(&mut self.scripts.is_error_counted);
-        if reply.bytes.get(start_of_reply) == Some(&b'-') && is_counted {
-            self.stats_of(spec.id).failed += 1;
-        } else if reply.bytes.get(start_of_reply) == Some(&b'-') {
-            let line = &reply.bytes[start_of_reply + 1..];
-            self.count_error(Some(spec), error_code(line), false);
-            if self.session(index).is_primary {
-                self.note_error(index, Some(spec), line);
-            }
+        if reply.bytes.get(start_of_reply) == Some(&b'-') {
+            self.count_failure(index, spec, &reply.bytes[start_of_reply + 1..]);
         }
+        self.scripts.is_error_counted = false;
         let ended = Stopwatch::read();
         let nanos = self.stopwatch.nanos(ended.since(started));
         self.stats.total_commands_processed += 1;
@@ -147,6 +148,19 @@ impl Core {
             self.log_large_reply(index, spec, replied, args);
         }
         ended
+    }
+
+    /// Counts a command that answered with the error `line`.
+    #[cold]
+    fn count_failure(&mut self, index: SessionIndex, spec: &'static CommandSpec, line: &[u8]) {
+        if self.scripts.is_error_counted {
+            self.stats_of(spec.id).failed += 1;
+            return;
+        }
+        self.count_error(Some(spec), error_code(line), false);
+        if self.session(index).is_primary {
+            self.note_error(index, Some(spec), line);
+        }
     }
 
     /// What a command that took long, or any when the log wants all, leaves behind.

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::client_line::client_line;
 use super::command_log::MAX_ARGUMENT;
 use super::core::{Core, error_code};
+use super::express::Way;
 use super::owned::OwnedRequest;
 use super::session::{Blocked, REPLY_BLOCK, ReplyMode, SHORT_REPLY, SessionIndex};
 use super::stopwatch::{Stopwatch, Ticks};
@@ -40,16 +41,18 @@ pub enum Verdict {
 /// Runs requests, holding one session's reply buffer in hand while they are the same session's.
 pub struct Executor<'a> {
     pub core: &'a mut Core,
-    current: Option<SessionIndex>,
-    reply: Reply,
+    pub(super) current: Option<SessionIndex>,
+    /// Whether ordinary commands of the current session may take the short way.
+    pub(super) way: Way,
+    pub(super) reply: Reply,
     /// Buffers for replies, used again from tick to tick.
     pool: &'a mut ReplyPool,
     /// From how many bytes on a reply is set aside.
-    block: usize,
+    pub(super) block: usize,
     /// Where in `reply` the present command's own begins.
     reply_start: usize,
     /// When the last command ended: the next one's start, so that a command costs one reading of the counter.
-    last: Ticks,
+    pub(super) last: Ticks,
 }
 
 impl<'a> Executor<'a> {
@@ -58,6 +61,7 @@ impl<'a> Executor<'a> {
         Executor {
             core,
             current: None,
+            way: Way::Unknown,
             reply: Reply::default(),
             pool,
             block,
@@ -67,11 +71,20 @@ impl<'a> Executor<'a> {
     }
 
     /// Runs one request.
-    #[inline]
+    #[inline(always)]
     pub fn run(&mut self, request: Request<'_>) -> Verdict {
         if self.current != Some(request.session) {
             self.switch(request.session);
         }
+        match self.express(&request) {
+            true => Verdict::Done,
+            false => self.run_checked(request),
+        }
+    }
+
+    /// Runs a request that has to pass all checks.
+    #[inline(never)]
+    fn run_checked(&mut self, request: Request<'_>) -> Verdict {
         let (index, started, argc, spec) = (request.session, self.last, request.spans.len(), request.spec);
         let session = self.core.session(index);
         if session.reply_mode == ReplyMode::SkipNext {
@@ -80,6 +93,9 @@ impl<'a> Executor<'a> {
         self.reply_start = self.reply.bytes.len();
         let pushes = self.core.pushes;
         let verdict = self.checked(request, argc, spec, started);
+        if self.way != Way::Obstructed || !spec.is_some_and(|spec| spec.is_ordinary) {
+            self.way = Way::Unknown;
+        }
         if !self.core.tracking.is_off() {
             self.after_tracked(index, spec);
         }
@@ -170,6 +186,7 @@ impl<'a> Executor<'a> {
             self.reply.bytes = self.pool.take();
         }
         self.current = Some(to);
+        self.way = Way::Unknown;
     }
 
     /// Gives the reply in hand back to its session. Must follow the last request of a tick.

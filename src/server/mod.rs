@@ -11,6 +11,7 @@ pub mod context;
 pub mod core;
 pub mod dispatch;
 mod divergence;
+mod express;
 pub mod failure;
 mod functions;
 pub mod info;

@@ -78,28 +78,21 @@ impl Server {
     /// Runs one command of any client, whose reply stays with its session. Big words come in buffers of their own, as they
     /// do from a socket.
     pub fn run_as(&mut self, session: SessionIndex, words: &[&[u8]]) -> Verdict {
-        let (mut input, mut spans, mut bigs) = (Vec::new(), Vec::new(), Vec::new());
-        for word in words {
-            if word.len() >= BIG_BULK {
-                spans.push(Span::big(bigs.len(), word.len()));
-                bigs.push(word.to_vec());
-                continue;
-            }
-            spans.push(Span::new(input.len(), word.len()));
-            input.extend_from_slice(word);
-        }
-        let request = Request {
-            session,
-            input: &input,
-            spans: &spans,
-            spec: look_up(words[0]),
-            hashes: &[],
-            bigs: &mut bigs,
-        };
         let mut executor = Executor::new(&mut self.core, &mut self.pool);
-        let verdict = executor.run(request);
+        let verdict = run_words(&mut executor, session, words);
         executor.finish();
         verdict
+    }
+
+    /// Runs commands, whose words are divided by spaces, as those of one batch, and gives their replies.
+    pub fn ask_all(&mut self, lines: &[String]) -> String {
+        let mut executor = Executor::new(&mut self.core, &mut self.pool);
+        for line in lines {
+            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            run_words(&mut executor, CLIENT, &words);
+        }
+        executor.finish();
+        self.take_reply()
     }
 
     /// The same for a command whose words are divided by spaces.
@@ -143,4 +136,25 @@ impl Server {
         self.core.outgoing.clear();
         String::from_utf8_lossy(&reply).replace("\r\n", "|")
     }
+}
+
+fn run_words(executor: &mut Executor<'_>, session: SessionIndex, words: &[&[u8]]) -> Verdict {
+    let (mut input, mut spans, mut bigs) = (Vec::new(), Vec::new(), Vec::new());
+    for word in words {
+        if word.len() >= BIG_BULK {
+            spans.push(Span::big(bigs.len(), word.len()));
+            bigs.push(word.to_vec());
+            continue;
+        }
+        spans.push(Span::new(input.len(), word.len()));
+        input.extend_from_slice(word);
+    }
+    executor.run(Request {
+        session,
+        input: &input,
+        spans: &spans,
+        spec: look_up(words[0]),
+        hashes: &[],
+        bigs: &mut bigs,
+    })
 }

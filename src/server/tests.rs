@@ -3,6 +3,7 @@
 
 mod access;
 mod eviction;
+mod express;
 mod faults;
 mod importing;
 mod loading;

@@ -21,7 +21,7 @@ mod specs;
 mod visible;
 
 use docs::Docs;
-use flags::{AclCategories, Flag, Flags, Group};
+use flags::{AclCategories, AclCategory, Flag, Flags, Group};
 use key_spec::{ArgRange, KeySpec};
 use specs::{GROUPS, Row};
 
@@ -56,6 +56,9 @@ pub struct CommandSpec {
     /// Whether the command is Valkey's and none of Redis 8.0.
     pub is_valkeys: bool,
     pub group: Group,
+    /// Whether it does nothing but read or write keys, at once: it changes nothing about its client or the server, waits for
+    /// nothing and runs no other command.
+    pub is_ordinary: bool,
     pub docs: &'static Docs,
     first_subcommand: CommandId,
     subcommand_count: u16,
@@ -210,10 +213,26 @@ const fn spec_of(
         since: row.since,
         is_valkeys: row.is_valkeys,
         group,
+        is_ordinary: is_ordinary(row),
         docs: row.docs,
         first_subcommand: first_subcommand as CommandId,
         subcommand_count: row.subcommands.len() as u16,
     }
+}
+
+const fn is_ordinary(row: &Row) -> bool {
+    const OTHERS: Flags = Flags::of(&[
+        Flag::Admin,
+        Flag::PubSub,
+        Flag::NoScript,
+        Flag::Blocking,
+        Flag::SkipMonitor,
+        Flag::NoMulti,
+        Flag::MovableKeys,
+    ]);
+    let is_of_keys = row.flags.contains(Flag::ReadOnly) || row.flags.contains(Flag::Write);
+    let is_grave = row.categories.contains(AclCategory::Dangerous);
+    is_of_keys && !is_grave && row.flags.bits() & OTHERS.bits() == 0 && row.subcommands.is_empty()
 }
 
 #[cfg(test)]

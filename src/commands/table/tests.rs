@@ -101,3 +101,38 @@ fn elements_stand_behind_the_one_key() {
         );
     }
 }
+
+#[test]
+fn ordinary_commands_do_nothing_but_read_or_write_keys() {
+    let is_ordinary = |name: &&str| lookup(name.as_bytes()).expect("a command").is_ordinary;
+    let ordinary = [
+        "get", "set", "incr", "mget", "mset", "lpush", "sadd", "hset", "zadd", "xadd", "expire", "del", "scan",
+    ];
+    assert!(ordinary.iter().all(is_ordinary));
+    let others = [
+        "ping",
+        "auth",
+        "select",
+        "multi",
+        "exec",
+        "watch",
+        "eval",
+        "fcall",
+        "blpop",
+        "xread",
+        "sort",
+        "keys",
+        "flushall",
+        "subscribe",
+        "publish",
+        "client",
+        "object",
+        "xgroup",
+        "wait",
+        "monitor",
+        "psync",
+        "restore",
+        "shutdown",
+    ];
+    assert!(!others.iter().any(is_ordinary));
+}
