@@ -268,7 +268,12 @@ fn strangers_may_send_only_small_requests() {
         b"HELLO 3 AUTH default wrong\r\nPING\r\n",
         b"NOSUCH\r\nGET\r\nQUIT\r\n",
     ];
-    compare_endings(&[("requirepass", "secret")], &texts.map(<[u8]>::to_vec));
+    // Whole, and read together with what makes a stranger of the client again.
+    let again = b"AUTH secret\r\nPING\r\nRESET\r\n";
+    let mut requests = texts.map(<[u8]>::to_vec).to_vec();
+    requests.push([&again[..], b"*11\r\n", &b"$4\r\nPING\r\n".repeat(11)].concat());
+    requests.push([&again[..], b"*2\r\n$4\r\nECHO\r\n$16385\r\n", &[b'x'; 16385], b"\r\n"].concat());
+    compare_endings(&[("requirepass", "secret")], &requests);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! requests name are looked ahead for in the same two steps.
 
 use crate::commands::table::CommandSpec;
+use crate::commands::table::flags::Flag;
 use crate::commands::table::key_spec::ArgRange;
 use crate::hashing::hash_bytes;
 use crate::keyspace::{EntryRef, Keyspace};
@@ -73,11 +74,15 @@ pub struct Batch {
     wanted: Wanted,
     /// Whether a request names elements of collections.
     names_elements: bool,
+    /// Whether a request may change who its client is, and so what it may send: AUTH, HELLO, RESET.
+    changes_identity: bool,
 }
 
 impl Batch {
+    /// Whether the batch has to run before anything is added.
+    #[inline]
     pub fn is_full(&self) -> bool {
-        self.requests.len() >= BATCH
+        self.requests.len() >= BATCH || self.changes_identity
     }
 
     pub fn clear(&mut self) {
@@ -85,10 +90,11 @@ impl Batch {
         self.spans.clear();
         self.hashes.clear();
         self.names_elements = false;
+        self.changes_identity = false;
     }
 
     /// Parses and adds requests of one connection's input until the batch is full or no whole one is left; `arrival`
-    /// begins behind the last one added then. Nothing of what decides about a request changes before the batch runs.
+    /// begins behind the last one added then. `limits` hold for all of them: what may change these runs before more is parsed.
     ///
     /// # Errors
     /// What is wrong with the request where `arrival` begins; all before it were added.
@@ -99,8 +105,6 @@ impl Batch {
         limits: Limits,
         keys: Lines<'_>,
     ) -> Result<Gathered, ProtocolError> {
-        // A stranger's request runs at once: if it is AUTH, what follows may be larger.
-        let most = if limits.unauthenticated { 1 } else { BATCH };
         let (mut parser, mut pos) = (Parser::default(), arrival.begin);
         while pos < input.len() {
             let first_span = self.spans.len();
@@ -117,7 +121,7 @@ impl Batch {
             }
             self.push(*arrival, first_span, false, input, keys);
             arrival.begin = pos;
-            if self.requests.len() >= most {
+            if self.is_full() {
                 return Ok(Gathered::Full);
             }
         }
@@ -151,6 +155,7 @@ impl Batch {
                 None => {}
             }
             self.names_elements |= !spec.elements.is_none();
+            self.changes_identity |= spec.flags.contains(Flag::NoAuth);
         }
         self.requests.push(Pending {
             arrival,

@@ -647,9 +647,7 @@ impl Reactor {
         let database = self.core.database_of(SessionIndex(connection));
         let keys = self.core.keyspace.db(database).lines();
         self.batch.push(arrival, first_span, has_bigs, input, keys);
-        // As in `Batch::gather`.
-        let is_stranger = self.core.must_authenticate(SessionIndex(connection));
-        if (self.batch.is_full() || is_stranger) && !has_bigs {
+        if self.batch.is_full() && !has_bigs {
             self.run_batch();
         }
     }
