@@ -248,7 +248,7 @@ impl Parser {
     ///
     /// The spans are offsets into `input` as a whole. Inline commands with quotes are unescaped in place, which is
     /// why `input` is mutable. `bigs` is only given where the caller can read into big buffers.
-    #[inline(always)]
+    #[inline(always)] // the caller's loop keeps position and spans in registers then
     pub fn step(
         &mut self,
         input: &mut [u8],

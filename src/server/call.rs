@@ -107,7 +107,7 @@ impl Core {
     }
 
     /// Counts a call: time, failures, command logs.
-    #[inline(always)]
+    #[inline(always)] // ten arguments on the stack cost as much as the counting
     #[allow(clippy::too_many_arguments)] // each a fact of the one call, made in one place
     pub(super) fn account(
         &mut self,

@@ -71,7 +71,7 @@ impl<'a> Executor<'a> {
     }
 
     /// Runs one request.
-    #[inline(always)]
+    #[inline(always)] // only the decision: what it leads to is called
     pub fn run(&mut self, request: Request<'_>) -> Verdict {
         if self.current != Some(request.session) {
             self.switch(request.session);
