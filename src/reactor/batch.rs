@@ -45,15 +45,6 @@ pub struct Arrival {
     pub begin: usize,
 }
 
-/// Why no more requests of an input were gathered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gathered {
-    /// All whole ones were.
-    All,
-    /// The batch has to run first.
-    Full,
-}
-
 /// A parsed request that waits to be run.
 #[derive(Clone, Copy)]
 pub struct Pending {
@@ -104,7 +95,7 @@ impl Batch {
         arrival: &mut Arrival,
         limits: Limits,
         keys: Lines<'_>,
-    ) -> Result<Gathered, ProtocolError> {
+    ) -> Result<(), ProtocolError> {
         let (mut parser, mut pos) = (Parser::default(), arrival.begin);
         while pos < input.len() {
             let first_span = self.spans.len();
@@ -122,10 +113,10 @@ impl Batch {
             self.push(*arrival, first_span, false, input, keys);
             arrival.begin = pos;
             if self.is_full() {
-                return Ok(Gathered::Full);
+                break;
             }
         }
-        Ok(Gathered::All)
+        Ok(())
     }
 
     /// Adds the request whose spans begin at `first_span` and are the last ones pushed: looks up its command, hashes its

@@ -39,7 +39,7 @@ use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use super::alarm::Alarm;
-use super::batch::{Arrival, Batch, Gathered, Source};
+use super::batch::{Arrival, Batch, Source};
 use super::channel::Channels;
 use super::connection::{Connection, Partial, ReadOutcome};
 use super::dialer::Dialer;
@@ -554,9 +554,9 @@ impl Reactor {
             let database = self.core.database_of(SessionIndex(index));
             let keys = self.core.keyspace.db(database).lines();
             match self.batch.gather(&mut self.arena[..end], &mut arrival, limits, keys) {
-                Ok(Gathered::Full) => self.run_batch(),
+                Ok(()) if self.batch.is_full() => self.run_batch(),
                 // The rest moves to a buffer of the connection's own and is parsed there from the request's start.
-                Ok(Gathered::All) => break,
+                Ok(()) => break,
                 Err(error) => {
                     self.protocol_error(index, &error);
                     arrival.begin = end;

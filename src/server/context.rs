@@ -39,12 +39,7 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn key<'k>(&self, args: &Args<'k>, index: usize) -> Key<'k> {
         let bytes = args.at(index);
-        let range = self.spec.legacy_range;
-        let position = if index == range.first as usize {
-            Some(0)
-        } else {
-            range.position(index)
-        };
+        let position = self.spec.legacy_range.position(index);
         if let Some(&hash) = position.and_then(|position| self.hashes.get(position)) {
             debug_assert_eq!(hash, crate::hashing::hash_bytes(bytes));
             return Key { bytes, hash };

@@ -116,8 +116,13 @@ impl ArgRange {
         (self.first as usize..end).step_by(self.step.max(1) as usize)
     }
 
-    /// Which one of this range the argument at `index` is, if it is one. The range's end is not looked at.
+    /// Which one of this range the argument at `index`, which is not the name, is, if it is one. The range's end is not
+    /// looked at.
+    #[inline]
     pub fn position(self, index: usize) -> Option<usize> {
+        if index == self.first as usize {
+            return Some(0);
+        }
         let behind = index.checked_sub(self.first as usize)?;
         let step = usize::try_from(self.step).ok().filter(|&step| step > 0)?;
         if step == 1 {
